@@ -61,7 +61,11 @@ fn log2_q32(value: u128) -> u128 {
     let whole = 127 - value.leading_zeros();
     let mut result = u128::from(whole) << 32;
     // The mantissa in [1, 2) as a fixed-point number with 63 fractional bits.
-    let mut mantissa = if whole <= 63 { value << (63 - whole) } else { value >> (whole - 63) };
+    let mut mantissa = if whole <= 63 {
+        value << (63 - whole)
+    } else {
+        value >> (whole - 63)
+    };
     for bit in (0..32).rev() {
         mantissa = (mantissa * mantissa) >> 63;
         if mantissa >> 64 != 0 {
@@ -92,13 +96,18 @@ mod tests {
     #[test]
     fn the_exponential_has_the_right_mean_and_tail() {
         let mut stream = Stream::new(Seed(1), "test", "exponential");
-        let dist = Dist::Exponential { mean: Span::from_millis(20) };
+        let dist = Dist::Exponential {
+            mean: Span::from_millis(20),
+        };
         let draws: Vec<u64> = (0..100_000).map(|_| dist.sample(&mut stream).0).collect();
         let mean = draws.iter().sum::<u64>() / draws.len() as u64;
         assert!((19_800_000..20_200_000).contains(&mean), "mean {mean} ns");
         // P(X > 3·mean) = e^-3 = 4.98 %.
         let tail = draws.iter().filter(|&&d| 60_000_000 < d).count();
-        assert!((4_700..5_300).contains(&tail), "{tail} of 100000 beyond three means");
+        assert!(
+            (4_700..5_300).contains(&tail),
+            "{tail} of 100000 beyond three means"
+        );
     }
 
     #[test]
@@ -112,7 +121,9 @@ mod tests {
     fn weights_are_kept() {
         let mut stream = Stream::new(Seed(1), "test", "weighted");
         let dist = Dist::Weighted(vec![(Span::from_millis(10), 99), (Span::from_secs(2), 1)]);
-        let slow = (0..100_000).filter(|_| dist.sample(&mut stream) == Span::from_secs(2)).count();
+        let slow = (0..100_000)
+            .filter(|_| dist.sample(&mut stream) == Span::from_secs(2))
+            .count();
         assert!((900..1_100).contains(&slow), "{slow} of 100000 are slow");
     }
 }

@@ -8,7 +8,9 @@ use std::ops::{Add, AddAssign, Mul, Sub};
 use serde::{Deserialize, Serialize};
 
 /// A point of virtual time, in nanoseconds since time 0 of the run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Instant(pub u64);
 
@@ -109,13 +111,21 @@ impl Span {
         let split = text.find(|c: char| c.is_ascii_alphabetic());
         let Some(split) = split else {
             let numeric = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '.');
-            return Err(if numeric { SpanError::NoUnit } else { SpanError::Malformed });
+            return Err(if numeric {
+                SpanError::NoUnit
+            } else {
+                SpanError::Malformed
+            });
         };
         let (number, unit) = text.split_at(split);
         if unit == "m" && number.chars().all(|c| c.is_ascii_digit() || c == '.') {
             return Err(SpanError::AmbiguousM);
         }
-        let scale = UNITS.iter().find(|(name, _)| *name == unit).ok_or(SpanError::Malformed)?.1;
+        let scale = UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .ok_or(SpanError::Malformed)?
+            .1;
         let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
         let digits = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_digit());
         if !digits(whole) || !digits(fraction) {
@@ -129,7 +139,9 @@ impl Span {
                 return Err(SpanError::OutOfRange);
             }
             unit /= 10;
-            nanos = nanos.checked_add(unit * u64::from(digit - b'0')).ok_or(SpanError::OutOfRange)?;
+            nanos = nanos
+                .checked_add(unit * u64::from(digit - b'0'))
+                .ok_or(SpanError::OutOfRange)?;
         }
         Ok(Self(nanos))
     }
@@ -175,7 +187,8 @@ impl Serialize for Span {
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(|e| serde::de::Error::custom(format!("`{text}` is no duration: {e:?}")))
+        Self::parse(&text)
+            .map_err(|e| serde::de::Error::custom(format!("`{text}` is no duration: {e:?}")))
     }
 }
 
@@ -195,7 +208,10 @@ impl AddAssign<Span> for Instant {
 impl Sub for Instant {
     type Output = Span;
     fn sub(self, earlier: Self) -> Span {
-        assert!(earlier <= self, "an instant is subtracted from an earlier one");
+        assert!(
+            earlier <= self,
+            "an instant is subtracted from an earlier one"
+        );
         Span(self.0 - earlier.0)
     }
 }
@@ -230,7 +246,11 @@ mod tests {
         ] {
             let span = Span::parse(text).unwrap();
             assert_eq!(span.0, nanos, "{text}");
-            assert_eq!(Span::parse(&span.to_string()), Ok(span), "{text} printed as {span}");
+            assert_eq!(
+                Span::parse(&span.to_string()),
+                Ok(span),
+                "{text} printed as {span}"
+            );
         }
     }
 

@@ -1,1 +1,16 @@
-//! The protocol's nouns.
+//! Kafka's nouns: batches, requests, settings, error codes, and its pure functions.
+//!
+//! Data only: no file here holds state over time. What is modelled of the protocol is the Java
+//! client and broker of release 4.1.0; see `docs/fidelity.md` for what is simplified or refused.
+
+pub mod batch;
+pub mod cast;
+pub mod client;
+pub mod config;
+pub mod error;
+pub mod group;
+pub mod message;
+
+pub use batch::{Batch, Payload, ProducerStamp, Records};
+pub use cast::Cast;
+pub use error::ErrorCode;

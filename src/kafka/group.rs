@@ -1,0 +1,242 @@
+//! The group protocols' messages, and the records a group coordinator writes.
+//!
+//! Only the classic protocol so far. Names and fields are those of Kafka's message schemas.
+
+use std::sync::Arc;
+
+use super::ErrorCode;
+use crate::base::{Instant, Offset, Span, TopicId, TopicPartition};
+
+/// A member id as the coordinator made it: `<client.id>-<uuid>`. Empty: none yet.
+pub type MemberId = Arc<str>;
+
+/// What a member says of itself in one of its protocols (`ConsumerProtocolSubscription`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subscription {
+    /// The topics it subscribes to, sorted by name as the client sorts them.
+    pub topics: Vec<TopicId>,
+    /// The partitions it owns when it joins; eager members own none.
+    pub owned: Vec<TopicPartition>,
+    /// The generation of `owned`, −1 for none.
+    pub generation: i32,
+}
+
+/// One assignor a member supports, by preference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinProtocol {
+    /// The assignor's protocol name, such as `range`.
+    pub name: Arc<str>,
+    /// What the member says under it. Equal subscriptions are equal metadata to the coordinator.
+    pub subscription: Arc<Subscription>,
+}
+
+/// `JoinGroup`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinGroupRequest {
+    /// The group's name.
+    pub group: Arc<str>,
+    /// The member id, empty at first.
+    pub member: MemberId,
+    /// `group.instance.id` of a static member.
+    pub instance: Option<Arc<str>>,
+    /// The `client.id`, of which the coordinator makes the member id.
+    pub client_id: Arc<str>,
+    /// `session.timeout.ms`.
+    pub session_timeout: Span,
+    /// `max.poll.interval.ms`.
+    pub rebalance_timeout: Span,
+    /// `consumer` for consumers.
+    pub protocol_type: Arc<str>,
+    /// The assignors by preference.
+    pub protocols: Vec<JoinProtocol>,
+    /// The request's version: 4 and above know `MEMBER_ID_REQUIRED`, 9 knows `skip_assignment`.
+    pub version: i16,
+}
+
+/// The answer to `JoinGroup`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinGroupResponse {
+    /// `NONE` or why not.
+    pub error: ErrorCode,
+    /// The generation id, −1 on error.
+    pub generation: i32,
+    /// The chosen assignor.
+    pub protocol: Option<Arc<str>>,
+    /// The leader's member id.
+    pub leader: MemberId,
+    /// The member's own id.
+    pub member: MemberId,
+    /// All members with their subscription under the chosen protocol; only the leader gets them.
+    pub members: Vec<JoinedMember>,
+    /// Whether a leader need not compute an assignment (static rejoin).
+    pub skip_assignment: bool,
+}
+
+/// A member as the leader sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinedMember {
+    /// Its member id.
+    pub member: MemberId,
+    /// Its `group.instance.id`.
+    pub instance: Option<Arc<str>>,
+    /// Its subscription under the chosen protocol.
+    pub subscription: Arc<Subscription>,
+}
+
+/// The partitions one member is given. Shared, because it travels and is stored.
+pub type Assignment = Arc<[TopicPartition]>;
+
+/// `SyncGroup`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncGroupRequest {
+    /// The group's name.
+    pub group: Arc<str>,
+    /// The member id.
+    pub member: MemberId,
+    /// `group.instance.id` of a static member.
+    pub instance: Option<Arc<str>>,
+    /// The generation the member believes in.
+    pub generation: i32,
+    /// The protocol it believes was chosen; absent: not said.
+    pub protocol: Option<Arc<str>>,
+    /// Everybody's assignment, from the leader; empty from the others.
+    pub assignments: Vec<(MemberId, Assignment)>,
+}
+
+/// The answer to `SyncGroup`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncGroupResponse {
+    /// `NONE` or why not.
+    pub error: ErrorCode,
+    /// The chosen assignor, on success.
+    pub protocol: Option<Arc<str>>,
+    /// The member's own assignment.
+    pub assignment: Assignment,
+}
+
+/// `Heartbeat`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeartbeatRequest {
+    /// The group's name.
+    pub group: Arc<str>,
+    /// The member id.
+    pub member: MemberId,
+    /// `group.instance.id` of a static member.
+    pub instance: Option<Arc<str>>,
+    /// The generation the member believes in.
+    pub generation: i32,
+}
+
+/// `LeaveGroup`: the members that go, each by id or instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaveGroupRequest {
+    /// The group's name.
+    pub group: Arc<str>,
+    /// Who leaves: member id (may be empty when the instance is given) and instance.
+    pub members: Vec<(MemberId, Option<Arc<str>>)>,
+}
+
+/// The answer to `LeaveGroup`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaveGroupResponse {
+    /// The error of the request as a whole.
+    pub error: ErrorCode,
+    /// One error per member of the request.
+    pub members: Vec<ErrorCode>,
+}
+
+/// `OffsetCommit`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OffsetCommitRequest {
+    /// The group's name.
+    pub group: Arc<str>,
+    /// The member id; empty outside a group.
+    pub member: MemberId,
+    /// `group.instance.id` of a static member.
+    pub instance: Option<Arc<str>>,
+    /// The generation (or member epoch); −1 outside a group.
+    pub generation: i32,
+    /// The request's version: from 9 on an unknown group is `GROUP_ID_NOT_FOUND`.
+    pub version: i16,
+    /// The offsets: next offset to read, per partition.
+    pub offsets: Vec<(TopicPartition, Offset)>,
+}
+
+/// The answer to `OffsetCommit`, one error per partition of the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OffsetCommitResponse {
+    /// Per partition, in the order of the request.
+    pub partitions: Vec<(TopicPartition, ErrorCode)>,
+}
+
+/// `OffsetFetch` of one group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OffsetFetchRequest {
+    /// The group's name.
+    pub group: Arc<str>,
+    /// The partitions asked for.
+    pub partitions: Vec<TopicPartition>,
+}
+
+/// The answer to `OffsetFetch`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OffsetFetchResponse {
+    /// `NONE` or why not.
+    pub error: ErrorCode,
+    /// The committed offset of each partition; `None` where the group has none.
+    pub offsets: Vec<(TopicPartition, Option<Offset>)>,
+}
+
+/// A member as a `GroupMetadata` record keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersistedMember {
+    /// Its member id.
+    pub member: MemberId,
+    /// Its `group.instance.id`.
+    pub instance: Option<Arc<str>>,
+    /// Its `client.id`.
+    pub client_id: Arc<str>,
+    /// Its session timeout.
+    pub session_timeout: Span,
+    /// Its rebalance timeout.
+    pub rebalance_timeout: Span,
+    /// Its subscription under the chosen protocol.
+    pub subscription: Arc<Subscription>,
+    /// Its assignment.
+    pub assignment: Assignment,
+}
+
+/// A record of `__consumer_offsets`. Only the replay of these changes what a coordinator keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CoordinatorRecord {
+    /// An offset commit (`OffsetCommitKey` / `OffsetCommitValue`).
+    OffsetCommit {
+        /// The group's name.
+        group: Arc<str>,
+        /// The partition.
+        partition: TopicPartition,
+        /// The next offset to read.
+        offset: Offset,
+        /// When the coordinator wrote it.
+        committed_at: Instant,
+        /// The number of the fact that asked for it, so that whoever reads it can say why it is so.
+        because: u64,
+    },
+    /// The state of a classic group (`GroupMetadataKey` / `GroupMetadataValue`).
+    GroupMetadata {
+        /// The group's name.
+        group: Arc<str>,
+        /// The generation.
+        generation: i32,
+        /// `consumer`, or none for a group without members.
+        protocol_type: Option<Arc<str>>,
+        /// The chosen assignor.
+        protocol: Option<Arc<str>>,
+        /// The leader's member id.
+        leader: Option<MemberId>,
+        /// The members.
+        members: Arc<[PersistedMember]>,
+        /// Since when the group is in this state.
+        state_since: Instant,
+    },
+}

@@ -1,0 +1,335 @@
+//! What travels between nodes: one variant per API, batches shared behind `Arc` or by value.
+//!
+//! Data only; a message has no behaviour. Sizes on the wire matter only for batches, so nothing
+//! else carries a length.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::group::{
+    HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
+    OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse,
+    SyncGroupRequest, SyncGroupResponse,
+};
+use super::{Batch, ErrorCode};
+use crate::base::{NodeId, Offset, Span, TopicId, TopicPartition};
+
+/// The APIs of the protocol that are modelled, under Kafka's names (`ApiKeys`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names are Kafka's own, documented there")]
+pub enum Api {
+    Produce,
+    Fetch,
+    ListOffsets,
+    Metadata,
+    OffsetCommit,
+    OffsetFetch,
+    FindCoordinator,
+    JoinGroup,
+    Heartbeat,
+    LeaveGroup,
+    SyncGroup,
+    CreateTopics,
+    InitProducerId,
+    /// Not an API of Kafka: a broker hears of new metadata. Stands for the metadata log of `KRaft`.
+    UpdateMetadata,
+}
+
+/// `acks` of a producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Acks {
+    /// 0: no answer is awaited.
+    None,
+    /// 1: the leader has appended.
+    Leader,
+    /// all (−1): every in-sync replica has it.
+    All,
+}
+
+/// `Produce`: at most one batch per partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProduceRequest {
+    /// What is awaited.
+    pub acks: Acks,
+    /// How long the broker may wait for replication: the client's `request.timeout.ms`.
+    pub timeout: Span,
+    /// The batches.
+    pub batches: Vec<(TopicPartition, Batch)>,
+}
+
+/// What became of one batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProducedPartition {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// `NONE` or why not.
+    pub error: ErrorCode,
+    /// The offset of the batch's first record, when known.
+    pub base_offset: Option<Offset>,
+}
+
+/// One partition of a `Fetch`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchPartition {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The first offset wanted.
+    pub offset: Offset,
+    /// The leader epoch the reader knows.
+    pub leader_epoch: u32,
+    /// `max.partition.fetch.bytes`.
+    pub max_bytes: u32,
+}
+
+/// `Fetch`. A follower names itself and uses an incremental session: it lists only partitions
+/// whose fetch offset moved since its last request on this connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchRequest {
+    /// The follower that fetches; `None` for a consumer.
+    pub replica: Option<NodeId>,
+    /// `fetch.max.wait.ms` or `replica.fetch.wait.max.ms`.
+    pub max_wait: Span,
+    /// `fetch.min.bytes`.
+    pub min_bytes: u32,
+    /// `fetch.max.bytes`.
+    pub max_bytes: u32,
+    /// The partitions, in the order in which they are to be served.
+    pub partitions: Vec<FetchPartition>,
+}
+
+/// A batch as a log keeps it and a fetch returns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedBatch {
+    /// The offset of its first record.
+    pub base_offset: Offset,
+    /// The epoch of the leader that appended it.
+    pub leader_epoch: u32,
+    /// The batch.
+    pub batch: Batch,
+}
+
+impl LoggedBatch {
+    /// The offset after its last record.
+    pub fn end_offset(&self) -> Offset {
+        self.base_offset + Offset::from(self.batch.count())
+    }
+}
+
+/// One partition of a fetch answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchedPartition {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// `NONE` or why not.
+    pub error: ErrorCode,
+    /// The high watermark.
+    pub high_watermark: Offset,
+    /// The log start offset.
+    pub log_start: Offset,
+    /// Whole batches; the first may begin before the offset asked for.
+    pub batches: Vec<LoggedBatch>,
+}
+
+/// What is known of one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionMetadata {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// Its leader.
+    pub leader: Option<NodeId>,
+    /// The leader epoch.
+    pub leader_epoch: u32,
+    /// Its replicas, preferred leader first.
+    pub replicas: Arc<[NodeId]>,
+    /// The in-sync replicas.
+    pub isr: Arc<[NodeId]>,
+}
+
+/// The answer to `Metadata`, for one topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicMetadata {
+    /// The topic.
+    pub topic: TopicId,
+    /// `NONE`, or `UNKNOWN_TOPIC_OR_PARTITION`.
+    pub error: ErrorCode,
+    /// Its partitions in order of their numbers. Shared: metadata travels often.
+    pub partitions: Arc<[PartitionMetadata]>,
+}
+
+/// Which offset `ListOffsets` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffsetSpec {
+    /// −2: the log start offset.
+    Earliest,
+    /// −1: the high watermark, for a client.
+    Latest,
+}
+
+/// What a client or broker asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Append batches.
+    Produce(ProduceRequest),
+    /// Read batches.
+    Fetch(FetchRequest),
+    /// Offsets by position.
+    ListOffsets(Vec<(TopicPartition, OffsetSpec)>),
+    /// Leaders and partitions of topics; `allow_auto_create` as the client says.
+    Metadata {
+        /// The topics asked for.
+        topics: Vec<TopicId>,
+        /// `allow.auto.create.topics`.
+        allow_auto_create: bool,
+    },
+    /// Which broker coordinates a group.
+    FindCoordinator {
+        /// The group's name.
+        group: Arc<str>,
+    },
+    /// Store offsets.
+    OffsetCommit(OffsetCommitRequest),
+    /// Read offsets.
+    OffsetFetch(OffsetFetchRequest),
+    /// Enter or re-enter a group.
+    JoinGroup(JoinGroupRequest),
+    /// Hand out or ask for an assignment.
+    SyncGroup(SyncGroupRequest),
+    /// Still here.
+    Heartbeat(HeartbeatRequest),
+    /// Gone.
+    LeaveGroup(LeaveGroupRequest),
+    /// A producer id for an idempotent producer.
+    InitProducerId,
+    /// Broker to controller: create an internal topic, or one on first use.
+    CreateTopics {
+        /// The topic.
+        topic: TopicId,
+        /// How many partitions.
+        partitions: u32,
+        /// How many replicas.
+        replication_factor: u32,
+    },
+    /// Controller to broker: the state of these partitions.
+    UpdateMetadata(Arc<[PartitionMetadata]>),
+}
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// To `Produce`; none is sent for `acks=0`.
+    Produce(Vec<ProducedPartition>),
+    /// To `Fetch`.
+    Fetch(Vec<FetchedPartition>),
+    /// To `ListOffsets`.
+    ListOffsets(Vec<(TopicPartition, ErrorCode, Option<Offset>)>),
+    /// To `Metadata`.
+    Metadata(Vec<TopicMetadata>),
+    /// To `FindCoordinator`.
+    FindCoordinator {
+        /// `NONE` or `COORDINATOR_NOT_AVAILABLE`.
+        error: ErrorCode,
+        /// The coordinator.
+        coordinator: Option<NodeId>,
+    },
+    /// To `OffsetCommit`.
+    OffsetCommit(OffsetCommitResponse),
+    /// To `OffsetFetch`.
+    OffsetFetch(OffsetFetchResponse),
+    /// To `JoinGroup`.
+    JoinGroup(JoinGroupResponse),
+    /// To `SyncGroup`.
+    SyncGroup(SyncGroupResponse),
+    /// To `Heartbeat`.
+    Heartbeat(ErrorCode),
+    /// To `LeaveGroup`.
+    LeaveGroup(LeaveGroupResponse),
+    /// To `InitProducerId`: id and epoch.
+    InitProducerId {
+        /// `NONE` or why not.
+        error: ErrorCode,
+        /// The producer id.
+        id: u64,
+        /// The producer epoch.
+        epoch: i16,
+    },
+    /// To `CreateTopics`.
+    CreateTopics(ErrorCode),
+    /// To `UpdateMetadata`.
+    UpdateMetadata,
+}
+
+impl Request {
+    /// The API this request belongs to.
+    pub fn api(&self) -> Api {
+        match self {
+            Self::Produce(_) => Api::Produce,
+            Self::Fetch(_) => Api::Fetch,
+            Self::ListOffsets(_) => Api::ListOffsets,
+            Self::Metadata { .. } => Api::Metadata,
+            Self::FindCoordinator { .. } => Api::FindCoordinator,
+            Self::OffsetCommit(_) => Api::OffsetCommit,
+            Self::OffsetFetch(_) => Api::OffsetFetch,
+            Self::JoinGroup(_) => Api::JoinGroup,
+            Self::SyncGroup(_) => Api::SyncGroup,
+            Self::Heartbeat(_) => Api::Heartbeat,
+            Self::LeaveGroup(_) => Api::LeaveGroup,
+            Self::InitProducerId => Api::InitProducerId,
+            Self::CreateTopics { .. } => Api::CreateTopics,
+            Self::UpdateMetadata(_) => Api::UpdateMetadata,
+        }
+    }
+}
+
+impl Response {
+    /// The API this response belongs to.
+    pub fn api(&self) -> Api {
+        match self {
+            Self::Produce(_) => Api::Produce,
+            Self::Fetch(_) => Api::Fetch,
+            Self::ListOffsets(_) => Api::ListOffsets,
+            Self::Metadata(_) => Api::Metadata,
+            Self::OffsetCommit(_) => Api::OffsetCommit,
+            Self::OffsetFetch(_) => Api::OffsetFetch,
+            Self::FindCoordinator { .. } => Api::FindCoordinator,
+            Self::JoinGroup(_) => Api::JoinGroup,
+            Self::SyncGroup(_) => Api::SyncGroup,
+            Self::Heartbeat(_) => Api::Heartbeat,
+            Self::LeaveGroup(_) => Api::LeaveGroup,
+            Self::InitProducerId { .. } => Api::InitProducerId,
+            Self::CreateTopics(_) => Api::CreateTopics,
+            Self::UpdateMetadata => Api::UpdateMetadata,
+        }
+    }
+}
+
+/// A message on a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// Pairs a response with its request, per connection.
+    pub correlation: u32,
+    /// The number of the fact behind this message, so that what it causes can say so.
+    pub cause: u64,
+    /// What is said.
+    pub body: Body,
+}
+
+/// A request on its way to a server, or a response on its way back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Client to server.
+    Request(Request),
+    /// Server to client.
+    Response(Response),
+}
+
+impl Envelope {
+    /// The API the message belongs to.
+    pub fn api(&self) -> Api {
+        match &self.body {
+            Body::Request(request) => request.api(),
+            Body::Response(response) => response.api(),
+        }
+    }
+}
