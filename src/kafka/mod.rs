@@ -9,7 +9,9 @@ pub mod client;
 pub mod config;
 pub mod error;
 pub mod group;
+pub mod hash;
 pub mod message;
+pub mod size;
 
 pub use batch::{Batch, Payload, ProducerStamp, Records};
 pub use cast::Cast;
