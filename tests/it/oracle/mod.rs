@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+mod assignor;
+mod error;
 mod hash;
+mod java_hash;
 mod size;
 
 /// Every file the tests read: what makes a folder a folder of oracle data.
