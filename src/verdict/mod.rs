@@ -1,5 +1,6 @@
 //! What a run is judged by, and the judgement.
 
+mod anomaly;
 mod columns;
 mod contents;
 pub mod expect;
@@ -8,6 +9,7 @@ mod group;
 mod latency;
 pub mod ledger;
 mod membership;
+pub mod names;
 pub mod order;
 pub mod outcome;
 pub mod quantity;
@@ -16,6 +18,7 @@ pub mod record;
 pub mod seen;
 #[cfg(test)]
 mod story;
+pub mod summary;
 mod word;
 
 pub use expect::{Claim, Ends, Expect, MustHappen, RecordSet, Subject, Want};
@@ -23,4 +26,5 @@ pub use ledger::{GroupInfo, Ledger, Options};
 pub use quantity::{FactWord, Quantity, Stage};
 pub use range::Range;
 pub use record::RecordName;
+pub use summary::{EndOfRun, Ending, Unstruck, Verdict};
 pub(crate) use word::words;
