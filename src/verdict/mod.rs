@@ -2,10 +2,12 @@
 
 mod anomaly;
 mod columns;
+mod compare;
 mod contents;
 pub mod expect;
 mod fingerprint;
 mod group;
+pub mod judge;
 mod latency;
 pub mod ledger;
 mod membership;
@@ -22,6 +24,7 @@ pub mod summary;
 mod word;
 
 pub use expect::{Claim, Ends, Expect, MustHappen, RecordSet, Subject, Want};
+pub use judge::{Check, Judgement, Missed};
 pub use ledger::{GroupInfo, Ledger, Options};
 pub use quantity::{FactWord, Quantity, Stage};
 pub use range::Range;
