@@ -55,13 +55,14 @@ fn lost_words(stage: Stage) -> &'static str {
     }
 }
 
-/// When a fact of a chain happened: of a stretch, the instant of the record.
+/// When a fact happened: of a stretch, the instant of the record in question, or of its first.
 pub(super) fn instant(q: &Question<'_>, stated: &Stated) -> Instant {
     match &stated.fact {
         Fact::App(AppFact::Processed { records, times, .. })
-        | Fact::Produce(ProduceFact::Sent { records, times, .. }) => {
-            let last = records.len().saturating_sub(1);
-            times.get(records.position(q.record).unwrap_or(last))
+        | Fact::Produce(ProduceFact::Sent { records, times, .. })
+            if !records.is_empty() =>
+        {
+            times.get(records.position(q.record).unwrap_or(0))
         }
         _ => stated.at,
     }

@@ -13,20 +13,20 @@
 
 use super::about::{offsets_of, records_of, records_of_produce};
 use super::quantity::Stage;
-use super::why::{Part, Picked, Place, Question};
+use super::why::{Part, Picked, Place, Trail};
 use crate::base::{GroupId, NodeId, Offset, TopicId, TopicPartition};
 use crate::kafka::message::Api;
 use crate::node::fact::{
     AppFact, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, Stated,
 };
 
-impl Question<'_> {
+impl Trail<'_> {
     pub(super) fn duplicated(&self, group: GroupId) -> Option<Picked> {
         let is_effect = |s: &Stated| self.effect_place(s, group).is_some();
         let first = self.first_from(0, is_effect)?;
         let second = self.first_from(first + 1, is_effect)?;
-        let place = self.effect_place(&self.facts[first], group)?;
-        let again = self.effect_place(&self.facts[second], group)?;
+        let place = self.effect_place(self.facts[first], group)?;
+        let again = self.effect_place(self.facts[second], group)?;
         let mut picked = Picked::default();
         if place == again {
             picked = self.takeover(first, second, (group, place));
@@ -71,7 +71,9 @@ impl Question<'_> {
         else {
             return None;
         };
-        let index = records.position(self.record).filter(|_| *of == group)?;
+        let index = records
+            .position(self.question.record)
+            .filter(|_| *of == group)?;
         Some((*partition, first_offset + Offset::from(index)))
     }
 
@@ -99,10 +101,10 @@ impl Question<'_> {
     ) -> Picked {
         let mut picked = Picked::default();
         let is_commit = |s: &Stated| committed(s, group, partition).is_some();
-        let source = position_of(&self.facts[position], group, partition).map(|(_, source)| source);
+        let source = position_of(self.facts[position], group, partition).map(|(_, source)| source);
         if source == Some(PositionSource::Committed) {
             let named = self.by_id(self.facts[position].since);
-            let named = named.filter(|index| is_commit(&self.facts[*index]));
+            let named = named.filter(|index| is_commit(self.facts[*index]));
             let commit = named.or_else(|| self.last_before(position, is_commit));
             picked.add(commit, Part::StandingCommit);
         }
@@ -190,7 +192,7 @@ impl Question<'_> {
             let about = |s: &Stated| {
                 position_of(s, group, place.0).is_some() || committed(s, group, place.0).is_some()
             };
-            self.facts.iter().any(about)
+            self.facts.iter().any(|s| about(s))
         };
         places.into_iter().find(read)
     }
@@ -205,7 +207,7 @@ impl Question<'_> {
         else {
             return None;
         };
-        let index = records.position(self.record)?;
+        let index = records.position(self.question.record)?;
         Some((*partition, base_offset + Offset::from(index)))
     }
 
@@ -319,8 +321,9 @@ impl Question<'_> {
 
     fn never_written(&self) -> Option<Picked> {
         let mut picked = Picked::default();
-        let about =
-            |s: &Stated| records_of(&s.fact).is_some_and(|r| r.position(self.record).is_some());
+        let about = |s: &Stated| {
+            records_of(&s.fact).is_some_and(|r| r.position(self.question.record).is_some())
+        };
         let sent = self.first_from(0, |s| is_sent(s) && about(s))?;
         let producer = self.facts[sent].who;
         picked.add(Some(sent), Part::First);
@@ -345,14 +348,14 @@ impl Question<'_> {
 
     pub(super) fn reordered(&self, group: GroupId) -> Option<Picked> {
         let effect = self.first_from(0, |s| self.effect_place(s, group).is_some())?;
-        let place = self.effect_place(&self.facts[effect], group)?;
+        let place = self.effect_place(self.facts[effect], group)?;
         let later = self.last_before(effect, |s| {
             effects_of(s, group, place.0).is_some_and(|(_, end)| place.1 + 1 < end)
         })?;
         let mut picked = Picked::default();
         picked.add(Some(effect), Part::Symptom);
         picked.add(Some(later), Part::First);
-        let end = effects_of(&self.facts[later], group, place.0).map_or(place.1, |(_, end)| end);
+        let end = effects_of(self.facts[later], group, place.0).map_or(place.1, |(_, end)| end);
         picked.add(self.delivery(effect, group, place), Part::Delivery);
         let overtaker = (place.0, end - 1);
         picked.add(self.delivery(later, group, overtaker), Part::Delivery);
@@ -389,8 +392,8 @@ impl Question<'_> {
     pub(super) fn appended_late(&self, topic: TopicId) -> Option<Picked> {
         let here = |s: &Stated| self.write_place(s).is_some_and(|(p, _)| p.topic == topic);
         let own = self.first_from(0, here)?;
-        let (partition, _) = self.write_place(&self.facts[own])?;
-        let producer = self.cast.sender(self.record).0;
+        let (partition, _) = self.write_place(self.facts[own])?;
+        let producer = self.question.cast.sender(self.question.record).0;
         let later = self.first_in((0, own), |s| {
             let Fact::Log(LogFact::Appended {
                 partition: p,
@@ -400,7 +403,8 @@ impl Question<'_> {
             else {
                 return false;
             };
-            let overtakes = |r| self.record < r && self.cast.sender(r).0 == producer;
+            let overtakes =
+                |r| self.question.record < r && self.question.cast.sender(r).0 == producer;
             *p == partition && records.iter().any(overtakes)
         })?;
         let mut picked = self.resending((0, own));
@@ -424,14 +428,14 @@ impl Question<'_> {
                 Fact::Produce(fact) => records_of_produce(fact),
                 _ => None,
             };
-            records.is_some_and(|r| r.position(self.record).is_some())
+            records.is_some_and(|r| r.position(self.question.record).is_some())
         };
         let batch = |s: &Stated| is_batch(s) && about(s);
         let sent = self.first_in((0, to), batch);
         picked.add(sent, Part::FirstWrite);
         picked.add(self.last_before(to, batch), Part::Position);
         let within = (sent.unwrap_or(from).min(to), to);
-        let producer = self.cast.sender(self.record).0;
+        let producer = self.question.cast.sender(self.question.record).0;
         picked.add(
             self.first_in(within, |s| is_lost_produce(s, producer)),
             Part::Fault,
@@ -445,7 +449,8 @@ impl Question<'_> {
             |s: &Stated| about(s) && matches!(s.fact, Fact::Produce(ProduceFact::Retry { .. }));
         picked.add(self.last_in(within, retry), Part::Expiry);
         let refused = |s: &Stated| {
-            let ours = records_of(&s.fact).is_some_and(|r| r.position(self.record).is_some());
+            let ours =
+                records_of(&s.fact).is_some_and(|r| r.position(self.question.record).is_some());
             ours && matches!(s.fact, Fact::Log(LogFact::AppendRefused { .. }))
         };
         picked.add(self.first_in(within, refused), Part::Fault);

@@ -41,14 +41,17 @@ pub enum Symptom {
     AppendedLate(TopicId),
 }
 
+/// The value of a Kafka setting of an actor, such as `session.timeout.ms`.
+pub type Settings<'a> = &'a dyn Fn(NodeId, &str) -> Option<String>;
+
 /// Everything a chain is made from.
 pub struct Question<'a> {
-    /// The facts of the run, ascending by number; those that [`concerns`] leaves out may be missing.
+    /// The facts of the run; those that [`concerns`] leaves out may be missing.
     pub facts: &'a [Stated],
     /// Every name.
     pub cast: &'a Cast,
-    /// The value of a Kafka setting of an actor, if the caller knows it.
-    pub setting: &'a dyn Fn(NodeId, &str) -> Option<String>,
+    /// The settings that the caller knows; sentences name a setting without its value otherwise.
+    pub setting: Settings<'a>,
     /// The record.
     pub record: RecordId,
     /// What became of it.
@@ -184,23 +187,25 @@ pub fn symptom_of(outcome: Outcome, group: GroupId) -> Option<Symptom> {
 impl Question<'_> {
     /// The chain behind the symptom; `None` if the facts do not show it.
     pub fn explain(&self) -> Option<Chain> {
+        let trail = Trail::new(self);
         let mut picked = match self.symptom {
-            Symptom::Duplicated(group) => self.duplicated(group)?,
-            Symptom::Lost(group, stage) => self.lost(group, stage)?,
-            Symptom::Reordered(group) => self.reordered(group)?,
-            Symptom::AppendedTwice(topic) => self.appended_twice(topic)?,
-            Symptom::AppendedLate(topic) => self.appended_late(topic)?,
+            Symptom::Duplicated(group) => trail.duplicated(group)?,
+            Symptom::Lost(group, stage) => trail.lost(group, stage)?,
+            Symptom::Reordered(group) => trail.reordered(group)?,
+            Symptom::AppendedTwice(topic) => trail.appended_twice(topic)?,
+            Symptom::AppendedLate(topic) => trail.appended_late(topic)?,
         };
-        self.add_state(&mut picked);
+        trail.add_state(&mut picked);
         let links = picked.shorten().into_iter();
         Some(Chain {
             symptom: rules::symptom(self),
-            links: links.map(|(index, part)| self.link(index, part)).collect(),
+            links: links
+                .map(|(index, part)| self.link(trail.facts[index], part))
+                .collect(),
         })
     }
 
-    fn link(&self, index: usize, part: Part) -> Link {
-        let stated = &self.facts[index];
+    fn link(&self, stated: &Stated, part: Part) -> Link {
         Link {
             fact: stated.id,
             at: rules::instant(self, stated),
@@ -208,6 +213,21 @@ impl Question<'_> {
             what: rules::what(self, stated),
             rule: rules::rule(self, stated, part),
         }
+    }
+}
+
+/// The facts in the order of time. A stretch is stated as a whole, so it is put where the record in
+/// question had its turn.
+pub(super) struct Trail<'a> {
+    pub(super) question: &'a Question<'a>,
+    pub(super) facts: Vec<&'a Stated>,
+}
+
+impl<'a> Trail<'a> {
+    fn new(question: &'a Question<'a>) -> Self {
+        let mut facts: Vec<&Stated> = question.facts.iter().collect();
+        facts.sort_by_key(|stated| (rules::instant(question, stated), stated.id));
+        Self { question, facts }
     }
 
     /// Adds what the chosen facts' rules looked at, where the facts say so.
@@ -222,9 +242,7 @@ impl Question<'_> {
 
     /// The place of the fact with this number.
     pub(super) fn by_id(&self, id: FactId) -> Option<usize> {
-        self.facts
-            .binary_search_by_key(&id, |stated| stated.id)
-            .ok()
+        self.facts.iter().position(|stated| stated.id == id)
     }
 
     /// The last fact before `index` that the test accepts.
@@ -233,12 +251,12 @@ impl Question<'_> {
         index: usize,
         test: impl Fn(&Stated) -> bool,
     ) -> Option<usize> {
-        self.facts[..index].iter().rposition(test)
+        self.facts[..index].iter().rposition(|stated| test(stated))
     }
 
     /// The first fact from `index` on that the test accepts.
     pub(super) fn first_from(&self, index: usize, test: impl Fn(&Stated) -> bool) -> Option<usize> {
-        let found = self.facts[index..].iter().position(test);
+        let found = self.facts[index..].iter().position(|stated| test(stated));
         found.map(|after| index + after)
     }
 
@@ -286,7 +304,7 @@ mod tests {
     use crate::kafka::message::Api;
     use crate::node::fact::PositionSource::{Committed, Reset};
     use crate::node::fact::{
-        AppFact, BatchReason, CommitKind, FaultFact, GroupFact, LogFact, ProduceFact,
+        AppFact, BatchReason, CommitKind, FaultFact, GroupFact, LogFact, ProduceFact, Times,
     };
 
     fn explained(story: &Story, record: u32, symptom: Symptom) -> Chain {
@@ -632,6 +650,38 @@ mod tests {
         story.processed(TWO, 0..4);
         let chain = explained(&story, 1, Symptom::Duplicated(WORKERS));
         assert_eq!(chain.links.len(), 2);
+    }
+
+    #[test]
+    fn a_stretch_stated_late_stands_where_the_record_had_its_turn() {
+        let mut story = Story::with_records(0..4);
+        story.position(ONE, 0, Reset);
+        story.polled(ONE, 0..4);
+        let begun = story.now;
+        let group = WORKERS;
+        story.states(ONE, GroupFact::PollIntervalExceeded { group });
+        let fact = AppFact::Processed {
+            group,
+            partition: P0,
+            first_offset: 0,
+            records: records(0..4),
+            times: Times::Every {
+                first: begun + Span::from_millis(1),
+                step: Span::from_millis(1),
+            },
+        };
+        story.states(ONE, fact);
+        story.position(TWO, 0, Reset);
+        story.polled(TWO, 0..4);
+        story.processed(TWO, 0..4);
+        let chain = explained(&story, 2, Symptom::Duplicated(WORKERS));
+        let first = &chain.links[0];
+        assert_eq!(first.what, "workers-1 applies the effect of orders-0@2");
+        assert_eq!(first.at, begun + Span::from_millis(3));
+        assert!(
+            chain.links[1].what.contains("has not called poll()"),
+            "{chain:#?}"
+        );
     }
 
     #[test]
