@@ -13,6 +13,7 @@ pub mod consumer;
 pub mod fact;
 pub mod point;
 pub mod producer;
+pub mod words;
 
 use std::sync::Arc;
 
