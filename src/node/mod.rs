@@ -1,1 +1,3 @@
 //! State machines.
+
+pub mod coordinator;
