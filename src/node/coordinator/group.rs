@@ -20,7 +20,7 @@ use crate::kafka::group::{
     Assignment, CoordinatorRecord, JoinProtocol, JoinedMember, MemberId, PersistedMember,
     Subscription,
 };
-use crate::kafka::hash;
+use crate::kafka::java_hash;
 
 /// Where a classic group stands (`ClassicGroupState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -386,7 +386,8 @@ impl ClassicGroup {
         self.pending_sync.clear();
     }
 
-    /// The protocol with most votes: each member votes for the first of its own that all know.
+    /// The protocol with most votes: each member votes for the first of its own that all know. Of
+    /// equals, the first in the order of a Java map.
     pub(super) fn select_protocol(&self) -> Arc<str> {
         let mut votes: Vec<(Arc<str>, u32)> = Vec::new();
         for member in self.members.values() {
@@ -400,12 +401,12 @@ impl ClassicGroup {
                 None => votes.push((Arc::clone(&choice.name), 1)),
             }
         }
-        let slots = java_table_size(votes.len());
-        // A stable sort keeps the order of insertion within a slot, as the Java map does.
-        votes.sort_by_key(|(name, _)| java_slot(name, slots));
+        let names: Vec<&str> = votes.iter().map(|(name, _)| &**name).collect();
+        let order = java_hash::string_order(&names);
         let most = votes.iter().map(|&(_, count)| count).max();
-        let winner = votes.into_iter().find(|&(_, count)| Some(count) == most);
-        winner.expect("a group that selects has members").0
+        let is_winner = |name: &&str| votes.iter().any(|(n, c)| **n == **name && Some(*c) == most);
+        let winner = order.into_iter().find(is_winner);
+        Arc::from(winner.expect("a group that selects has members"))
     }
 
     /// All members under the chosen protocol, as the leader is told.
@@ -446,19 +447,4 @@ impl ClassicGroup {
             state_since: self.state_since,
         }
     }
-}
-
-/// How many slots a `java.util.HashMap` has that took in so many entries.
-fn java_table_size(entries: usize) -> u32 {
-    let mut slots = 16;
-    while slots * 3 < entries as u32 * 4 {
-        slots *= 2;
-    }
-    slots
-}
-
-/// The slot of a string in a `java.util.HashMap`, whose iteration goes by slots.
-fn java_slot(text: &str, slots: u32) -> u32 {
-    let hash = hash::string_hash(text) as u32;
-    (hash ^ (hash >> 16)) & (slots - 1)
 }

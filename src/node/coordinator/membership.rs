@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::group::{ClassicGroup, GroupState};
-use super::{GroupEvent, RebalanceReason, RemovalReason, Token, Turn, join, reply_to};
+use super::{RebalanceReason, RemovalReason, Token, Turn, join, reply_to};
 use crate::kafka::ErrorCode;
 use crate::kafka::group::{HeartbeatRequest, LeaveGroupRequest, LeaveGroupResponse, MemberId};
 use crate::kafka::message::{Api, Response};

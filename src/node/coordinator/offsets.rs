@@ -219,13 +219,14 @@ fn commit_records(
     request: &OffsetCommitRequest,
     because: u64,
 ) -> Vec<CoordinatorRecord> {
-    let record = |&(partition, offset): &(TopicPartition, Offset)| CoordinatorRecord::OffsetCommit {
-        group: Arc::clone(&request.group),
-        partition,
-        offset,
-        committed_at: now,
-        because,
-    };
+    let record =
+        |&(partition, offset): &(TopicPartition, Offset)| CoordinatorRecord::OffsetCommit {
+            group: Arc::clone(&request.group),
+            partition,
+            offset,
+            committed_at: now,
+            because,
+        };
     request.offsets.iter().map(record).collect()
 }
 

@@ -183,7 +183,12 @@ impl Turn<'_> {
     }
 
     /// Says that a member is out.
-    pub(super) fn note_removed(&mut self, group: &Arc<str>, member: &Member, reason: RemovalReason) {
+    pub(super) fn note_removed(
+        &mut self,
+        group: &Arc<str>,
+        member: &Member,
+        reason: RemovalReason,
+    ) {
         self.note(GroupEvent::MemberRemoved {
             group: Arc::clone(group),
             member: Arc::clone(&member.id),
