@@ -11,7 +11,7 @@ use crate::kafka::group::MemberId;
 #[derive(Clone, Debug)]
 pub enum MemberIds {
     /// Random version 4 UUIDs, two draws each.
-    Random(Stream),
+    Random(Box<Stream>),
     /// `M0001`, `M0002`, ..: ids whose order is the order in which they were made, for stories that
     /// were recorded under such names.
     Numbered {
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_member_id_is_the_client_id_and_a_version_4_uuid() {
-        let mut ids = MemberIds::Random(Stream::new(Seed(1), "member-id", "g"));
+        let mut ids = MemberIds::Random(Box::new(Stream::new(Seed(1), "member-id", "g")));
         let (first, second) = (ids.next("shop-1"), ids.next("shop-1"));
         assert_ne!(first, second);
         let uuid = first.strip_prefix("shop-1-").unwrap();

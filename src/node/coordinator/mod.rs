@@ -21,6 +21,8 @@ mod membership;
 mod offsets;
 mod rebalance;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod write;
 

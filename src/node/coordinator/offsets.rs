@@ -74,15 +74,8 @@ impl Offsets {
         partition: TopicPartition,
         committed: CommittedOffset,
     ) {
-        match self.by_group.get_mut(group) {
-            Some(offsets) => {
-                offsets.insert(partition, committed);
-            }
-            None => {
-                let offsets = BTreeMap::from([(partition, committed)]);
-                self.by_group.insert(Arc::clone(group), offsets);
-            }
-        }
+        let offsets = self.by_group.entry(Arc::clone(group)).or_default();
+        offsets.insert(partition, committed);
     }
 
     pub(super) fn get(&self, group: &str, partition: TopicPartition) -> Option<CommittedOffset> {
