@@ -230,7 +230,7 @@ fn auto_commit(reader: &mut Reader, group: Option<&str>) -> bool {
             "set `group.id`",
         );
     } else {
-        reader.adjust(KEY, false, "there is no group, so Kafka switches it off");
+        reader.adjust(KEY, &false, "there is no group, so Kafka switches it off");
     }
     false
 }

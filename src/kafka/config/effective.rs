@@ -76,9 +76,9 @@ fn canonical(setting: &Setting, text: &str) -> String {
     match setting.value_type {
         ValueType::Password => "[hidden]".to_owned(),
         ValueType::Class | ValueType::List if !package.is_empty() => {
-            let full = |class: &str| match class.contains('.') {
-                true => class.to_owned(),
-                false => format!("{package}{class}"),
+            let full = |class: &str| {
+                let is_full = class.contains('.');
+                format!("{}{class}", if is_full { "" } else { package })
             };
             let classes: Vec<String> = text.split(',').map(str::trim).map(full).collect();
             classes.join(",")

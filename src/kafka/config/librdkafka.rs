@@ -143,7 +143,7 @@ fn max_in_flight(reader: &mut Reader, idempotence: bool) -> u32 {
         );
     } else {
         let why = "librdkafka lowers its default for idempotence";
-        reader.adjust(MAX_IN_FLIGHT, 5, why);
+        reader.adjust(MAX_IN_FLIGHT, &5, why);
     }
     5
 }
@@ -245,7 +245,7 @@ fn fetch_max_bytes(reader: &mut Reader) -> u32 {
     } else {
         reader.adjust(
             keys[0],
-            message_max,
+            &message_max,
             "librdkafka raises it to message.max.bytes",
         );
     }

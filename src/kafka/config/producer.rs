@@ -166,24 +166,28 @@ fn idempotence(reader: &mut Reader, acks: Acks) -> bool {
     let mut enabled = reader.flag(IDEMPOTENCE);
     if enabled {
         let explicit = reader.given(IDEMPOTENCE);
-        let mut conflict = |reader: &mut Reader, key, needs: &str, message: &str| {
+        let mut conflict = |reader: &mut Reader, key, [needs, remedy]: [&str; 2], message: &str| {
             if explicit {
-                let help = format!("remove `{IDEMPOTENCE}: true`, or set {needs}");
-                reader.refuse(&[IDEMPOTENCE, key], config_exception(message), &help);
+                let words = format!("idempotence needs {needs}");
+                let help = format!("remove `{IDEMPOTENCE}: true`, or {remedy}");
+                let refusal = config_exception(message);
+                reader.refuse_in_words(&[IDEMPOTENCE, key], refusal, &words, &help);
             } else {
                 let why = format!("it needs {needs}, so Kafka switches it off");
-                reader.adjust(IDEMPOTENCE, false, &why);
+                reader.adjust(IDEMPOTENCE, &false, &why);
                 enabled = false;
             }
         };
         if reader.number("retries") == 0 {
             let message = "Must set retries to non-zero when using the idempotent producer.";
-            conflict(reader, "retries", "`retries` above 0", message);
+            let needs = ["`retries` above 0", "raise `retries`"];
+            conflict(reader, "retries", needs, message);
         }
         if acks != Acks::All {
             let message = "Must set acks to all in order to use the idempotent producer. \
                            Otherwise we cannot guarantee idempotence.";
-            conflict(reader, "acks", "`acks: all`", message);
+            let needs = ["`acks=all`", "write `acks: all`"];
+            conflict(reader, "acks", needs, message);
         }
         let in_flight = reader.number(MAX_IN_FLIGHT);
         if 5 < in_flight {
@@ -224,7 +228,7 @@ fn delivery_timeout(reader: &mut Reader, linger: Span, request_timeout: Span) ->
         reader.refuse(&keys, config_exception(message), &help);
     } else {
         let why = "Kafka raises its default to linger.ms + request.timeout.ms";
-        reader.adjust(KEY, least.as_millis(), why);
+        reader.adjust(KEY, &least.as_millis(), why);
     }
     least
 }
@@ -236,7 +240,7 @@ pub(super) fn reconnect_backoff_max(reader: &mut Reader) -> Span {
     if reader.given("reconnect.backoff.ms") && !reader.given(KEY) {
         let backoff = reader.millis("reconnect.backoff.ms");
         let why = "Kafka sets it to reconnect.backoff.ms where only that is given";
-        reader.adjust(KEY, backoff.as_millis(), why);
+        reader.adjust(KEY, &backoff.as_millis(), why);
         return backoff;
     }
     reader.millis(KEY)
@@ -319,6 +323,23 @@ mod tests {
             errors[1].help.as_deref(),
             Some("nearest: `compression.type`")
         );
+    }
+
+    #[test]
+    fn a_combination_names_both_settings_and_keeps_kafkas_words_too() {
+        let errors = resolve(&[("acks", "1"), ("enable.idempotence", "true")])
+            .expect_err("Kafka refuses it");
+        let [error] = &errors[..] else {
+            panic!("one rule is broken: {errors:?}");
+        };
+        assert_eq!(error.keys, ["enable.idempotence", "acks"]);
+        let message = "Kafka refuses this: idempotence needs `acks=all` (ConfigException)";
+        assert_eq!(error.message, message);
+        let said = error
+            .refusal
+            .as_ref()
+            .map_or("", |refusal| &refusal.message);
+        assert!(said.starts_with("Must set acks to all"));
     }
 
     #[test]

@@ -187,12 +187,24 @@ impl Reader {
     /// The client refuses this combination. `keys` are the settings the rule looks at; those that
     /// were given are at fault. Nothing is said while one of them is wrong by itself.
     pub(super) fn refuse(&mut self, keys: &[&'static str], refusal: Refusal, help: &str) {
+        let words = refusal.message.clone();
+        self.refuse_in_words(keys, refusal, &words, help);
+    }
+
+    /// As [`Reader::refuse`], in plainer words than the client's own.
+    pub(super) fn refuse_in_words(
+        &mut self,
+        keys: &[&'static str],
+        refusal: Refusal,
+        words: &str,
+        help: &str,
+    ) {
         if keys.iter().any(|key| self.broken.contains(key)) {
             return;
         }
         let message = match refusal.exception {
-            "" => format!("librdkafka refuses this: {}", refusal.message),
-            exception => format!("Kafka refuses this: {} ({exception})", refusal.message),
+            "" => format!("librdkafka refuses this: {words}"),
+            exception => format!("Kafka refuses this: {words} ({exception})"),
         };
         self.errors.push(SettingError {
             kind: Mistake::Combination,
@@ -217,7 +229,7 @@ impl Reader {
     }
 
     /// A setting takes another value than the one given or its default.
-    pub(super) fn adjust(&mut self, key: &'static str, value: impl ToString, why: &str) {
+    pub(super) fn adjust(&mut self, key: &'static str, value: &impl ToString, why: &str) {
         let value = value.to_string();
         self.notes.push(Note {
             key: key.to_owned(),

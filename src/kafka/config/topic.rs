@@ -52,7 +52,7 @@ fn inherited(reader: &mut Reader, key: &'static str, of_broker: u32) -> u32 {
     if reader.given(key) || own == of_broker {
         return own;
     }
-    reader.adjust(key, of_broker, "the brokers say so");
+    reader.adjust(key, &of_broker, "the brokers say so");
     of_broker
 }
 

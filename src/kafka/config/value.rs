@@ -97,7 +97,7 @@ fn describe(
 
 /// The milliseconds somebody meant who wrote a duration with a unit.
 fn millis_of(setting: &Setting, text: &str) -> Option<u64> {
-    let is_millis = setting.key.ends_with(".ms");
+    let is_millis = setting.key.rsplit('.').next() == Some("ms");
     let span = Span::parse(text.trim()).ok()?;
     is_millis.then(|| span.as_millis())
 }
