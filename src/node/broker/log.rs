@@ -171,7 +171,10 @@ impl PartitionLog {
         }
         let keep = self.index_of(offset);
         while keep < self.sealed.len() * CHUNK {
-            let chunk = self.sealed.pop().expect("a sealed chunk lies behind the cut");
+            let chunk = self
+                .sealed
+                .pop()
+                .expect("a sealed chunk lies behind the cut");
             self.tail = chunk.batches.to_vec();
             self.bytes_before_tail = chunk.bytes_before;
         }

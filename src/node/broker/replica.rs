@@ -15,6 +15,7 @@
 use std::sync::Arc;
 
 use crate::base::{Instant, NodeId, Offset, Span};
+use crate::kafka::ErrorCode;
 use crate::kafka::message::PartitionMetadata;
 use crate::node::FactId;
 
@@ -154,6 +155,20 @@ impl Replica {
         effective <= self.isr.len()
     }
 
+    /// What becomes of a write with `acks=all` that ends at `required`; `None` while it has to wait
+    /// (`Partition.checkEnoughReplicasReachOffset`).
+    pub fn write_outcome(&self, required: Offset) -> Option<ErrorCode> {
+        if !self.leads() {
+            Some(ErrorCode::NotLeaderOrFollower)
+        } else if self.high_watermark < required {
+            None
+        } else if self.has_enough_in_sync() {
+            Some(ErrorCode::None)
+        } else {
+            Some(ErrorCode::NotEnoughReplicasAfterAppend)
+        }
+    }
+
     /// Takes in the controller's word on the partition, for the broker `me` whose log ends at
     /// `log_end` (`makeLeader`, `makeFollower`). Older words are not listened to.
     pub fn on_metadata(
@@ -245,8 +260,7 @@ impl Replica {
         for follower in &self.followers {
             let end = follower.end.unwrap_or(0);
             let counts = || {
-                self.isr.contains(&follower.node)
-                    || follower.is_caught_up(now, log_end, self.lag)
+                self.isr.contains(&follower.node) || follower.is_caught_up(now, log_end, self.lag)
             };
             // A follower that has never fetched counts with less than any offset.
             if (follower.end.is_none() || end < candidate) && counts() {
