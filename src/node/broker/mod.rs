@@ -28,6 +28,8 @@ mod replicate;
 mod serve;
 mod session;
 pub mod setup;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod view;
 
