@@ -3,5 +3,7 @@
 mod diagnostic;
 mod plain;
 mod reader;
+pub mod resolved;
 mod suggest;
 mod tree;
+pub mod value;
