@@ -1,0 +1,647 @@
+//! Facts: typed, self-contained statements of what happened. The only input of ledger, verdict,
+//! trace and charts.
+//!
+//! A fact speaks of ranges where it can, is cheap to state, and is turned into text late and
+//! elsewhere. Nothing here judges.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::base::{GroupId, Instant, NodeId, Offset, Span, TopicId, TopicPartition};
+use crate::kafka::message::Api;
+use crate::kafka::{ErrorCode, Records};
+
+/// The number of a fact within its run, from 1. 0: none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct FactId(pub u64);
+
+impl FactId {
+    /// No fact.
+    pub const NONE: Self = Self(0);
+}
+
+/// A fact with its circumstances.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stated {
+    /// Its number.
+    pub id: FactId,
+    /// When.
+    pub at: Instant,
+    /// Which node states it (for a fault: on whom it struck).
+    pub who: NodeId,
+    /// The fact that triggered it.
+    pub by: FactId,
+    /// The fact that last set the state its rule looked at.
+    pub since: FactId,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Fact {
+    /// A producer's doing.
+    Produce(ProduceFact),
+    /// A broker's log, and the cluster.
+    Log(LogFact),
+    /// Groups: membership, assignments, offset commits.
+    Group(GroupFact),
+    /// What the application did.
+    App(AppFact),
+    /// What was done to the system.
+    Fault(FaultFact),
+}
+
+/// When each of several consecutive things happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Times {
+    /// The first at `first`, each further one `step` later.
+    Every {
+        /// The first instant.
+        first: Instant,
+        /// The distance.
+        step: Span,
+    },
+    /// Each at its own instant, ascending.
+    List(Arc<[Instant]>),
+}
+
+impl Times {
+    /// One instant.
+    pub const fn at(instant: Instant) -> Self {
+        Self::Every {
+            first: instant,
+            step: Span::ZERO,
+        }
+    }
+
+    /// The `index`th instant.
+    pub fn get(&self, index: u32) -> Instant {
+        match self {
+            Self::Every { first, step } => *first + *step * u64::from(index),
+            Self::List(list) => list[index as usize],
+        }
+    }
+}
+
+/// Why a batch could be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchReason {
+    /// No further record fits, or another batch waits behind it.
+    Full,
+    /// `linger.ms` is over.
+    LingerOver,
+    /// It left because another partition's batch made the broker ready.
+    Piggyback,
+    /// It goes again after a failure.
+    Retry,
+    /// The producer closes or flushes, or waits for memory.
+    Flush,
+}
+
+/// Facts of producers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum ProduceFact {
+    /// `send()` was called for these records. They speak of a range: never in the fingerprint.
+    Sent {
+        /// The topic.
+        topic: TopicId,
+        /// The records.
+        records: Records,
+        /// When each was sent.
+        times: Times,
+    },
+    /// A Produce request left.
+    RequestSent {
+        /// The broker.
+        to: NodeId,
+        /// Its number on the connection.
+        correlation: u32,
+        /// How many batches it holds.
+        batches: u32,
+    },
+    /// A batch left, in the request stated just before.
+    BatchSent {
+        /// The partition.
+        partition: TopicPartition,
+        /// Its records.
+        records: Records,
+        /// How often it was sent before.
+        attempt: u32,
+        /// Why now.
+        reason: BatchReason,
+        /// Its first sequence number, if idempotent.
+        sequence: Option<i32>,
+    },
+    /// A batch will be sent again.
+    Retry {
+        /// The partition.
+        partition: TopicPartition,
+        /// Its records.
+        records: Records,
+        /// Why.
+        error: ErrorCode,
+    },
+    /// The producer was told that these records are written.
+    Acknowledged {
+        /// The partition.
+        partition: TopicPartition,
+        /// The records.
+        records: Records,
+        /// The first offset, when the answer had one.
+        base_offset: Option<Offset>,
+    },
+    /// The producer was told that these records failed. They may be in the log nevertheless.
+    Failed {
+        /// The topic.
+        topic: TopicId,
+        /// The partition, if one was chosen.
+        partition: Option<u32>,
+        /// The records.
+        records: Records,
+        /// The error.
+        error: ErrorCode,
+    },
+    /// A request was overdue, and its connection was closed (`request.timeout.ms`).
+    RequestTimedOut {
+        /// The broker.
+        to: NodeId,
+        /// The API.
+        api: Api,
+    },
+    /// A batch passed `delivery.timeout.ms`.
+    DeliveryTimedOut {
+        /// The partition.
+        partition: TopicPartition,
+        /// Its records.
+        records: Records,
+    },
+    /// An answer said that an earlier sequence number is missing.
+    OutOfOrderSequence {
+        /// The partition.
+        partition: TopicPartition,
+        /// The batch's records.
+        records: Records,
+    },
+    /// The producer got its id, or a new one.
+    ProducerIdAssigned {
+        /// The id.
+        id: u64,
+        /// The epoch.
+        epoch: i16,
+    },
+    /// The producer raised its own epoch.
+    ProducerEpochBumped {
+        /// The new epoch.
+        epoch: i16,
+    },
+    /// `send()` blocks: no memory left.
+    BufferFull,
+    /// The producer has heard of everything it was to send.
+    Finished,
+}
+
+/// Facts of brokers, logs and the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum LogFact {
+    /// The leader appended a batch.
+    Appended {
+        /// The partition.
+        partition: TopicPartition,
+        /// The first record's offset.
+        base_offset: Offset,
+        /// The records; empty for a coordinator's batch.
+        records: Records,
+        /// How many offsets.
+        count: u32,
+        /// The leader epoch.
+        leader_epoch: u32,
+    },
+    /// The leader recognised a batch it already has, and answered as the first time.
+    RetryDeduplicated {
+        /// The partition.
+        partition: TopicPartition,
+        /// The records.
+        records: Records,
+        /// Where they already are.
+        base_offset: Offset,
+    },
+    /// A batch was refused; nothing was appended.
+    AppendRefused {
+        /// The partition.
+        partition: TopicPartition,
+        /// The records.
+        records: Records,
+        /// Why.
+        error: ErrorCode,
+    },
+    /// The leader's high watermark moved: everything below is on every in-sync replica.
+    Replicated {
+        /// The partition.
+        partition: TopicPartition,
+        /// The high watermark before.
+        from: Offset,
+        /// The high watermark now.
+        to: Offset,
+    },
+    /// A topic came to be.
+    TopicCreated {
+        /// The topic.
+        topic: TopicId,
+        /// Its partitions.
+        partitions: u32,
+    },
+    /// The state of a partition as the controller set it.
+    PartitionState {
+        /// The partition.
+        partition: TopicPartition,
+        /// Its leader.
+        leader: Option<NodeId>,
+        /// The leader epoch.
+        leader_epoch: u32,
+        /// The in-sync replicas.
+        isr: Arc<[NodeId]>,
+    },
+    /// A client has new metadata.
+    MetadataRefreshed,
+}
+
+/// How an offset commit came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommitKind {
+    /// `commitSync()`.
+    Sync,
+    /// `commitAsync()`.
+    Async,
+    /// Auto-commit, inside `poll()` (Java) or by the background timer (librdkafka).
+    Auto,
+    /// Auto-commit before a rebalance.
+    AutoBeforeRebalance,
+    /// Auto-commit in `close()`.
+    AutoOnClose,
+    /// A tool from outside.
+    Admin,
+}
+
+/// Where a position came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PositionSource {
+    /// The group's committed offset.
+    Committed,
+    /// `auto.offset.reset`, as there was no committed offset or none in range.
+    Reset,
+    /// `seek()`.
+    Seek,
+}
+
+/// Facts of groups: of the coordinator (its broker states them) and of members.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum GroupFact {
+    /// Coordinator: the join phase of a rebalance begins.
+    RebalanceStarted {
+        /// The group.
+        group: GroupId,
+        /// Why, in Kafka's words.
+        reason: Arc<str>,
+    },
+    /// Coordinator: the join phase is over; members are asked to sync.
+    JoinCompleted {
+        /// The group.
+        group: GroupId,
+        /// The new generation.
+        generation: i32,
+        /// Who is in it.
+        members: Arc<[NodeId]>,
+    },
+    /// Coordinator: the assignment is stored, the group is stable. The first round of a group forms
+    /// it, every later one is a rebalance.
+    RoundCompleted {
+        /// The group.
+        group: GroupId,
+        /// The generation.
+        generation: i32,
+        /// Whether the group had no generation before.
+        first: bool,
+        /// Who has what.
+        assignment: Arc<[(NodeId, Arc<[TopicPartition]>)]>,
+    },
+    /// Coordinator: a partition has another owner than in the generation before.
+    PartitionMoved {
+        /// The group.
+        group: GroupId,
+        /// The partition.
+        partition: TopicPartition,
+        /// Its owner before.
+        from: NodeId,
+        /// Its owner now.
+        to: NodeId,
+    },
+    /// Coordinator: nothing was heard of a member for `session.timeout.ms`.
+    SessionExpired {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        member: NodeId,
+    },
+    /// Coordinator: a member left by itself.
+    MemberLeft {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        member: NodeId,
+    },
+    /// Coordinator: a request was refused because its member or generation is no longer current.
+    MemberFenced {
+        /// The group.
+        group: GroupId,
+        /// The member that asked.
+        member: NodeId,
+        /// The API.
+        api: Api,
+        /// The error.
+        error: ErrorCode,
+    },
+    /// Coordinator: the group has no members any more.
+    GroupEmpty {
+        /// The group.
+        group: GroupId,
+        /// Its generation.
+        generation: i32,
+    },
+    /// Coordinator: an offset commit is replicated.
+    OffsetCommitted {
+        /// The group.
+        group: GroupId,
+        /// Who asked; `None` for a tool.
+        member: Option<NodeId>,
+        /// The partition.
+        partition: TopicPartition,
+        /// The next offset to read.
+        offset: Offset,
+        /// What it was before.
+        before: Option<Offset>,
+    },
+    /// Member: `subscribe` made it look for its coordinator and join.
+    Joining {
+        /// The group.
+        group: GroupId,
+    },
+    /// Member: `onPartitionsAssigned`.
+    Assigned {
+        /// The group.
+        group: GroupId,
+        /// The generation.
+        generation: i32,
+        /// The partitions handed to the listener.
+        partitions: Arc<[TopicPartition]>,
+    },
+    /// Member: `onPartitionsRevoked`.
+    Revoked {
+        /// The group.
+        group: GroupId,
+        /// The partitions.
+        partitions: Arc<[TopicPartition]>,
+    },
+    /// Member: `onPartitionsLost`.
+    Lost {
+        /// The group.
+        group: GroupId,
+        /// The partitions.
+        partitions: Arc<[TopicPartition]>,
+    },
+    /// Member: nobody called `poll` for `max.poll.interval.ms`; the client leaves the group.
+    PollIntervalExceeded {
+        /// The group.
+        group: GroupId,
+    },
+    /// Member: an offset commit was asked for.
+    CommitRequested {
+        /// The group.
+        group: GroupId,
+        /// How.
+        kind: CommitKind,
+        /// The next offsets to read.
+        offsets: Arc<[(TopicPartition, Offset)]>,
+    },
+    /// Member: an offset commit was confirmed.
+    CommitConfirmed {
+        /// The group.
+        group: GroupId,
+        /// How.
+        kind: CommitKind,
+        /// The next offsets to read.
+        offsets: Arc<[(TopicPartition, Offset)]>,
+    },
+    /// Member: an offset commit failed; `exception` is what the application sees.
+    CommitFailed {
+        /// The group.
+        group: GroupId,
+        /// How.
+        kind: CommitKind,
+        /// Kafka's exception.
+        exception: &'static str,
+        /// The error code behind it, if the coordinator answered.
+        error: Option<ErrorCode>,
+    },
+    /// Member: the position of a partition was set.
+    PositionSet {
+        /// The group.
+        group: GroupId,
+        /// The partition.
+        partition: TopicPartition,
+        /// The next offset to hand to the application.
+        offset: Offset,
+        /// Where it came from.
+        source: PositionSource,
+    },
+    /// Member: `auto.offset.reset` was applied.
+    OffsetReset {
+        /// The group.
+        group: GroupId,
+        /// The partition.
+        partition: TopicPartition,
+        /// The offset it gave.
+        offset: Offset,
+    },
+    /// Member: `poll` threw.
+    PollFailed {
+        /// The group.
+        group: GroupId,
+        /// Kafka's exception.
+        exception: &'static str,
+    },
+}
+
+/// Facts of applications.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum AppFact {
+    /// `poll()` returned these records of one partition, at consecutive offsets from `first_offset`.
+    Polled {
+        /// The group.
+        group: GroupId,
+        /// The partition.
+        partition: TopicPartition,
+        /// The first record's offset.
+        first_offset: Offset,
+        /// The records.
+        records: Records,
+    },
+    /// The effect was applied for these records of one partition, in this order. They speak of a
+    /// range: never in the fingerprint.
+    Processed {
+        /// The group.
+        group: GroupId,
+        /// The partition.
+        partition: TopicPartition,
+        /// The first record's offset.
+        first_offset: Offset,
+        /// The records.
+        records: Records,
+        /// When each was done.
+        times: Times,
+    },
+    /// Processing failed for a record; `final_` after the last retry.
+    ProcessingFailed {
+        /// The group.
+        group: GroupId,
+        /// The partition.
+        partition: TopicPartition,
+        /// The offset.
+        offset: Offset,
+        /// The record.
+        records: Records,
+        /// Whether the application gives up on it.
+        last_attempt: bool,
+    },
+    /// The application went on without this record.
+    RecordSkipped {
+        /// The group.
+        group: GroupId,
+        /// The partition.
+        partition: TopicPartition,
+        /// The offset.
+        offset: Offset,
+        /// The record.
+        records: Records,
+    },
+    /// The application sent this record on to another topic instead of processing it.
+    HandedOn {
+        /// The group.
+        group: GroupId,
+        /// The partition it was read from.
+        partition: TopicPartition,
+        /// The offset there.
+        offset: Offset,
+        /// The record.
+        records: Records,
+        /// Where it went.
+        to: TopicId,
+    },
+    /// Records were given to the workers.
+    HandedOff {
+        /// The group.
+        group: GroupId,
+        /// The partition.
+        partition: TopicPartition,
+        /// The first record's offset.
+        first_offset: Offset,
+        /// The records.
+        records: Records,
+    },
+    /// Queued records of a partition taken away were thrown away (`hand-off: { revoked: drop }`).
+    Dropped {
+        /// The group.
+        group: GroupId,
+        /// The partition.
+        partition: TopicPartition,
+        /// The first record's offset.
+        first_offset: Offset,
+        /// The records.
+        records: Records,
+    },
+    /// The application stopped by itself.
+    Stopped {
+        /// The group.
+        group: GroupId,
+        /// Why: an exception's name, or `processing failed`.
+        reason: &'static str,
+    },
+}
+
+/// Facts about faults. Stated by the kernel; `who` of the statement is the struck node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum FaultFact {
+    /// A process died.
+    Crashed,
+    /// A new process took its place.
+    Restarted,
+    /// A process stands still.
+    Paused,
+    /// It goes on.
+    Resumed,
+    /// An application thread stands still.
+    Stalled,
+    /// It goes on.
+    StallEnded,
+    /// An actor was told to close gracefully, or reached its planned end.
+    Closed,
+    /// What was down was started.
+    Started,
+    /// `seek` was asked of a member.
+    Sought,
+    /// Offsets of a group were set from outside.
+    OffsetsSet {
+        /// The group.
+        group: GroupId,
+        /// Whether the group accepted it.
+        error: ErrorCode,
+    },
+    /// A request was lost with its connection.
+    RequestLost {
+        /// The API.
+        api: Api,
+    },
+    /// A response was lost with its connection.
+    ResponseLost {
+        /// The API.
+        api: Api,
+    },
+}
+
+impl Fact {
+    /// Whether it speaks of a stretch, which may be stated whole or step by step.
+    pub fn is_stretch(&self) -> bool {
+        matches!(
+            self,
+            Self::Produce(ProduceFact::Sent { .. }) | Self::App(AppFact::Processed { .. })
+        )
+    }
+}
+
+macro_rules! theme {
+    ($theme:ident, $variant:ident) => {
+        impl From<$theme> for Fact {
+            fn from(fact: $theme) -> Self {
+                Self::$variant(fact)
+            }
+        }
+    };
+}
+
+theme!(ProduceFact, Produce);
+theme!(LogFact, Log);
+theme!(GroupFact, Group);
+theme!(AppFact, App);
+theme!(FaultFact, Fault);

@@ -1,0 +1,301 @@
+//! What a world is made of: the scenario with every name turned into an id.
+//!
+//! Plain data, made by the scenario layer or by a test. Making the nodes of it is `sim::build`.
+
+use std::sync::Arc;
+
+use crate::base::{
+    Dist, GroupId, Instant, NodeId, Offset, RecordId, Seed, Span, TopicId, TopicPartition,
+};
+use crate::kafka::Cast;
+use crate::kafka::config::{BrokerConfig, TopicConfig};
+use crate::kafka::message::Api;
+use crate::node::consumer::MemberSetup;
+use crate::node::producer::ProducerSetup;
+use crate::node::{Phase, StepKind};
+
+/// A run, ready to be built.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The seed.
+    pub seed: Seed,
+    /// Every name.
+    pub cast: Arc<Cast>,
+    /// Brokers and controllers.
+    pub cluster: ClusterSetup,
+    /// Connections.
+    pub network: NetworkSetup,
+    /// Topics by [`TopicId`], internal ones last (`create: None`).
+    pub topics: Vec<TopicSetup>,
+    /// Producers with their planned lives.
+    pub producers: Vec<(ProducerSetup, Life)>,
+    /// Members with their planned lives.
+    pub members: Vec<(MemberSetup, Life)>,
+    /// Groups by [`GroupId`].
+    pub groups: Vec<GroupSetup>,
+    /// Faults in the order of the file.
+    pub faults: Vec<FaultSetup>,
+    /// Stops, rebalances, moves, latencies and requests are counted from here.
+    pub warm_up: Instant,
+    /// Bounds.
+    pub limits: Limits,
+    /// Takes every stretch step by step, for the test that both give the same.
+    pub stepped: bool,
+}
+
+/// The planned life of a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Life {
+    /// When it starts.
+    pub start_at: Instant,
+    /// When it closes gracefully, if ever.
+    pub stop_at: Option<Instant>,
+}
+
+/// Brokers and controllers.
+#[derive(Clone, Debug)]
+pub struct ClusterSetup {
+    /// The controllers; the first is active.
+    pub controllers: Vec<NodeId>,
+    /// The brokers, `node.id` 1..N in order.
+    pub brokers: Vec<NodeId>,
+    /// Their settings.
+    pub config: BrokerConfig,
+    /// A broker's work per request.
+    pub request_time: Dist,
+}
+
+/// Latencies.
+#[derive(Clone, Debug)]
+pub struct NetworkSetup {
+    /// One way, every link.
+    pub latency: Dist,
+    /// Overrides; the last match wins. A link matches in both directions.
+    pub links: Vec<LinkSetup>,
+}
+
+/// The latency between two sides.
+#[derive(Clone, Debug)]
+pub struct LinkSetup {
+    /// One side.
+    pub a: Vec<NodeId>,
+    /// The other side.
+    pub b: Vec<NodeId>,
+    /// One way.
+    pub latency: Dist,
+}
+
+/// A topic.
+#[derive(Clone, Debug)]
+pub struct TopicSetup {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Present at time 0; otherwise created by its first user.
+    pub before_start: bool,
+    /// Partitions.
+    pub partitions: u32,
+    /// Copies.
+    pub replication_factor: u32,
+    /// Explicit placement: per partition the brokers, leader first.
+    pub assignment: Option<Vec<Vec<NodeId>>>,
+    /// Its settings.
+    pub config: TopicConfig,
+    /// Whether the keys and lags of the lesson are its (`false` for internal topics).
+    pub internal: bool,
+}
+
+/// A group.
+#[derive(Clone, Debug)]
+pub struct GroupSetup {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its members.
+    pub members: Vec<NodeId>,
+    /// The topics it reads.
+    pub topics: Vec<TopicId>,
+    /// Offsets stored before time 0.
+    pub committed: Vec<(TopicPartition, Offset)>,
+    /// Whether it commits offsets at all, by a step or by auto-commit.
+    pub commits: bool,
+}
+
+/// A value, or a range of which one is drawn per seed from the fault's own stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drawn {
+    /// The least.
+    pub low: u64,
+    /// The largest.
+    pub high: u64,
+}
+
+/// When a fault strikes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// At an instant (nanoseconds since time 0).
+    At(Drawn),
+    /// So long (nanoseconds) after another fault, by index, first struck.
+    AfterFault(usize, Drawn),
+    /// At a step of one of the actors.
+    Step {
+        /// The step.
+        step: StepKind,
+        /// The side of it.
+        phase: Phase,
+        /// Only where it concerns this record.
+        record: Option<RecordName>,
+    },
+    /// At the first such fact.
+    When(FactPattern),
+    /// The message itself (`lose-request`, `lose-response`).
+    Message {
+        /// Only this API.
+        api: Option<Api>,
+        /// Only to (or from) these brokers; empty: any.
+        to: Vec<NodeId>,
+        /// Only if it carries this record.
+        record: Option<RecordName>,
+    },
+}
+
+/// How the file names a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordName {
+    /// `orders-0@4`.
+    At(TopicPartition, Offset),
+    /// `shop#7`.
+    Id(RecordId),
+    /// `orders/AAPL#3`: the nth record with that key sent to that topic.
+    Keyed(TopicId, Arc<str>, u32),
+}
+
+/// A fact that a fault waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactPattern {
+    /// The word of the grammar.
+    pub word: &'static str,
+    /// Narrowed to one of these actors; empty: any.
+    pub actors: Vec<NodeId>,
+    /// Narrowed to a group.
+    pub group: Option<GroupId>,
+    /// Narrowed to a topic.
+    pub topic: Option<TopicId>,
+    /// Narrowed to a partition.
+    pub partition: Option<TopicPartition>,
+    /// Narrowed to an exception or error code by name.
+    pub error: Option<Arc<str>>,
+}
+
+/// Whom a fault strikes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// These actors: all of them at an instant, whichever gets there with a step.
+    Actors(Vec<NodeId>),
+    /// The member that owns a partition, at the instant of the strike.
+    OwnerOf(TopicPartition, GroupId),
+    /// A group, for `set-offsets`.
+    Group(GroupId),
+}
+
+/// How a lost message takes its connection down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossKind {
+    /// Both ends are reset at once.
+    Reset,
+    /// Silence, until the request times out.
+    Silence,
+}
+
+/// Where `seek` and `set-offsets` go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SeekTo {
+    /// One partition.
+    Offset(TopicPartition, Offset),
+    /// The log start of every partition.
+    Earliest,
+    /// The end of every partition.
+    Latest,
+    /// Relative to what is committed (`set-offsets` only).
+    ShiftBy(i64),
+}
+
+/// What a fault does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// The process dies at once.
+    Crash {
+        /// A new process so long after.
+        restart_after: Option<Drawn>,
+    },
+    /// The process stands still.
+    Pause {
+        /// For so long.
+        lasting: Drawn,
+    },
+    /// The application thread stands still.
+    Stall {
+        /// For so long.
+        lasting: Drawn,
+    },
+    /// A graceful end.
+    Close {
+        /// A new process so long after.
+        restart_after: Option<Drawn>,
+    },
+    /// Starts what is down.
+    Start,
+    /// The application seeks before its next poll.
+    Seek(SeekTo),
+    /// A tool sets the group's offsets.
+    SetOffsets(SeekTo),
+    /// A request is lost with its connection.
+    LoseRequest(LossKind),
+    /// A response is lost with its connection.
+    LoseResponse(LossKind),
+}
+
+/// One entry of `faults`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultSetup {
+    /// What it does.
+    pub verb: Verb,
+    /// To whom.
+    pub target: Target,
+    /// When.
+    pub trigger: Trigger,
+    /// The nth time the condition holds, from 1.
+    pub nth: Drawn,
+    /// At so many occurrences from there.
+    pub times: u32,
+    /// With an instant: the distance between strikes.
+    pub every: Option<Dist>,
+    /// No failure if it never strikes.
+    pub optional: bool,
+    /// Its place in the file, for messages: line, and the entry as written.
+    pub line: u32,
+    /// The entry as written, for messages.
+    pub text: Arc<str>,
+}
+
+/// The bounds of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The virtual end.
+    pub time: Span,
+    /// How long the drain may take after the last workload and fault.
+    pub drain: Span,
+    /// Events handled.
+    pub events: u64,
+    /// The run does not end before this.
+    pub at_least: Instant,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            time: Span::from_secs(30 * 86_400),
+            drain: Span::from_secs(600),
+            events: 1_000_000_000,
+            at_least: Instant::ZERO,
+        }
+    }
+}
