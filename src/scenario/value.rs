@@ -224,7 +224,9 @@ mod tests {
     fn counts_group_their_digits_by_three() {
         assert_eq!(count("10_000"), Ok(10_000));
         assert_eq!(count("30"), Ok(30));
-        for text in ["1_00", "1__000", "_100", "1e3", "-1", "0x10", "", "1000_000"] {
+        for text in [
+            "1_00", "1__000", "_100", "1e3", "-1", "0x10", "", "1000_000",
+        ] {
             assert!(count(text).is_err(), "{text} is no count");
         }
     }

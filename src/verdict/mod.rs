@@ -10,4 +10,4 @@ pub use expect::{Claim, Ends, Expect, MustHappen, RecordSet, Subject, Want};
 pub use quantity::{FactWord, Quantity, Stage};
 pub use range::Range;
 pub use record::RecordName;
-pub(crate) use word::words;
+pub(crate) use word::{Word, words};

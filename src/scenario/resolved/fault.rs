@@ -29,6 +29,8 @@ pub struct Fault {
     pub name: Option<String>,
     /// Whether it is no failure if it never strikes.
     pub optional: bool,
+    /// The line of the file on which it stands, from 1; 0 if it was not read from a file.
+    pub line: u32,
 }
 
 /// When a fault strikes.
@@ -207,6 +209,7 @@ impl Fault {
             every: None,
             name: None,
             optional: false,
+            line: 0,
         }
     }
 }
@@ -255,7 +258,11 @@ impl std::fmt::Display for Moment {
 impl Target {
     fn text(&self) -> String {
         match self {
-            Self::Offset { topic, partition, offset } => format!("{topic}-{partition}@{offset}"),
+            Self::Offset {
+                topic,
+                partition,
+                offset,
+            } => format!("{topic}-{partition}@{offset}"),
             Self::Earliest => "earliest".to_owned(),
             Self::Latest => "latest".to_owned(),
         }

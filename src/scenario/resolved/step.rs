@@ -253,9 +253,20 @@ impl Serialize for Step {
             Self::CommitSync(commit) | Self::CommitAsync(commit) => {
                 map.serialize_entry(word, commit)?;
             }
-            Self::HandOff { steps, queue, revoked } => {
+            Self::HandOff {
+                steps,
+                queue,
+                revoked,
+            } => {
                 let (queue, revoked) = (*queue, *revoked);
-                map.serialize_entry(word, &HandOff { steps, queue, revoked })?;
+                map.serialize_entry(
+                    word,
+                    &HandOff {
+                        steps,
+                        queue,
+                        revoked,
+                    },
+                )?;
             }
             Self::Sleep(span) => map.serialize_entry(word, span)?,
             Self::Process | Self::Close => unreachable!("returned above as a word"),
