@@ -177,7 +177,7 @@ impl Names<'_> {
                     .map(|name| format!("producer `{name}`"));
                 let list: Vec<String> = groups.chain(producers).collect();
                 if !list.is_empty() {
-                    help.push(format!("there are {}", list.join(", ")));
+                    help.push(format!("the file has {}", list.join(", ")));
                 }
             }
         }
