@@ -75,8 +75,12 @@ fn member(
     if let Some(node) = fields.get("process") {
         member.process = process(context, node, topics);
     }
+    let mistakes = context.problems.len();
     let loop_name = the_loop(context, &mut fields, &mut member, name);
     listeners(context, &mut fields, &mut member, name);
+    if mistakes < context.problems.len() {
+        context.unread_loops.insert(name.to_owned());
+    }
     if let Some(node) = fields.get("effect") {
         let effect = context.word(node, Area::Effect);
         member.effect = effect.unwrap_or(member.effect);
