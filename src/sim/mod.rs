@@ -1,3 +1,3 @@
-//! The world: every mutable byte of a run, the loop that moves it, and the faults done to it.
+//! The world of a run.
 
 pub mod setup;

@@ -12,8 +12,10 @@ use serde_json::Value;
 mod assignor;
 mod config;
 mod error;
+mod group_classic;
 mod hash;
 mod java_hash;
+mod offset_commit_rules;
 mod size;
 
 /// Every file the tests read: what makes a folder a folder of oracle data.
