@@ -16,6 +16,7 @@ pub mod coordinator;
 pub mod fact;
 pub mod point;
 pub mod producer;
+pub mod words;
 
 use std::sync::Arc;
 
