@@ -143,7 +143,7 @@ impl Controller {
         ctx: &mut Ctx<'_>,
         conn: ConnId,
         _client: NodeId,
-        envelope: Box<Envelope>,
+        envelope: &Envelope,
     ) {
         let Body::Request(Request::CreateTopics {
             topic,

@@ -141,16 +141,13 @@ impl Broker {
         };
         let place = self.offsets_partition(&name);
         let slot = place.ok_or(ErrorCode::NotCoordinator);
-        match slot.and_then(|tp| self.led_slot(tp)) {
-            Ok(slot) => {
-                self.memory.groups.open_tools += 1;
-                let token = Token(FIRST_TOOL_TOKEN + u64::from(group.0));
-                self.ask(ctx, slot, token, Request::OffsetCommit(request));
-            }
-            Err(_) => {
-                let error = ErrorCode::NotCoordinator;
-                ctx.note(FaultFact::OffsetsSet { group, error });
-            }
+        if let Ok(slot) = slot.and_then(|tp| self.led_slot(tp)) {
+            self.memory.groups.open_tools += 1;
+            let token = Token(FIRST_TOOL_TOKEN + u64::from(group.0));
+            self.ask(ctx, slot, token, &Request::OffsetCommit(request));
+        } else {
+            let error = ErrorCode::NotCoordinator;
+            ctx.note(FaultFact::OffsetsSet { group, error });
         }
         self.end_turn(ctx);
     }
@@ -227,14 +224,17 @@ impl Broker {
         };
         let cause = ctx.cause;
         self.park(conn, Parked::Coordinator, cause, None);
-        self.ask(ctx, slot, token_of(conn, correlation), request);
+        self.ask(ctx, slot, token_of(conn, correlation), &request);
     }
 
     /// An offset commit for partitions that do not exist is refused before any coordinator sees it.
     fn commit_to_unknown(&self, commit: &OffsetCommitRequest) -> Option<Response> {
-        let error_of = |tp| match self.exists(tp) {
-            true => ErrorCode::None,
-            false => ErrorCode::UnknownTopicOrPartition,
+        let error_of = |tp| {
+            if self.exists(tp) {
+                ErrorCode::None
+            } else {
+                ErrorCode::UnknownTopicOrPartition
+            }
         };
         let partitions: Vec<_> = commit
             .offsets
@@ -250,14 +250,14 @@ impl Broker {
         ))
     }
 
-    fn ask(&mut self, ctx: &mut Ctx<'_>, slot: usize, token: Token, request: Request) {
+    fn ask(&mut self, ctx: &mut Ctx<'_>, slot: usize, token: Token, request: &Request) {
         let hosted = self.memory.groups.get_mut(slot);
         let hosted = hosted.expect("a led partition of the offsets topic has a coordinator");
         let (now, because) = (ctx.now, ctx.cause.0);
         let coordinator = &mut hosted.coordinator;
         let mut out = Vec::new();
-        let group = Arc::clone(group_of(&request));
-        match &request {
+        let group = Arc::clone(group_of(request));
+        match request {
             Request::OffsetCommit(commit) => {
                 coordinator.handle_commit(now, commit, because, token, &mut out);
             }

@@ -321,7 +321,8 @@ impl Broker {
     pub(super) fn note_commits(&mut self, ctx: &mut Ctx<'_>, slot: usize, up_to: WriteId) {
         let replicated = ctx.cause;
         while let Some(hosted) = self.memory.groups.get_mut(slot)
-            && let Some((_, commit)) = hosted.commits.pop_front_if(|(id, _)| *id <= up_to)
+            && hosted.commits.front().is_some_and(|(id, _)| *id <= up_to)
+            && let Some((_, commit)) = hosted.commits.pop_front()
         {
             let group = self.group_id(&commit.group);
             let member = node_of(&self.setup.cast, &commit.member);

@@ -53,12 +53,11 @@ impl ProducerEntry {
     }
 
     fn push(&mut self, batch: RememberedBatch) {
-        match self.batches.iter().position(Option::is_none) {
-            Some(free) => self.batches[free] = Some(batch),
-            None => {
-                self.batches.rotate_left(1);
-                self.batches[REMEMBERED - 1] = Some(batch);
-            }
+        if let Some(free) = self.batches.iter_mut().find(|b| b.is_none()) {
+            *free = Some(batch);
+        } else {
+            self.batches.rotate_left(1);
+            self.batches[REMEMBERED - 1] = Some(batch);
         }
     }
 }

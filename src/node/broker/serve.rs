@@ -20,16 +20,12 @@ impl Broker {
     /// How long the work for a request takes.
     fn work_for(&mut self, api: Api) -> Span {
         let request_time = &self.setup.request_time;
-        match request_time.constant() {
-            Some(span) => span,
-            None => {
-                assert_eq!(
-                    APIS[api as usize], api,
-                    "the list has every API in its place"
-                );
-                request_time.sample(&mut self.request_times[api as usize])
-            }
+        if let Some(span) = request_time.constant() {
+            return span;
         }
+        let stream = &mut self.request_times[api as usize];
+        assert_eq!(APIS[api as usize], api, "every API is in its place");
+        request_time.sample(stream)
     }
 
     /// Does everything that is due now, and arms the timers for the rest.

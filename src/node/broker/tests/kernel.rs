@@ -166,9 +166,9 @@ impl Kernel {
 
     /// Everybody starts.
     pub(super) fn start(mut self) -> Self {
-        self.with(CONTROLLER, |node, ctx| node.start(ctx));
+        self.with(CONTROLLER, |node, ctx| start(node, ctx));
         for n in 1..=self.brokers.len() as u32 {
-            self.with(NodeId(n), |node, ctx| node.start(ctx));
+            self.with(NodeId(n), |node, ctx| start(node, ctx));
         }
         self
     }
@@ -281,7 +281,7 @@ impl Kernel {
                 let client = self.ends[&conn].0;
                 let cause = FactId(envelope.cause);
                 self.because(to, cause, |node, ctx| {
-                    node.deliver(ctx, conn, client, envelope)
+                    node.deliver(ctx, conn, client, *envelope);
                 });
             }
             Event::Connected(conn) => {
@@ -363,21 +363,15 @@ pub(super) enum Server<'a> {
     Controller(&'a mut Controller),
 }
 
-impl Server<'_> {
-    fn start(&mut self, ctx: &mut Ctx<'_>) {
-        match self {
-            Self::Broker(broker) => broker.on_start(ctx),
-            Self::Controller(controller) => controller.on_start(ctx),
-        }
+fn start(server: &mut Server<'_>, ctx: &mut Ctx<'_>) {
+    match server {
+        Server::Broker(broker) => broker.on_start(ctx),
+        Server::Controller(controller) => controller.on_start(ctx),
     }
+}
 
-    fn deliver(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        conn: ConnId,
-        client: NodeId,
-        envelope: Box<Envelope>,
-    ) {
+impl Server<'_> {
+    fn deliver(&mut self, ctx: &mut Ctx<'_>, conn: ConnId, client: NodeId, envelope: Envelope) {
         let correlation = envelope.correlation;
         match (self, envelope.body) {
             (Self::Broker(broker), Body::Response(response)) => {
@@ -387,12 +381,12 @@ impl Server<'_> {
                 controller.on_response(ctx, conn, correlation, response);
             }
             (Self::Broker(broker), body) => {
-                let envelope = Box::new(Envelope { body, ..*envelope });
+                let envelope = Box::new(Envelope { body, ..envelope });
                 broker.on_request(ctx, conn, client, envelope);
             }
             (Self::Controller(controller), body) => {
-                let envelope = Box::new(Envelope { body, ..*envelope });
-                controller.on_request(ctx, conn, client, envelope);
+                let envelope = Envelope { body, ..envelope };
+                controller.on_request(ctx, conn, client, &envelope);
             }
         }
     }

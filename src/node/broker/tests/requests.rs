@@ -30,12 +30,12 @@ fn fetched(kernel: &Kernel, conn: ConnId, request: u32) -> (u64, usize) {
     }
 }
 
-fn stamp(base_sequence: i32) -> Option<ProducerStamp> {
-    Some(ProducerStamp {
+fn stamp(base_sequence: i32) -> ProducerStamp {
+    ProducerStamp {
         id: 1_000_000,
         epoch: 0,
         base_sequence,
-    })
+    }
 }
 
 #[test]
@@ -149,11 +149,11 @@ fn a_retry_is_answered_with_the_first_offset_and_waits_for_its_replication() {
     let mut kernel = Kernel::new(&World::default()).start();
     kernel.run_until(Instant(100_000_000));
     let conn = kernel.connect(CLIENT, 1);
-    let first = kernel.send(conn, produce(Acks::All, batch(0, 3, stamp(0))));
+    let first = kernel.send(conn, produce(Acks::All, batch(0, 3, Some(stamp(0)))));
     kernel.run_until(Instant(101_500_000));
     // The producer gives the connection up and sends the batch again on another.
     let again = kernel.connect(CLIENT, 1);
-    let retry = kernel.send(again, produce(Acks::All, batch(0, 3, stamp(0))));
+    let retry = kernel.send(again, produce(Acks::All, batch(0, 3, Some(stamp(0)))));
     kernel.hang_up(conn);
     kernel.run_for(50);
     assert_eq!(
@@ -179,8 +179,8 @@ fn a_retry_is_answered_with_the_first_offset_and_waits_for_its_replication() {
 fn a_gap_in_the_sequence_is_refused_and_nothing_is_appended() {
     let mut kernel = alone();
     let conn = kernel.connect(CLIENT, 1);
-    kernel.send(conn, produce(Acks::All, batch(0, 1, stamp(0))));
-    let gap = kernel.send(conn, produce(Acks::All, batch(2, 1, stamp(2))));
+    kernel.send(conn, produce(Acks::All, batch(0, 1, Some(stamp(0)))));
+    let gap = kernel.send(conn, produce(Acks::All, batch(2, 1, Some(stamp(2)))));
     kernel.run_for(10);
     assert_eq!(
         produced(&kernel, conn, gap),
