@@ -75,7 +75,11 @@ impl Names<'_> {
                 Some(_) => Bearer::Producer(name),
             });
         }
-        if self.later.iter().any(|later| later == name || numbered(name, later, u32::MAX)) {
+        if self
+            .later
+            .iter()
+            .any(|later| later == name || numbered(name, later, u32::MAX))
+        {
             return Some(Bearer::Later);
         }
         let (family, _) = name.rsplit_once('-')?;
