@@ -13,6 +13,7 @@ mod assignor;
 mod error;
 mod hash;
 mod java_hash;
+mod producer_timeline;
 mod size;
 
 /// Every file the tests read: what makes a folder a folder of oracle data.
