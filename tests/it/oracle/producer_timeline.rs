@@ -373,9 +373,22 @@ fn accumulator(config: &ProducerConfig, partitions: u32, nodes: u32) -> Accumula
         replicas: Arc::new([]),
         isr: Arc::new([]),
     };
-    let metadata: Vec<_> = (0..partitions).map(partition).collect();
+    let metadata: Vec<_> = java_order(partitions)
+        .iter()
+        .map(|p| partition(*p))
+        .collect();
     accumulator.learn(topic, &metadata);
     accumulator
+}
+
+/// The order in which a Java hash map of so many partitions of a topic `t` goes through them, and
+/// with it a drain.
+fn java_order(partitions: u32) -> Vec<u32> {
+    let hash = |partition: u32| 31 * (31 + partition) + 116;
+    let buckets = partitions.next_power_of_two();
+    let mut order: Vec<u32> = (0..partitions).collect();
+    order.sort_by_key(|partition| hash(*partition) % buckets);
+    order
 }
 
 fn described(batch: &Batch) -> (Option<i64>, Option<i64>, Vec<i64>) {
