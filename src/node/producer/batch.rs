@@ -12,7 +12,7 @@ use crate::node::FactId;
 pub struct BatchId(u32);
 
 /// Where a batch belongs: the producer's own number of the topic, and the partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The topic, as an index into the accumulator's topics.
     pub topic: usize,

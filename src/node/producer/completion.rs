@@ -59,10 +59,10 @@ impl Sender {
                 self.answered(ctx, &batches, &answers);
             }
             (Tag::Produce(batches), Outcome::TimedOut) => {
-                self.lost(ctx, &batches, ErrorCode::RequestTimedOut);
+                self.all_back(ctx, &batches, ErrorCode::RequestTimedOut);
             }
             (Tag::Produce(batches), _) => {
-                self.lost(ctx, &batches, ErrorCode::NetworkException);
+                self.all_back(ctx, &batches, ErrorCode::NetworkException);
             }
             (Tag::ProducerId, Outcome::Response(Response::InitProducerId { error, id, epoch }))
                 if error == ErrorCode::None =>
@@ -95,20 +95,29 @@ impl Sender {
     }
 
     fn answered(&mut self, ctx: &mut Ctx<'_>, batches: &[BatchId], answers: &[ProducedPartition]) {
-        for id in batches {
-            let place = self.accumulator.shelf.get(*id).place;
-            let partition = self.accumulator.partition(place);
-            let answer = answers
+        assert_eq!(
+            batches.len(),
+            answers.len(),
+            "every batch of a request is answered"
+        );
+        let place = |id: &BatchId| self.accumulator.shelf.get(*id).place;
+        let partition = |id: &BatchId| (self.accumulator.partition(place(id)), *id);
+        let sent: Vec<(TopicPartition, BatchId)> = batches.iter().map(partition).collect();
+        for answer in answers {
+            let (_, id) = sent
                 .iter()
-                .find(|answer| answer.partition == partition)
-                .expect("every batch of a request is answered");
+                .find(|(partition, _)| *partition == answer.partition)
+                .expect("what is answered was sent");
             self.complete(ctx, *id, answer.error, answer.base_offset);
         }
     }
 
-    fn lost(&mut self, ctx: &mut Ctx<'_>, batches: &[BatchId], error: ErrorCode) {
+    /// Nobody answers any more: in order of the partitions.
+    pub(super) fn all_back(&mut self, ctx: &mut Ctx<'_>, batches: &[BatchId], error: ErrorCode) {
+        let mut batches = batches.to_vec();
+        batches.sort_by_key(|id| self.accumulator.shelf.get(*id).place);
         for id in batches {
-            self.complete(ctx, *id, error, None);
+            self.complete(ctx, id, error, None);
         }
     }
 

@@ -384,7 +384,8 @@ impl Sender {
         self.stretch.state(ctx);
         let broker = outgoing.broker;
         if !self.network.is_connected(broker, Lane::Main) {
-            self.fail_unsent(ctx, outgoing.batches.iter().map(|d| d.batch).collect());
+            let batches: Vec<BatchId> = outgoing.batches.iter().map(|d| d.batch).collect();
+            self.fail_unsent(ctx, &batches);
             return;
         }
         let before = ctx.cause;
@@ -435,17 +436,14 @@ impl Sender {
     }
 
     /// The connection was lost while the sender stood at a point before the request.
-    fn fail_unsent(&mut self, ctx: &mut Ctx<'_>, batches: Vec<BatchId>) {
-        for id in batches {
-            self.complete(ctx, id, ErrorCode::NetworkException, None);
-        }
+    fn fail_unsent(&mut self, ctx: &mut Ctx<'_>, batches: &[BatchId]) {
+        self.all_back(ctx, batches, ErrorCode::NetworkException);
     }
 
     /// `acks=0`: a request that is out counts as delivered.
     fn complete_unanswered(&mut self, ctx: &mut Ctx<'_>) {
-        for id in std::mem::take(&mut self.unanswered) {
-            self.complete(ctx, id, ErrorCode::None, None);
-        }
+        let batches = std::mem::take(&mut self.unanswered);
+        self.all_back(ctx, &batches, ErrorCode::None);
     }
 
     /// A `send()` waits for the metadata of this topic.
