@@ -166,9 +166,9 @@ impl Kernel {
 
     /// Everybody starts.
     pub(super) fn start(mut self) -> Self {
-        self.with(CONTROLLER, |node, ctx| start(node, ctx));
+        self.with(CONTROLLER, start);
         for n in 1..=self.brokers.len() as u32 {
-            self.with(NodeId(n), |node, ctx| start(node, ctx));
+            self.with(NodeId(n), start);
         }
         self
     }
