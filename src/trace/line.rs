@@ -124,6 +124,14 @@ fn produce(cast: &Cast, fact: &ProduceFact) -> (&'static str, String) {
                 format!("{} written to {partition} (acks=0)", list(records)),
             )
         }
+        fact => produce_failure(cast, fact),
+    }
+}
+
+/// What goes wrong for a producer, and what changes about it.
+fn produce_failure(cast: &Cast, fact: &ProduceFact) -> (&'static str, String) {
+    let list = |records: &Records| name::batch(cast, records, ROOM);
+    match fact {
         ProduceFact::Failed {
             topic,
             partition,
@@ -139,14 +147,6 @@ fn produce(cast: &Cast, fact: &ProduceFact) -> (&'static str, String) {
                 format!("{} to {place} failed: {}", list(records), code(*error)),
             )
         }
-        fact => produce_failure(cast, fact),
-    }
-}
-
-/// What goes wrong for a producer, and what changes about it.
-fn produce_failure(cast: &Cast, fact: &ProduceFact) -> (&'static str, String) {
-    let list = |records: &Records| name::batch(cast, records, ROOM);
-    match fact {
         ProduceFact::RequestTimedOut { to, api } => {
             let to = cast.actor(*to);
             (
@@ -266,7 +266,7 @@ fn log(cast: &Cast, fact: &LogFact) -> (&'static str, String) {
     }
 }
 
-/// What a group's coordinator says of members and rounds.
+/// The rounds of a group, as its coordinator says them.
 fn group(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
     match fact {
         GroupFact::RebalanceStarted { group, reason } => {
@@ -311,6 +311,21 @@ fn group(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
                 format!("{} from {from} to {to}", cast.partition(*partition)),
             )
         }
+        GroupFact::GroupEmpty { group, generation } => (
+            "notes",
+            format!(
+                "{} generation {generation} has no members",
+                cast.group(*group)
+            ),
+        ),
+        fact => membership(cast, fact),
+    }
+}
+
+/// Who belongs to a group and who has what: coordinator and members.
+fn membership(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
+    let list = |partitions: &[TopicPartition]| name::partitions(cast, partitions, ROOM);
+    match fact {
         GroupFact::SessionExpired { member, .. } => {
             let member = cast.actor(*member);
             (
@@ -331,13 +346,20 @@ fn group(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
                 format!("{} of {member}: {}", code(*api), code(*error)),
             )
         }
-        GroupFact::GroupEmpty { group, generation } => (
-            "notes",
-            format!(
-                "{} generation {generation} has no members",
-                cast.group(*group)
-            ),
-        ),
+        GroupFact::Joining { group } => ("joins", cast.group(*group).to_owned()),
+        GroupFact::Assigned { partitions, .. } => ("is assigned", list(partitions)),
+        GroupFact::Revoked { partitions, .. } => ("gives back", list(partitions)),
+        GroupFact::Lost { partitions, .. } => {
+            ("loses", format!("{}: no longer a member", list(partitions)))
+        }
+        GroupFact::PollIntervalExceeded { group } => {
+            let group = cast.group(*group);
+            (
+                "leaves",
+                format!("{group}: no poll() within max.poll.interval.ms"),
+            )
+        }
+        GroupFact::PollFailed { exception, .. } => ("fails", format!("in poll(): {exception}")),
         fact => offsets(cast, fact),
     }
 }
@@ -403,28 +425,6 @@ fn offsets(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
                 format!("{partition} to {offset}: no usable committed offset"),
             )
         }
-        fact => member(cast, fact),
-    }
-}
-
-/// What a group's member says of its membership.
-fn member(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
-    let list = |partitions: &[TopicPartition]| name::partitions(cast, partitions, ROOM);
-    match fact {
-        GroupFact::Joining { group } => ("joins", cast.group(*group).to_owned()),
-        GroupFact::Assigned { partitions, .. } => ("is assigned", list(partitions)),
-        GroupFact::Revoked { partitions, .. } => ("gives back", list(partitions)),
-        GroupFact::Lost { partitions, .. } => {
-            ("loses", format!("{}: no longer a member", list(partitions)))
-        }
-        GroupFact::PollIntervalExceeded { group } => {
-            let group = cast.group(*group);
-            (
-                "leaves",
-                format!("{group}: no poll() within max.poll.interval.ms"),
-            )
-        }
-        GroupFact::PollFailed { exception, .. } => ("fails", format!("in poll(): {exception}")),
         other => unreachable!("{other:?} is told elsewhere"),
     }
 }

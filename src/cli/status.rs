@@ -1,0 +1,34 @@
+//! How the program ends: four exit codes that a script can tell apart.
+
+use std::process::{ExitCode, Termination};
+
+/// The outcome of a command, ordered by what outranks what when a command has several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// 0: everything as expected.
+    AsExpected,
+    /// 3: a bound was hit, and nothing is known.
+    BoundHit,
+    /// 1: something is not as expected.
+    NotAsExpected,
+    /// 2: bad input; nothing was run, or nothing can be said.
+    BadInput,
+}
+
+impl Status {
+    /// The code that the operating system sees.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::AsExpected => 0,
+            Self::NotAsExpected => 1,
+            Self::BadInput => 2,
+            Self::BoundHit => 3,
+        }
+    }
+}
+
+impl Termination for Status {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self.code())
+    }
+}
