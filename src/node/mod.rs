@@ -10,9 +10,11 @@
 
 pub mod client;
 pub mod consumer;
+pub mod coordinator;
 pub mod fact;
 pub mod point;
 pub mod producer;
+pub mod words;
 
 use std::sync::Arc;
 

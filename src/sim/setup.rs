@@ -164,8 +164,6 @@ pub enum RecordName {
     At(TopicPartition, Offset),
     /// `shop#7`.
     Id(RecordId),
-    /// `orders/AAPL#3`: the nth record with that key sent to that topic.
-    Keyed(TopicId, Arc<str>, u32),
 }
 
 /// A fact that a fault waits for.

@@ -1,0 +1,180 @@
+//! Kafka's own answers as data, and what every test that compares with them shares.
+//!
+//! Files come from `tests/oracle/`, or from the folder that `KAFKASIM_ORACLE` names; a file that
+//! folder lacks is skipped with a line that says so, and a folder with no known file is an error.
+//! The name of every such test contains `oracle`, so `cargo test oracle` runs them all.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+mod assignor;
+mod error;
+mod group_classic;
+mod hash;
+mod java_hash;
+mod offset_commit_rules;
+mod size;
+
+/// Every file the tests read: what makes a folder a folder of oracle data.
+const FILES: [&str; 16] = [
+    "batch-boundaries.jsonl",
+    "batch-sizes.jsonl",
+    "client-range.jsonl",
+    "client-range-sequences.jsonl",
+    "client-roundrobin.jsonl",
+    "client-roundrobin-sequences.jsonl",
+    "config-combinations.jsonl",
+    "coordinator-partition.jsonl",
+    "errors.jsonl",
+    "group-classic-timeline.jsonl",
+    "java-hash-order.jsonl",
+    "murmur2.jsonl",
+    "offset-commit-rules.jsonl",
+    "producer-timeline.jsonl",
+    "record-sizes.jsonl",
+    "sticky-partitioner.jsonl",
+];
+
+/// The lines of an oracle file, or `None` where the folder in use does not have it.
+pub(crate) fn lines(file: &str) -> Option<Vec<Value>> {
+    assert!(FILES.contains(&file), "{file} is listed in FILES");
+    let (folder, foreign) = folder();
+    let path = folder.join(file);
+    if foreign && !path.exists() {
+        say(&format!("SKIPPED {file}: not in {}", folder.display()));
+        return None;
+    }
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{} cannot be read: {error}", path.display()));
+    let parse = |(number, line): (usize, &str)| {
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{file}:{}: {error}", number + 1))
+    };
+    let lines: Vec<Value> = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(parse)
+        .collect();
+    assert!(!lines.is_empty(), "{file} has lines");
+    Some(lines)
+}
+
+/// The folder in use, and whether somebody else's.
+fn folder() -> (PathBuf, bool) {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the variable is how one points the tests at other data"
+    )]
+    let named = std::env::var("KAFKASIM_ORACLE").ok();
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle");
+    let Some(named) = named else {
+        return (own, false);
+    };
+    let folder = PathBuf::from(named);
+    let known = FILES.iter().any(|file| folder.join(file).exists());
+    assert!(
+        known,
+        "KAFKASIM_ORACLE={} has no oracle file",
+        folder.display()
+    );
+    (folder, true)
+}
+
+/// What one test compared, and what it had to leave out and why. Prints itself when done.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    file: &'static str,
+    compared: u32,
+    skipped: BTreeMap<String, u32>,
+    failures: Vec<String>,
+}
+
+impl Tally {
+    /// A tally for one oracle file.
+    pub(crate) fn new(file: &'static str) -> Self {
+        Self {
+            file,
+            compared: 0,
+            skipped: BTreeMap::new(),
+            failures: Vec::new(),
+        }
+    }
+
+    /// A case was compared and agreed, or did not: then `difference` says how.
+    pub(crate) fn compare(&mut self, id: &str, difference: Result<(), String>) {
+        self.compared += 1;
+        if let Err(difference) = difference {
+            self.failures.push(format!("{id}: {difference}"));
+        }
+    }
+
+    /// Compares two values of one case.
+    pub(crate) fn compare_eq<T: PartialEq + std::fmt::Debug>(
+        &mut self,
+        id: &str,
+        ours: &T,
+        kafka: &T,
+    ) {
+        let same = ours == kafka;
+        let difference = || format!("ours {ours:?}, Kafka's {kafka:?}");
+        self.compare(id, if same { Ok(()) } else { Err(difference()) });
+    }
+
+    /// A case needs what is not built yet.
+    pub(crate) fn skip(&mut self, why: impl Into<String>) {
+        *self.skipped.entry(why.into()).or_default() += 1;
+    }
+
+    /// Prints the counts, and fails if a case differed or none was compared.
+    pub(crate) fn finish(self) {
+        let skipped: u32 = self.skipped.values().sum();
+        let (file, compared) = (self.file, self.compared);
+        say(&format!("{file}: {compared} compared, {skipped} skipped"));
+        for (why, count) in &self.skipped {
+            say(&format!("{file}:   {count} skipped, not yet: {why}"));
+        }
+        let shown = self.failures.len().min(20);
+        assert!(
+            self.failures.is_empty(),
+            "{}: {} of {} differ from Kafka:\n{}",
+            self.file,
+            self.failures.len(),
+            self.compared,
+            self.failures[..shown].join("\n")
+        );
+        assert!(
+            0 < self.compared || 0 < skipped,
+            "{}: nothing was looked at",
+            self.file
+        );
+    }
+}
+
+/// Writes a line to the terminal past the capture of test output, so that it is seen in every run.
+fn say(line: &str) {
+    use std::io::Write as _;
+    writeln!(std::io::stderr(), "oracle: {line}").expect("standard error is open");
+}
+
+/// The text at `key`, or none.
+pub(crate) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get(key).and_then(Value::as_str)
+}
+
+/// The number at `key`; a line without it is broken.
+pub(crate) fn number(value: &Value, key: &str) -> i64 {
+    value
+        .get(key)
+        .and_then(Value::as_i64)
+        .unwrap_or_else(|| panic!("`{key}` is a number in {value}"))
+}
+
+/// The list at `key`, empty where it is left out.
+pub(crate) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value
+        .get(key)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
