@@ -3,6 +3,7 @@
 //! Each event is complete in itself. Which request or timer caused it is known to the caller, in
 //! whose call it comes out.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::base::{Offset, TopicPartition};
@@ -44,10 +45,39 @@ pub enum RemovalReason {
     DidNotRejoin,
     /// It did not ask for its assignment in time.
     DidNotSync,
-    /// It came back under a new id (static members).
-    Replaced,
     /// It rejoined when the group was full already.
     GroupFull,
+}
+
+/// A member, and the client behind it: ids change with every restart, a `client.id` does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// The member id.
+    pub member: MemberId,
+    /// The `client.id`.
+    pub client_id: Arc<str>,
+}
+
+/// A partition went from one client to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The `client.id` of its last owner.
+    pub from: Arc<str>,
+    /// The `client.id` of its owner now.
+    pub to: Arc<str>,
+}
+
+/// An offset commit for one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OffsetChange {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The next offset to read.
+    pub offset: Offset,
+    /// What it was before.
+    pub before: Option<Offset>,
 }
 
 /// Something happened to a group.
@@ -58,27 +88,32 @@ pub enum GroupEvent {
         /// The group.
         group: Arc<str>,
         /// The member.
-        member: MemberId,
+        who: Who,
         /// Its `group.instance.id`.
         instance: Option<Arc<str>>,
-        /// Its `client.id`.
-        client_id: Arc<str>,
     },
     /// A member that was in the group already joins the round.
     MemberRejoined {
         /// The group.
         group: Arc<str>,
         /// The member.
-        member: MemberId,
+        who: Who,
+    },
+    /// A static member is known under another id from now on; the old one is fenced.
+    StaticMemberReturned {
+        /// The group.
+        group: Arc<str>,
+        /// The id it had.
+        old: MemberId,
+        /// The member as it is known now.
+        who: Who,
     },
     /// A member is out.
     MemberRemoved {
         /// The group.
         group: Arc<str>,
         /// The member.
-        member: MemberId,
-        /// Its `client.id`.
-        client_id: Arc<str>,
+        who: Who,
         /// Why.
         reason: RemovalReason,
     },
@@ -92,7 +127,7 @@ pub enum GroupEvent {
         reason: RebalanceReason,
     },
     /// The join phase is over; the leader is to assign.
-    RoundCompleted {
+    JoinCompleted {
         /// The group.
         group: Arc<str>,
         /// The new generation.
@@ -102,16 +137,20 @@ pub enum GroupEvent {
         /// The chosen assignor.
         protocol: Arc<str>,
         /// The members, in order of their ids.
-        members: Arc<[MemberId]>,
+        members: Arc<[Who]>,
     },
     /// The assignment is replicated and handed out: the group is Stable.
-    Stabilized {
+    RoundCompleted {
         /// The group.
         group: Arc<str>,
         /// The generation.
         generation: i32,
-        /// Who got what.
-        assignments: Arc<[(MemberId, Assignment)]>,
+        /// Whether this is the first round that the group completed.
+        first: bool,
+        /// Who got what, in order of the member ids.
+        assignments: Arc<[(Who, Assignment)]>,
+        /// The partitions that were another client's when they were last assigned.
+        moved: Arc<[Moved]>,
     },
     /// The last member is gone.
     Emptied {
@@ -131,15 +170,43 @@ pub enum GroupEvent {
         /// Why not.
         error: ErrorCode,
     },
-    /// An offset commit was accepted; it is answered once it is replicated.
-    OffsetsAccepted {
+    /// An offset commit is replicated, whether or not whoever asked for it still waited.
+    OffsetsCommitted {
         /// The group.
         group: Arc<str>,
-        /// The member; empty outside a group.
-        member: MemberId,
-        /// The next offset to read, per partition.
-        offsets: Arc<[(TopicPartition, Offset)]>,
+        /// The member; none outside a group.
+        who: Option<Who>,
+        /// What changed.
+        offsets: Arc<[OffsetChange]>,
         /// The number of the fact that asked for it.
         because: u64,
     },
+}
+
+impl fmt::Display for RebalanceReason {
+    /// As the coordinator's log words it (`GroupMetadataManager`), without the client's own reason.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MemberJoined(id) => write!(f, "Adding new member {id}"),
+            Self::LeaderRejoined(id) => write!(f, "Leader {id} re-joining group during Stable"),
+            Self::SubscriptionChanged(id) => write!(f, "Updating metadata for member {id}"),
+            Self::StaticMemberReturned(id) => {
+                write!(f, "Updating metadata for static member {id}")
+            }
+            Self::MembersLeft(ids) => {
+                write!(
+                    f,
+                    "explicit `LeaveGroup` request for ({}) members",
+                    ids.join(", ")
+                )
+            }
+            Self::SessionExpired(id) => write!(f, "removing member {id} on heartbeat expiration"),
+            Self::SyncTimedOut(ids) => {
+                let ids = ids.join(", ");
+                write!(f, "Removing [{ids}] on pending sync request expiration")
+            }
+            Self::AssignmentNotStored(_) => f.write_str("Error when storing group assignment"),
+            Self::OverCapacity => f.write_str("Freshly-loaded group is over capacity"),
+        }
+    }
 }

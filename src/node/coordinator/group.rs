@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Token;
-use crate::base::{Instant, Span};
+use super::event::{Moved, Who};
+use crate::base::{Instant, Span, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::kafka::group::{
     Assignment, CoordinatorRecord, JoinProtocol, JoinedMember, MemberId, PersistedMember,
@@ -95,6 +96,10 @@ pub struct ClassicGroup {
     pub(super) pending_sync: BTreeSet<MemberId>,
     /// Somebody came after the first member while the initial delay ran.
     pub(super) new_member_added: bool,
+    /// The `client.id` each partition was last assigned to.
+    pub(super) owners: BTreeMap<TopicPartition, Arc<str>>,
+    /// It has been Stable before.
+    pub(super) has_formed: bool,
 }
 
 impl Parked {
@@ -122,6 +127,14 @@ impl Member {
             is_new: false,
             join: None,
             sync: None,
+        }
+    }
+
+    /// The member and the client behind it.
+    pub fn who(&self) -> Who {
+        Who {
+            member: Arc::clone(&self.id),
+            client_id: Arc::clone(&self.client_id),
         }
     }
 
@@ -176,6 +189,8 @@ impl ClassicGroup {
             pending_join: BTreeSet::new(),
             pending_sync: BTreeSet::new(),
             new_member_added: false,
+            owners: BTreeMap::new(),
+            has_formed: false,
         }
     }
 
@@ -200,6 +215,7 @@ impl ClassicGroup {
             protocol_type: protocol_type.clone(),
             protocol: protocol.clone(),
             leader: leader.clone(),
+            has_formed: 0 < *generation,
             ..Self::new(Arc::clone(group), *state_since)
         };
         if members.is_empty() {
@@ -211,7 +227,28 @@ impl ClassicGroup {
         for member in members.iter() {
             loaded.add(Member::from_record(member, protocol), protocol_type);
         }
+        loaded.take_over_owners();
         loaded
+    }
+
+    /// Notes who owns what now; says which partitions were another client's.
+    pub(super) fn take_over_owners(&mut self) -> Vec<Moved> {
+        let mut moved = Vec::new();
+        for member in self.members.values() {
+            for &partition in member.assignment.iter() {
+                let to = Arc::clone(&member.client_id);
+                match self.owners.insert(partition, Arc::clone(&to)) {
+                    Some(from) if from != to => moved.push(Moved {
+                        partition,
+                        from,
+                        to,
+                    }),
+                    _ => {}
+                }
+            }
+        }
+        moved.sort_by_key(|m| m.partition);
+        moved
     }
 
     /// Whether this member leads.

@@ -110,14 +110,13 @@ impl Turn<'_> {
             join: Some(Parked::new(token)),
             sync: None,
         };
-        group.add(member, &request.protocol_type);
-        self.set_session_timer(&group.name, &id, NEW_MEMBER_JOIN_TIMEOUT);
         self.note(GroupEvent::MemberAdded {
             group: Arc::clone(&group.name),
-            member: Arc::clone(&id),
+            who: member.who(),
             instance: request.instance.clone(),
-            client_id: Arc::clone(&request.client_id),
         });
+        group.add(member, &request.protocol_type);
+        self.set_session_timer(&group.name, &id, NEW_MEMBER_JOIN_TIMEOUT);
         self.rebalance_or_complete(group, RebalanceReason::MemberJoined(id));
     }
 
@@ -148,7 +147,7 @@ impl Turn<'_> {
         update_member(group, request, id, token);
         self.note(GroupEvent::MemberRejoined {
             group: Arc::clone(&group.name),
-            member: Arc::clone(id),
+            who: group.members[id].who(),
         });
         self.rebalance_or_complete(group, reason);
     }
@@ -197,12 +196,10 @@ impl Turn<'_> {
         let fenced = ErrorCode::FencedInstanceId;
         reply_to(&mut old.join, self.out, || refusal(old_id, fenced));
         reply_to(&mut old.sync, self.out, || sync::refusal(fenced));
-        self.note_removed(&group.name, &old, RemovalReason::Replaced);
-        self.note(GroupEvent::MemberAdded {
+        self.note(GroupEvent::StaticMemberReturned {
             group: Arc::clone(&group.name),
-            member: Arc::clone(new_id),
-            instance: old.instance.clone(),
-            client_id: Arc::clone(&old.client_id),
+            old: Arc::clone(old_id),
+            who: group.members[new_id].who(),
         });
         // The timer of the old id runs out without effect. The first one of the new id still has
         // the old session timeout.

@@ -29,7 +29,7 @@ mod write;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use event::{GroupEvent, RebalanceReason, RemovalReason};
+pub use event::{GroupEvent, Moved, OffsetChange, RebalanceReason, RemovalReason, Who};
 pub use group::{ClassicGroup, GroupState};
 pub use member_id::MemberIds;
 pub use offsets::{CommitClaim, CommitKind, CommittedOffset};
@@ -216,6 +216,10 @@ impl GroupCoordinator {
         token: Token,
         out: &mut Vec<Output>,
     ) {
+        assert!(
+            Span::ZERO < request.rebalance_timeout,
+            "max.poll.interval.ms is at least 1"
+        );
         let creates = request.member.is_empty() && !self.groups.contains_key(&request.group);
         let error = if self.is_loaded {
             self.join_error(request)
@@ -352,6 +356,8 @@ impl GroupCoordinator {
 
     /// This write and all before it are replicated.
     pub fn on_replicated(&mut self, now: Instant, up_to: WriteId, out: &mut Vec<Output>) {
+        let events = self.writes.events_replicated(up_to);
+        out.extend(events.map(Output::Note));
         for then in self.writes.replicated(up_to) {
             self.go_on(now, then, ErrorCode::None, out);
         }

@@ -8,13 +8,14 @@
 //! | the same in `CompletingRebalance` | no: `REBALANCE_IN_PROGRESS` |
 //! | anybody else | no: `UNKNOWN_MEMBER_ID`, `FENCED_INSTANCE_ID`, `ILLEGAL_GENERATION` |
 //!
-//! Nothing checks who owns a partition, nor that an offset grows: a valid member may commit any.
-//! A commit that times out stays in the log, and is read by whoever asks after it is replicated.
+//! Nothing checks who owns a partition, nor that an offset grows: a valid member may set any.
+//! An offset commit that times out stays in the log, and is read by whoever asks after it is replicated.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::group::{ClassicGroup, GroupState};
+use super::event::OffsetChange;
+use super::group::{ClassicGroup, GroupState, Member};
 use super::{GroupCoordinator, GroupEvent, Output, Token};
 use crate::base::{Instant, Offset, TopicPartition};
 use crate::kafka::ErrorCode;
@@ -101,22 +102,37 @@ impl GroupCoordinator {
             turn.note_refusal(&request.group, &request.member, Api::OffsetCommit, error);
             return turn.reply(token, commit_outcome(request, error));
         }
+        let offsets = self.offset_changes(request);
         self.group_or_new(now, &request.group);
         let (group, mut turn) = self.turn(now, &request.group, out);
         let group = group.expect("the group was made if need be");
-        if let Some(member) = group.members.get(&request.member) {
+        let member = group.members.get(&request.member);
+        if let Some(member) = member {
             turn.set_session_timer(&group.name, &member.id, member.session_timeout);
         }
         if !request.offsets.is_empty() {
-            turn.note(GroupEvent::OffsetsAccepted {
+            let id = turn.write(commit_records(now, request, because));
+            let event = GroupEvent::OffsetsCommitted {
                 group: Arc::clone(&request.group),
-                member: Arc::clone(&request.member),
-                offsets: Arc::from(&*request.offsets),
+                who: member.map(Member::who),
+                offsets,
                 because,
-            });
-            turn.write(commit_records(now, request, because));
+            };
+            turn.writes.note_when_replicated(id, event);
         }
         turn.reply_when_replicated(token, commit_outcome(request, ErrorCode::None));
+    }
+
+    fn offset_changes(&self, request: &OffsetCommitRequest) -> Arc<[OffsetChange]> {
+        let change = |&(partition, offset): &(TopicPartition, Offset)| OffsetChange {
+            partition,
+            offset,
+            before: self
+                .offsets
+                .get(&request.group, partition)
+                .map(|c| c.offset),
+        };
+        request.offsets.iter().map(change).collect()
     }
 
     fn commit_error(&self, request: &OffsetCommitRequest) -> ErrorCode {

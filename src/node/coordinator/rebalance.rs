@@ -167,12 +167,12 @@ impl Turn<'_> {
         };
         let deadline = self.now + group.rebalance_timeout();
         self.timers.set(deadline, timer);
-        self.note(GroupEvent::RoundCompleted {
+        self.note(GroupEvent::JoinCompleted {
             group: Arc::clone(&group.name),
             generation: group.generation,
             leader: group.leader.clone().expect("a member that joined leads"),
             protocol: group.protocol.clone().expect("a generation has a protocol"),
-            members: ids.into(),
+            members: group.members.values().map(Member::who).collect(),
         });
     }
 
@@ -191,8 +191,7 @@ impl Turn<'_> {
     ) {
         self.note(GroupEvent::MemberRemoved {
             group: Arc::clone(group),
-            member: Arc::clone(&member.id),
-            client_id: Arc::clone(&member.client_id),
+            who: member.who(),
             reason,
         });
     }

@@ -82,11 +82,9 @@ impl Turn<'_> {
             self.drop_assignments(group, error);
             return self.prepare_rebalance(group, RebalanceReason::AssignmentNotStored(error));
         }
-        let mut given: Vec<(MemberId, Assignment)> = Vec::new();
         for member in group.members.values_mut() {
             let share = plan.assignments.iter().find(|(id, _)| *id == member.id);
             member.assignment = share.map_or_else(|| Arc::from([]), |(_, s)| Arc::clone(s));
-            given.push((Arc::clone(&member.id), Arc::clone(&member.assignment)));
             let response = synced(member, group.protocol.clone());
             let mut parked = member.sync.take();
             if reply_to(&mut parked, self.out, || response) {
@@ -94,11 +92,18 @@ impl Turn<'_> {
             }
         }
         group.transition(GroupState::Stable, self.now);
-        self.note(GroupEvent::Stabilized {
+        let moved = group.take_over_owners();
+        let members = group.members.values();
+        self.note(GroupEvent::RoundCompleted {
             group: Arc::clone(&group.name),
             generation: group.generation,
-            assignments: given.into(),
+            first: !group.has_formed,
+            assignments: members
+                .map(|m| (m.who(), Arc::clone(&m.assignment)))
+                .collect(),
+            moved: moved.into(),
         });
+        group.has_formed = true;
     }
 
     /// Takes all assignments back; waiting syncs are answered with an error.

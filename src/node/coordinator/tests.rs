@@ -21,6 +21,10 @@ struct Bench {
     notes: Vec<GroupEvent>,
     requests: u64,
     now: Instant,
+    /// The `client.id` of whoever joins.
+    client: &'static str,
+    /// Whom the leader gives the one partition to. Kafka does not mind if they are several.
+    assignees: &'static [&'static str],
 }
 
 impl Bench {
@@ -43,6 +47,8 @@ impl Bench {
             notes: Vec::new(),
             requests: 0,
             now,
+            client: "shop",
+            assignees: &["M0001", "M0002"],
         };
         let mut out = Vec::new();
         bench.coordinator.on_loaded(now, &mut out);
@@ -106,19 +112,22 @@ impl Bench {
     }
 
     fn join(&mut self, member: &str, instance: Option<&str>) -> Token {
-        let request = join_request(member, instance);
+        let mut request = join_request(member, instance);
+        request.client_id = Arc::from(self.client);
         self.ask(|c, now, token, out| c.handle_join(now, &request, token, out))
     }
 
     fn sync(&mut self, member: &str, generation: i32) -> Token {
-        let all = ["M0001", "M0002", "M0003"].map(|m| (Arc::from(m), Arc::from([P0])));
+        let assignees = self.assignees.iter();
         let request = SyncGroupRequest {
             group: Arc::from("g"),
             member: Arc::from(member),
             instance: None,
             generation,
             protocol: None,
-            assignments: all.to_vec(),
+            assignments: assignees
+                .map(|&m| (Arc::from(m), Arc::from([P0])))
+                .collect(),
         };
         self.ask(|c, now, token, out| c.handle_sync(now, &request, token, out))
     }
@@ -191,6 +200,13 @@ impl Bench {
     }
 }
 
+fn who(member: &str) -> Who {
+    Who {
+        member: Arc::from(member),
+        client_id: Arc::from("shop"),
+    }
+}
+
 fn unloaded() -> GroupCoordinator {
     let config = CoordinatorConfig::from(&BrokerConfig::default());
     GroupCoordinator::new(config, MemberIds::Numbered { made: 0 })
@@ -260,10 +276,24 @@ fn a_dynamic_member_that_does_not_rejoin_is_removed() {
     assert_eq!(bench.group().generation, 2);
     assert!(!bench.group().members.contains_key("M0002"));
     let removed = |n: &GroupEvent| {
-        matches!(n, GroupEvent::MemberRemoved { member, reason: RemovalReason::DidNotRejoin, .. }
-            if **member == *"M0002")
+        matches!(n, GroupEvent::MemberRemoved { who, reason: RemovalReason::DidNotRejoin, .. }
+            if *who.member == *"M0002")
     };
     assert!(bench.notes.iter().any(removed));
+}
+
+fn committed_20() -> GroupEvent {
+    let change = OffsetChange {
+        partition: P0,
+        offset: 20,
+        before: Some(10),
+    };
+    GroupEvent::OffsetsCommitted {
+        group: Arc::from("g"),
+        who: Some(who("M0001")),
+        offsets: Arc::from([change]),
+        because: 1020,
+    }
 }
 
 #[test]
@@ -280,7 +310,9 @@ fn an_offset_commit_that_times_out_stays_and_is_read_later() {
         Some(ErrorCode::CoordinatorNotAvailable)
     );
     assert_eq!(bench.committed(), Some(20));
+    assert!(!bench.notes.contains(&committed_20()));
     bench.replicate();
+    assert!(bench.notes.contains(&committed_20()));
     let fetch = bench.fetch();
     let expected = OffsetFetchResponse {
         error: ErrorCode::None,
@@ -484,8 +516,7 @@ fn a_member_that_falls_silent_is_expired_and_the_others_rebalance() {
     let expected = [
         GroupEvent::MemberRemoved {
             group: Arc::from("g"),
-            member: Arc::clone(&silent),
-            client_id: Arc::from("shop"),
+            who: who("M0002"),
             reason: RemovalReason::SessionExpired,
         },
         GroupEvent::RebalanceStarted {
@@ -520,4 +551,29 @@ fn a_write_that_fails_takes_back_the_group_it_was_to_make() {
     };
     assert_eq!(out, [refused]);
     assert!(coordinator.group("g").is_none());
+}
+
+#[test]
+fn the_first_round_forms_the_group_and_a_later_one_says_what_moved() {
+    let mut bench = Bench::new();
+    bench.client = "a";
+    bench.join("", Some("s1"));
+    bench.wait(Span::from_secs(3));
+    bench.sync("M0001", 1);
+    bench.client = "b";
+    bench.join("", Some("s2"));
+    bench.join("M0001", None);
+    bench.assignees = &["M0002"];
+    bench.sync("M0001", 2);
+    let round = |note: &GroupEvent| match note {
+        GroupEvent::RoundCompleted { first, moved, .. } => Some((*first, moved.to_vec())),
+        _ => None,
+    };
+    let rounds: Vec<_> = bench.notes.iter().filter_map(round).collect();
+    let moved = Moved {
+        partition: P0,
+        from: Arc::from("a"),
+        to: Arc::from("b"),
+    };
+    assert_eq!(rounds, [(true, vec![]), (false, vec![moved])]);
 }

@@ -8,6 +8,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::event::GroupEvent;
 use super::group::Member;
 use super::timers::Due;
 use super::{Token, WriteId};
@@ -65,6 +66,7 @@ pub(super) struct Writes {
     issued: u64,
     outstanding: BTreeSet<WriteId>,
     deferred: VecDeque<Deferred>,
+    events: VecDeque<(WriteId, GroupEvent)>,
 }
 
 impl Writes {
@@ -92,6 +94,20 @@ impl Writes {
         self.deferred.push_back(Deferred { after, due, then });
     }
 
+    /// Lets it be said that a write is replicated, even if nobody waits for it any more.
+    pub(super) fn note_when_replicated(&mut self, id: WriteId, event: GroupEvent) {
+        self.events.push_back((id, event));
+    }
+
+    /// What is to be said now that everything up to this write is replicated.
+    pub(super) fn events_replicated(
+        &mut self,
+        up_to: WriteId,
+    ) -> impl Iterator<Item = GroupEvent> + '_ {
+        let ready = self.events.partition_point(|(id, _)| *id <= up_to);
+        self.events.drain(..ready).map(|(_, event)| event)
+    }
+
     /// Everything up to this write is replicated: what waited for it may go on, in order.
     pub(super) fn replicated(&mut self, up_to: WriteId) -> Vec<Continuation> {
         self.outstanding = self.outstanding.split_off(&WriteId(up_to.0 + 1));
@@ -102,6 +118,7 @@ impl Writes {
     /// A write was not made: what waited for it must give up.
     pub(super) fn failed(&mut self, id: WriteId) -> Vec<Continuation> {
         self.outstanding.remove(&id);
+        self.events.retain(|(write, _)| *write != id);
         let start = self.deferred.partition_point(|d| d.after < id);
         let end = self.deferred.partition_point(|d| d.after <= id);
         self.deferred.drain(start..end).map(|d| d.then).collect()
