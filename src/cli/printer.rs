@@ -5,6 +5,8 @@
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
+use crate::report::{Text, Tone};
+
 /// The two outputs of the program.
 #[derive(Debug)]
 pub struct Printer {
@@ -16,21 +18,6 @@ pub struct Printer {
     closed: bool,
     /// The first write that failed for another reason.
     failed: Option<io::Error>,
-}
-
-/// How a line is to stand out, where colour is possible.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
-    /// Not at all.
-    Plain,
-    /// A heading.
-    Strong,
-    /// As expected.
-    Good,
-    /// Not as expected, or a fault.
-    Bad,
-    /// Of lesser weight.
-    Faint,
 }
 
 impl Printer {
@@ -57,18 +44,25 @@ impl Printer {
         if self.closed {
             return;
         }
-        let written = match (self.colour_out, tone.code()) {
+        let written = match (self.colour_out, code(tone)) {
             (true, Some(code)) => writeln!(self.out, "\u{1b}[{code}m{text}\u{1b}[0m"),
             _ => writeln!(self.out, "{text}"),
         };
         self.note(written);
     }
 
+    /// Lines of the result.
+    pub fn text(&mut self, text: &Text) {
+        for (tone, line) in text.lines() {
+            self.toned(tone, line);
+        }
+    }
+
     /// A remark about the result, for people only. It comes after the result so far.
     pub fn remark(&mut self, tone: Tone, text: impl Display) {
         self.flush();
         // Nothing is left to tell anybody if stderr itself is gone.
-        let _ = match (self.colour_err, tone.code()) {
+        let _ = match (self.colour_err, code(tone)) {
             (true, Some(code)) => writeln!(self.err, "\u{1b}[{code}m{text}\u{1b}[0m"),
             _ => writeln!(self.err, "{text}"),
         };
@@ -107,15 +101,13 @@ impl Default for Printer {
     }
 }
 
-impl Tone {
-    /// The terminal's code (SGR).
-    const fn code(self) -> Option<&'static str> {
-        match self {
-            Self::Plain => None,
-            Self::Strong => Some("1"),
-            Self::Good => Some("32"),
-            Self::Bad => Some("31"),
-            Self::Faint => Some("2"),
-        }
+/// The terminal's code (SGR) for a weight.
+const fn code(tone: Tone) -> Option<&'static str> {
+    match tone {
+        Tone::Plain => None,
+        Tone::Strong => Some("1"),
+        Tone::Good => Some("32"),
+        Tone::Bad => Some("31"),
+        Tone::Faint => Some("2"),
     }
 }
