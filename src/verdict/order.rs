@@ -1,0 +1,102 @@
+//! Order: of effects against offsets, and of appends against sends.
+//!
+//! *Group*: a record is reordered if its effect was first applied after that of a record with the
+//! same key at a larger offset of the same partition. Records without a key count as one key: what
+//! Kafka promises them is the partition's order as well. *Topic*: a record is reordered in a
+//! partition if it was first appended there behind a record that the same producer sent later.
+//!
+//! Keys are asked for only where a partition's effects are out of offset order at all.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::columns::Bits;
+use super::contents::{Contents, Spans};
+use super::ledger::Ledger;
+use crate::base::{GroupId, Offset, RecordId, TopicId};
+
+/// The key of a record.
+pub type Keys<'a> = &'a dyn Fn(RecordId) -> Option<Arc<str>>;
+
+impl Ledger {
+    /// The records whose effects came too late for their key.
+    pub fn reordered_effects(&self, group: GroupId, keys: Keys<'_>) -> Spans {
+        let mut late = Vec::new();
+        for (partition, reading) in &self.groups[group.index()].partitions {
+            let ascending = reading.effects.windows(2).all(|pair| pair[0].0 < pair[1].0);
+            if let Some(log) = self.contents(*partition).filter(|_| !ascending) {
+                late.extend(late_for_their_key(&reading.effects, log, keys));
+            }
+        }
+        collect(late)
+    }
+
+    /// The records first appended to a partition of the topic behind one that was sent later.
+    pub fn reordered_appends(&self, topic: TopicId) -> Spans {
+        let mut late = Vec::new();
+        for (_, log) in self.logs(topic) {
+            late.extend(self.appended_late(&log.contents));
+        }
+        collect(late)
+    }
+
+    fn appended_late(&self, log: &Contents) -> Vec<RecordId> {
+        let mut newest: BTreeMap<u32, RecordId> = BTreeMap::new();
+        let mut appended = Bits::default();
+        let mut late = Vec::new();
+        for (_, first, count) in log.runs() {
+            for record in (first.0..first.0 + count).map(RecordId) {
+                let (producer, _) = self.cast.sender(record);
+                let newest = newest.entry(producer.0).or_insert(record);
+                if record < *newest && !appended.get(record) {
+                    late.push(record);
+                }
+                *newest = record.max(*newest);
+            }
+            appended.set_run(first, count);
+        }
+        late
+    }
+
+    /// The records that lie in the topic's logs more than once.
+    pub fn appended_twice(&self, topic: TopicId) -> Spans {
+        let mut seen = Bits::default();
+        let mut again = Vec::new();
+        for (_, log) in self.logs(topic) {
+            for (_, first, count) in log.contents.runs() {
+                let ids = (first.0..first.0 + count).map(RecordId);
+                again.extend(ids.filter(|id| seen.get(*id)));
+                seen.set_run(first, count);
+            }
+        }
+        collect(again)
+    }
+}
+
+fn late_for_their_key(effects: &[(u32, u32)], log: &Contents, keys: Keys<'_>) -> Vec<RecordId> {
+    let mut furthest: BTreeMap<Option<Arc<str>>, Offset> = BTreeMap::new();
+    let mut late = Vec::new();
+    for &(first, count) in effects {
+        for offset in (first..first + count).map(Offset::from) {
+            let Some(record) = log.get(offset) else {
+                continue;
+            };
+            let furthest = furthest.entry(keys(record)).or_insert(offset);
+            if offset < *furthest {
+                late.push(record);
+            }
+            *furthest = offset.max(*furthest);
+        }
+    }
+    late
+}
+
+/// Records in any order as a set.
+pub(super) fn collect(mut records: Vec<RecordId>) -> Spans {
+    records.sort_unstable();
+    let mut set = Spans::default();
+    for record in records {
+        set.insert(u64::from(record.0), u64::from(record.0) + 1);
+    }
+    set
+}
