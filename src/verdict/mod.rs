@@ -23,4 +23,4 @@ pub use ledger::{GroupInfo, Ledger, Options};
 pub use quantity::{FactWord, Quantity, Stage};
 pub use range::Range;
 pub use record::RecordName;
-pub(crate) use word::words;
+pub(crate) use word::{Word, words};
