@@ -3,8 +3,11 @@
 //! Data comes from `lab`; nothing here runs, judges or prints. Colour is not decided here either:
 //! a line says its [`Tone`], and whoever prints knows whether that can be shown.
 
+pub mod comparison;
 pub mod table;
 pub mod text;
+pub mod verdict;
+mod words;
 
 pub use table::Table;
 pub use text::{Text, Tone};
