@@ -4,6 +4,7 @@
 //! the largest record touched, counts come in pages, so that a group has none for records that it
 //! never reads.
 
+use super::contents::Spans;
 use crate::base::RecordId;
 use crate::kafka::Records;
 
@@ -77,6 +78,15 @@ impl Bits {
     /// How many bits are set.
     pub fn count(&self) -> u64 {
         self.words.iter().map(|w| u64::from(w.count_ones())).sum()
+    }
+
+    /// The records whose bit is set, as ranges.
+    pub fn spans(&self) -> Spans {
+        let mut spans = Spans::default();
+        for record in self.iter() {
+            spans.insert(record.0.into(), u64::from(record.0) + 1);
+        }
+        spans
     }
 
     /// The records whose bit is set, ascending.

@@ -325,20 +325,4 @@ impl Ledger {
         }
         places
     }
-
-    /// The records of one producer instance that have their bit set.
-    pub(super) fn of_producer(&self, producer: NodeId, bits: &Bits) -> Vec<RecordId> {
-        let ranges: Vec<_> = (self.cast.records.iter())
-            .filter(|r| r.producer == producer)
-            .map(|r| r.first.0..r.first.0 + r.count)
-            .collect();
-        bits.iter()
-            .filter(|id| ranges.iter().any(|r| r.contains(&id.0)))
-            .collect()
-    }
-
-    /// Whether a fact with these records speaks of this record.
-    pub fn holds(records: &Records, record: RecordId) -> bool {
-        records.position(record).is_some()
-    }
 }

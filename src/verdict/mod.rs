@@ -1,13 +1,17 @@
 //! What a run is judged by, and the judgement.
 
+mod anomaly;
 mod columns;
+mod compare;
 mod contents;
 pub mod expect;
 mod fingerprint;
 mod group;
+pub mod judge;
 mod latency;
 pub mod ledger;
 mod membership;
+pub mod names;
 pub mod order;
 pub mod outcome;
 pub mod quantity;
@@ -16,11 +20,14 @@ pub mod record;
 pub mod seen;
 #[cfg(test)]
 mod story;
+pub mod summary;
 mod word;
 
 pub use expect::{Claim, Ends, Expect, MustHappen, RecordSet, Subject, Want};
+pub use judge::{Check, Judgement, Missed};
 pub use ledger::{GroupInfo, Ledger, Options};
 pub use quantity::{FactWord, Quantity, Stage};
 pub use range::Range;
 pub use record::RecordName;
+pub use summary::{EndOfRun, Ending, Unstruck, Verdict};
 pub(crate) use word::{Word, words};

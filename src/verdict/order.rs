@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::columns::Bits;
 use super::contents::{Contents, Spans};
 use super::ledger::Ledger;
-use crate::base::{GroupId, Offset, RecordId, TopicId};
+use crate::base::{GroupId, Offset, RecordId, TopicPartition};
 
 /// The key of a record.
 pub type Keys<'a> = &'a dyn Fn(RecordId) -> Option<Arc<str>>;
@@ -31,13 +31,10 @@ impl Ledger {
         collect(late)
     }
 
-    /// The records first appended to a partition of the topic behind one that was sent later.
-    pub fn reordered_appends(&self, topic: TopicId) -> Spans {
-        let mut late = Vec::new();
-        for (_, log) in self.logs(topic) {
-            late.extend(self.appended_late(&log.contents));
-        }
-        collect(late)
+    /// The records first appended to one of these partitions behind one that was sent later.
+    pub fn reordered_appends(&self, partitions: &[TopicPartition]) -> Spans {
+        let logs = partitions.iter().filter_map(|p| self.contents(*p));
+        collect(logs.flat_map(|log| self.appended_late(log)).collect())
     }
 
     fn appended_late(&self, log: &Contents) -> Vec<RecordId> {
@@ -58,12 +55,12 @@ impl Ledger {
         late
     }
 
-    /// The records that lie in the topic's logs more than once.
-    pub fn appended_twice(&self, topic: TopicId) -> Spans {
+    /// The records that lie in the logs of these partitions more than once.
+    pub fn appended_twice(&self, partitions: &[TopicPartition]) -> Spans {
         let mut seen = Bits::default();
         let mut again = Vec::new();
-        for (_, log) in self.logs(topic) {
-            for (_, first, count) in log.contents.runs() {
+        for log in partitions.iter().filter_map(|p| self.contents(*p)) {
+            for (_, first, count) in log.runs() {
                 let ids = (first.0..first.0 + count).map(RecordId);
                 again.extend(ids.filter(|id| seen.get(*id)));
                 seen.set_run(first, count);

@@ -448,7 +448,7 @@ mod tests {
         assert_eq!(at_the_end(&story), "once 0..3");
         story.processed_at(ONE, 3, 1..3);
         assert_eq!(at_the_end(&story), "once 0..1, duplicated 1..3");
-        let twice = story.ledger().appended_twice(ORDERS);
+        let twice = story.ledger().appended_twice(&[P0, P1]);
         assert_eq!(twice.ranges(), [(1, 3)]);
     }
 
