@@ -87,7 +87,11 @@ impl Network {
 
     /// A client opens a connection; returns the instant at which it knows, one round trip later.
     pub fn open(&mut self, conn: ConnId, client: NodeId, server: NodeId, now: Instant) -> Instant {
-        assert_eq!(conn.index(), self.connections.len(), "connections are numbered in order");
+        assert_eq!(
+            conn.index(),
+            self.connections.len(),
+            "connections are numbered in order"
+        );
         let link = |l: &LinkLatency| {
             (l.a.contains(&client) && l.b.contains(&server))
                 || (l.a.contains(&server) && l.b.contains(&client))
@@ -141,7 +145,11 @@ impl Network {
             connection.server_open = false;
             Direction::ToClient
         };
-        let other = if by == connection.client { connection.server } else { connection.client };
+        let other = if by == connection.client {
+            connection.server
+        } else {
+            connection.client
+        };
         if connection.silent || !self.is_open_at(conn, direction) {
             return None;
         }
@@ -180,7 +188,9 @@ impl Network {
             (c.client == node && c.client_open) || (c.server == node && c.server_open)
         };
         let all = self.connections.iter().enumerate();
-        all.filter(|(_, c)| mine(c)).map(|(i, _)| ConnId(i as u32)).collect()
+        all.filter(|(_, c)| mine(c))
+            .map(|(i, _)| ConnId(i as u32))
+            .collect()
     }
 
     fn arrive(&mut self, conn: ConnId, direction: Direction, at: Instant) -> Instant {
@@ -227,7 +237,10 @@ mod tests {
     #[test]
     fn a_connection_never_reorders_however_latencies_fall() {
         let low = Span::from_millis(1);
-        let mut network = network(Dist::Uniform { low, high: Span::from_millis(50) });
+        let mut network = network(Dist::Uniform {
+            low,
+            high: Span::from_millis(50),
+        });
         let conn = ConnId(0);
         network.open(conn, CLIENT, SERVER, Instant::ZERO);
         let mut last = Instant::ZERO;
@@ -245,18 +258,27 @@ mod tests {
     fn the_other_side_hears_of_a_close_after_what_was_sent() {
         let mut network = network(Dist::Constant(Span::from_millis(5)));
         let conn = ConnId(0);
-        assert_eq!(network.open(conn, CLIENT, SERVER, Instant::ZERO), Instant(10_000_000));
+        assert_eq!(
+            network.open(conn, CLIENT, SERVER, Instant::ZERO),
+            Instant(10_000_000)
+        );
         let sent = network.send(conn, Direction::ToServer, 0, Instant(20_000_000));
         assert_eq!(sent, Fate::DeliverAt(Instant(25_000_000)));
         let told = network.close(conn, CLIENT, Instant(20_000_000));
         assert_eq!(told, Some((SERVER, Instant(25_000_000))));
-        assert_eq!(network.send(conn, Direction::ToServer, 0, Instant(21_000_000)), Fate::Dropped);
+        assert_eq!(
+            network.send(conn, Direction::ToServer, 0, Instant(21_000_000)),
+            Fate::Dropped
+        );
         assert!(!network.is_open_at(conn, Direction::ToClient));
     }
 
     #[test]
     fn messages_of_one_kind_do_not_shift_the_latencies_of_another() {
-        let dist = Dist::Uniform { low: Span::ZERO, high: Span::from_millis(50) };
+        let dist = Dist::Uniform {
+            low: Span::ZERO,
+            high: Span::from_millis(50),
+        };
         let draw = |noise: u64| {
             let mut network = network(dist.clone());
             network.open(ConnId(0), CLIENT, SERVER, Instant::ZERO);
@@ -273,7 +295,10 @@ mod tests {
         let mut network = network(Dist::Constant(Span::from_millis(1)));
         network.open(ConnId(0), CLIENT, SERVER, Instant::ZERO);
         network.silence(ConnId(0));
-        assert_eq!(network.send(ConnId(0), Direction::ToClient, 0, Instant(5)), Fate::Dropped);
+        assert_eq!(
+            network.send(ConnId(0), Direction::ToClient, 0, Instant(5)),
+            Fate::Dropped
+        );
         assert_eq!(network.close(ConnId(0), CLIENT, Instant(9)), None);
     }
 }

@@ -73,7 +73,10 @@ pub struct Queue<E> {
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), next_sequence: 0 }
+        Self {
+            heap: BinaryHeap::new(),
+            next_sequence: 0,
+        }
     }
 }
 
@@ -81,7 +84,10 @@ impl<E> Queue<E> {
     /// Takes a number in the order of scheduling.
     pub fn number(&mut self) -> u64 {
         self.next_sequence += 1;
-        assert!(self.next_sequence < 1 << SEQUENCE_BITS, "a run schedules fewer than 2^42 events");
+        assert!(
+            self.next_sequence < 1 << SEQUENCE_BITS,
+            "a run schedules fewer than 2^42 events"
+        );
         self.next_sequence
     }
 
@@ -100,7 +106,10 @@ impl<E> Queue<E> {
         sequence: u64,
         event: E,
     ) {
-        assert!(node.0 < 1 << NODE_BITS, "a run has fewer than a million nodes");
+        assert!(
+            node.0 < 1 << NODE_BITS,
+            "a run has fewer than a million nodes"
+        );
         let rank = (class as u128) << NODE_BITS | u128::from(node.0);
         let key = (u128::from(at.0) << 64) | (rank << SEQUENCE_BITS) | u128::from(sequence);
         self.heap.push(Entry { key, event });
@@ -111,12 +120,18 @@ impl<E> Queue<E> {
         let entry = self.heap.pop()?;
         let at = Instant((entry.key >> 64) as u64);
         let sequence = (entry.key as u64) & ((1 << SEQUENCE_BITS) - 1);
-        Some(Scheduled { at, sequence, event: entry.event })
+        Some(Scheduled {
+            at,
+            sequence,
+            event: entry.event,
+        })
     }
 
     /// When the next event happens.
     pub fn next_at(&self) -> Option<Instant> {
-        self.heap.peek().map(|entry| Instant((entry.key >> 64) as u64))
+        self.heap
+            .peek()
+            .map(|entry| Instant((entry.key >> 64) as u64))
     }
 
     /// How many events are pending.
@@ -138,7 +153,12 @@ mod tests {
     fn ties_go_by_class_then_node_then_order_of_scheduling() {
         let mut queue = Queue::default();
         let at = Instant(5);
-        queue.push(at, Class::Application, NodeId(0), "application of the first node");
+        queue.push(
+            at,
+            Class::Application,
+            NodeId(0),
+            "application of the first node",
+        );
         queue.push(at, Class::Timer, NodeId(1), "timer of the second node");
         queue.push(at, Class::Timer, NodeId(0), "timer of the first node");
         queue.push(at, Class::Delivery, NodeId(7), "delivery, scheduled first");
@@ -163,7 +183,12 @@ mod tests {
     #[test]
     fn what_is_pushed_comes_out_with_its_instant_and_number() {
         let mut queue = Queue::default();
-        queue.push(Instant(u64::MAX), Class::Timer, NodeId((1 << NODE_BITS) - 1), ());
+        queue.push(
+            Instant(u64::MAX),
+            Class::Timer,
+            NodeId((1 << NODE_BITS) - 1),
+            (),
+        );
         let popped = queue.pop().unwrap();
         assert_eq!((popped.at, popped.sequence), (Instant(u64::MAX), 1));
         assert!(queue.is_empty());

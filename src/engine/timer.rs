@@ -91,9 +91,15 @@ mod tests {
         let mut timers = Timers::default();
         assert!(timers.set(0, Instant(10), 1));
         for (at, number) in [(20, 2), (30, 3), (40, 4)] {
-            assert!(!timers.set(0, Instant(at), number), "moving later needs no entry");
+            assert!(
+                !timers.set(0, Instant(at), number),
+                "moving later needs no entry"
+            );
         }
-        assert_eq!(timers.fired(0, Instant(10), 1), Fired::Rearm(Instant(40), 4));
+        assert_eq!(
+            timers.fired(0, Instant(10), 1),
+            Fired::Rearm(Instant(40), 4)
+        );
         assert_eq!(timers.fired(0, Instant(40), 4), Fired::Fire);
         assert_eq!(timers.fired(0, Instant(40), 4), Fired::Stale);
     }
@@ -120,7 +126,10 @@ mod tests {
         let mut timers = Timers::default();
         timers.set(0, Instant(10), 1);
         assert!(!timers.set(0, Instant(10), 5));
-        assert_eq!(timers.fired(0, Instant(10), 1), Fired::Rearm(Instant(10), 5));
+        assert_eq!(
+            timers.fired(0, Instant(10), 1),
+            Fired::Rearm(Instant(10), 5)
+        );
         assert_eq!(timers.fired(0, Instant(10), 5), Fired::Fire);
     }
 }

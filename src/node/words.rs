@@ -20,8 +20,14 @@ pub fn word_of(fact: &Fact) -> Option<&'static str> {
 
 fn word_of_produce(fact: &ProduceFact) -> Option<&'static str> {
     Some(match fact {
-        ProduceFact::BatchSent { reason: BatchReason::Full, .. } => "batch-full",
-        ProduceFact::BatchSent { reason: BatchReason::LingerOver, .. } => "linger-over",
+        ProduceFact::BatchSent {
+            reason: BatchReason::Full,
+            ..
+        } => "batch-full",
+        ProduceFact::BatchSent {
+            reason: BatchReason::LingerOver,
+            ..
+        } => "linger-over",
         ProduceFact::BatchSent { .. } => "batch-sent",
         ProduceFact::Retry { .. } => "retry",
         ProduceFact::RequestTimedOut { .. } => "request-timed-out",
@@ -58,9 +64,11 @@ fn word_of_group(fact: &GroupFact) -> Option<&'static str> {
         GroupFact::SessionExpired { .. } => "session-expired",
         GroupFact::PollIntervalExceeded { .. } => "poll-interval-exceeded",
         GroupFact::MemberFenced { .. } => "member-fenced",
-        GroupFact::OffsetCommitted { before: Some(before), offset, .. } if offset < before => {
-            "commit-rewound"
-        }
+        GroupFact::OffsetCommitted {
+            before: Some(before),
+            offset,
+            ..
+        } if offset < before => "commit-rewound",
         GroupFact::OffsetCommitted { .. } => "offset-committed",
         GroupFact::CommitFailed { .. } => "commit-failed",
         GroupFact::PollFailed { .. } => "poll-failed",
@@ -142,9 +150,11 @@ pub fn subject(stated: &Stated) -> Subject {
         Fact::Log(fact) => subject_of_log(fact),
         Fact::Group(fact) => subject_of_group(fact),
         Fact::App(fact) => subject_of_app(fact),
-        Fact::Fault(FaultFact::OffsetsSet { group, error }) => {
-            Subject { group: Some(*group), error: Some(*error), ..Subject::default() }
-        }
+        Fact::Fault(FaultFact::OffsetsSet { group, error }) => Subject {
+            group: Some(*group),
+            error: Some(*error),
+            ..Subject::default()
+        },
         Fact::Fault(_) => Subject::default(),
     }
 }
@@ -156,11 +166,18 @@ fn subject_of_produce(fact: &ProduceFact) -> Subject {
         | ProduceFact::Acknowledged { partition, .. }
         | ProduceFact::DeliveryTimedOut { partition, .. }
         | ProduceFact::OutOfOrderSequence { partition, .. } => subject.partition = Some(*partition),
-        ProduceFact::Retry { partition, error, .. } => {
+        ProduceFact::Retry {
+            partition, error, ..
+        } => {
             subject.partition = Some(*partition);
             subject.error = Some(*error);
         }
-        ProduceFact::Failed { topic, partition, error, .. } => {
+        ProduceFact::Failed {
+            topic,
+            partition,
+            error,
+            ..
+        } => {
             subject.partition = partition.map(|p| TopicPartition::new(*topic, p));
             subject.error = Some(*error);
         }
@@ -182,7 +199,9 @@ fn subject_of_log(fact: &LogFact) -> Subject {
         | LogFact::RetryDeduplicated { partition, .. }
         | LogFact::Replicated { partition, .. }
         | LogFact::PartitionState { partition, .. } => subject.partition = Some(*partition),
-        LogFact::AppendRefused { partition, error, .. } => {
+        LogFact::AppendRefused {
+            partition, error, ..
+        } => {
             subject.partition = Some(*partition);
             subject.error = Some(*error);
         }
@@ -201,27 +220,51 @@ fn subject_of_group(fact: &GroupFact) -> Subject {
             subject.actor = Some(*member);
             group
         }
-        GroupFact::MemberFenced { group, member, error, .. } => {
+        GroupFact::MemberFenced {
+            group,
+            member,
+            error,
+            ..
+        } => {
             subject.actor = Some(*member);
             subject.error = Some(*error);
             group
         }
-        GroupFact::OffsetCommitted { group, member, partition, .. } => {
+        GroupFact::OffsetCommitted {
+            group,
+            member,
+            partition,
+            ..
+        } => {
             subject.actor = *member;
             subject.partition = Some(*partition);
             group
         }
-        GroupFact::PartitionMoved { group, partition, to, .. } => {
+        GroupFact::PartitionMoved {
+            group,
+            partition,
+            to,
+            ..
+        } => {
             subject.actor = Some(*to);
             subject.partition = Some(*partition);
             group
         }
-        GroupFact::PositionSet { group, partition, .. }
-        | GroupFact::OffsetReset { group, partition, .. } => {
+        GroupFact::PositionSet {
+            group, partition, ..
+        }
+        | GroupFact::OffsetReset {
+            group, partition, ..
+        } => {
             subject.partition = Some(*partition);
             group
         }
-        GroupFact::CommitFailed { group, exception, error, .. } => {
+        GroupFact::CommitFailed {
+            group,
+            exception,
+            error,
+            ..
+        } => {
             subject.exception = Some(exception);
             subject.error = *error;
             group
@@ -248,14 +291,32 @@ fn subject_of_group(fact: &GroupFact) -> Subject {
 
 fn subject_of_app(fact: &AppFact) -> Subject {
     let (group, partition) = match fact {
-        AppFact::Polled { group, partition, .. }
-        | AppFact::Processed { group, partition, .. }
-        | AppFact::ProcessingFailed { group, partition, .. }
-        | AppFact::RecordSkipped { group, partition, .. }
-        | AppFact::HandedOn { group, partition, .. }
-        | AppFact::HandedOff { group, partition, .. }
-        | AppFact::Dropped { group, partition, .. } => (*group, Some(*partition)),
+        AppFact::Polled {
+            group, partition, ..
+        }
+        | AppFact::Processed {
+            group, partition, ..
+        }
+        | AppFact::ProcessingFailed {
+            group, partition, ..
+        }
+        | AppFact::RecordSkipped {
+            group, partition, ..
+        }
+        | AppFact::HandedOn {
+            group, partition, ..
+        }
+        | AppFact::HandedOff {
+            group, partition, ..
+        }
+        | AppFact::Dropped {
+            group, partition, ..
+        } => (*group, Some(*partition)),
         AppFact::Stopped { group, .. } => (*group, None),
     };
-    Subject { group: Some(group), partition, ..Subject::default() }
+    Subject {
+        group: Some(group),
+        partition,
+        ..Subject::default()
+    }
 }

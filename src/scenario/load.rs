@@ -1,6 +1,6 @@
 //! A file to its runs: one for each variant, all of them checked in one go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::decode::expect::is_quantity_of_run;
@@ -171,6 +171,7 @@ impl<'t> Loader<'t> {
             problems: Vec::new(),
             overlay,
             files: self.files.clone(),
+            unread_loops: BTreeSet::new(),
             source: self.source.clone(),
         };
         let mut scenario = decode::scenario(&mut context, tree, statements);

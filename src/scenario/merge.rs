@@ -34,7 +34,13 @@ pub(crate) fn merge(
             Some(at) => {
                 let path = [path, &[entry.key.as_str()]].concat();
                 let merged = merge(&entries[at].node, &entry.node, &path, problems);
-                let key_place = entry.key_place;
+                // Where only something inside differs, the key is still the file's.
+                let both = entries[at].node.entries().is_some() && entry.node.entries().is_some();
+                let key_place = if both {
+                    entries[at].key_place
+                } else {
+                    entry.key_place
+                };
                 changed |= merged.changed;
                 entries[at] = Entry {
                     key: entry.key.clone(),

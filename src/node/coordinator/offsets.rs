@@ -181,7 +181,7 @@ impl GroupCoordinator {
         };
         let known = |&partition: &TopicPartition| {
             let committed = self.offsets.get(&request.group, partition);
-            (partition, committed.map(|c| c.offset))
+            (partition, committed.map(|c| (c.offset, c.because)))
         };
         let offsets = match error {
             ErrorCode::None => request.partitions.iter().map(known).collect(),

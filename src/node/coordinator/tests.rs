@@ -316,7 +316,7 @@ fn an_offset_commit_that_times_out_stays_and_is_read_later() {
     let fetch = bench.fetch();
     let expected = OffsetFetchResponse {
         error: ErrorCode::None,
-        offsets: vec![(P0, Some(20))],
+        offsets: vec![(P0, Some((20, 1020)))],
     };
     assert_eq!(bench.answers[&fetch], Response::OffsetFetch(expected));
     let because = bench.coordinator.committed("g", P0).map(|c| c.because);

@@ -17,7 +17,10 @@ const PARTITIONS_MAX: u64 = 10_000;
 /// `cluster`.
 pub(super) fn cluster(context: &mut Context, node: Option<&Node>) -> Cluster {
     let mut cluster = Cluster::default();
-    let Some(node) = node else { return cluster };
+    let Some(node) = node else {
+        cluster.config = config::broker(context, None, cluster.defaults);
+        return cluster;
+    };
     let mut fields = Fields::of(context, node, "`cluster`", Area::Cluster);
     if let Some(node) = fields.get("brokers") {
         let count = context.count_in(node, 1, NODES_MAX);
@@ -37,9 +40,7 @@ pub(super) fn cluster(context: &mut Context, node: Option<&Node>) -> Cluster {
         let defaults = context.word(node, Area::Nothing);
         cluster.defaults = defaults.unwrap_or(cluster.defaults);
     }
-    if let Some(node) = fields.get("config") {
-        cluster.config = config::broker(context, node);
-    }
+    cluster.config = config::broker(context, fields.get("config"), cluster.defaults);
     if let Some(node) = fields.get("request-time") {
         let time = context.timing(node);
         cluster.request_time = time.unwrap_or(cluster.request_time);
@@ -148,9 +149,7 @@ pub(super) fn topic(
             }
         }
     }
-    if let Some(node) = fields.get("config") {
-        topic.config = config::topic(context, node);
-    }
+    topic.config = config::topic(context, fields.get("config"), cluster);
     fields.finish(context);
     topic
 }
@@ -163,10 +162,10 @@ fn counted(
     brokers: Option<&Node>,
     topic: &Node,
 ) -> Placement {
-    let (default_partitions, default_factor) = config::topic_defaults(cluster);
+    let broker = config::broker_config(cluster);
     let partitions = partitions.and_then(|node| context.count_in(node, 1, PARTITIONS_MAX));
     let written = factor.and_then(|node| context.count_in(node, 1, NODES_MAX));
-    let copies = written.unwrap_or(default_factor);
+    let copies = written.unwrap_or(broker.default_replication_factor);
     if cluster.brokers < copies {
         let place = factor.map_or(topic.place, |node| node.place);
         let text = format!(
@@ -181,7 +180,7 @@ fn counted(
         context.problems.push(problem);
     }
     Placement::Counted {
-        partitions: partitions.unwrap_or(default_partitions),
+        partitions: partitions.unwrap_or(broker.num_partitions),
         replication_factor: copies,
     }
 }

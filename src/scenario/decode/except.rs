@@ -1,14 +1,12 @@
 //! Actors that differ from the others of their kind, and `<actor>` in settings.
 
+use super::config::PLACEHOLDER;
 use super::fields::Context;
 use crate::scenario::diagnostic::Kind;
 use crate::scenario::merge::merge;
 use crate::scenario::resolved::{Config, Except, Setting};
 use crate::scenario::suggest::nearest;
 use crate::scenario::tree::Node;
-
-/// The one placeholder of the format.
-const PLACEHOLDER: &str = "<actor>";
 
 /// The exceptional actors with the tree of each: what all share with their overlay on it.
 pub(super) fn members(

@@ -72,6 +72,7 @@ fn check_target(context: &mut Context, fault: &Fault, name: &str, place: Place, 
                 format!("`{verb}` befalls clients, not `{name}`"),
             );
         }
+        (Bearer::Later, _) => context.not_yet(place, &format!("a `{verb}` of `{name}`")),
         (Bearer::Broker | Bearer::Controller, _) => {
             context.not_yet(place, &format!("a `{verb}` of `{name}`"));
         }
@@ -203,7 +204,7 @@ fn check_step(
 
 fn lacks(context: &mut Context, member: &Member, family: &str, step: StepName, place: Place) {
     let steps = steps_of(member);
-    if steps.contains(&step) {
+    if steps.contains(&step) || context.unread_loops.contains(family) {
         return;
     }
     let text = format!(

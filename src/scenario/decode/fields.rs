@@ -3,7 +3,7 @@
 //! A function that reads a value reports what is wrong with it and gives `None`; the caller goes on
 //! with a default, so that one look at a file finds all its mistakes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::{Dist, Span};
@@ -24,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) overlay: Option<(String, Place)>,
     /// The files that the scenario names, read beforehand, or why they cannot be read.
     pub(crate) files: BTreeMap<String, Result<String, String>>,
+    /// Groups whose loops could not be read completely: what they lack is not known.
+    pub(crate) unread_loops: BTreeSet<String>,
     /// The source text, for the line on which something stands.
     pub(crate) source: Arc<str>,
 }

@@ -1,6 +1,6 @@
 //! Consumer groups.
 
-use super::config;
+use super::config::{self, Owner, Written};
 use super::except;
 use super::fields::{Context, Fields};
 use super::producer::{ACTORS_MAX, clock, known_topic, life};
@@ -9,7 +9,7 @@ use crate::scenario::diagnostic::{Kind, Problem};
 use crate::scenario::not_yet::Area;
 use crate::scenario::resolved::client::{Fails, Process, ProcessFailure};
 use crate::scenario::resolved::step::LoopName;
-use crate::scenario::resolved::{Group, Member, Named, Setting, Step, Topic};
+use crate::scenario::resolved::{Group, Member, Named, Step, Topic};
 use crate::scenario::tree::{Entry, Node};
 use crate::verdict::record::split_partition;
 use crate::verdict::{RecordName, words};
@@ -75,8 +75,12 @@ fn member(
     if let Some(node) = fields.get("process") {
         member.process = process(context, node, topics);
     }
+    let mistakes = context.problems.len();
     let loop_name = the_loop(context, &mut fields, &mut member, name);
     listeners(context, &mut fields, &mut member, name);
+    if mistakes < context.problems.len() {
+        context.unread_loops.insert(name.to_owned());
+    }
     if let Some(node) = fields.get("effect") {
         let effect = context.word(node, Area::Effect);
         member.effect = effect.unwrap_or(member.effect);
@@ -98,10 +102,10 @@ fn member(
         member.client = client.unwrap_or(member.client);
     }
     clock(context, &mut fields);
-    let owner = config::Owner::Consumer(member.client);
-    member.config = config::of_client(context, &mut fields, owner, node);
-    auto_commit(context, node, name, &mut member, loop_name);
-    config::check_client(context, &mut member.config, owner, node);
+    let owner = Owner::Consumer(member.client, name);
+    let mut written = config::written(context, &mut fields, owner);
+    auto_commit(context, node, &member, loop_name, &mut written);
+    member.config = config::client(context, &written, owner);
     fields.finish(context);
     member
 }
@@ -311,9 +315,9 @@ fn listeners(context: &mut Context, fields: &mut Fields<'_>, member: &mut Member
 fn auto_commit(
     context: &mut Context,
     node: &Node,
-    name: &str,
-    member: &mut Member,
+    member: &Member,
     loop_name: Option<LoopName>,
+    written: &mut Written,
 ) {
     const KEY: &str = "enable.auto.commit";
     let lists = [
@@ -324,28 +328,28 @@ fn auto_commit(
         &member.on_close,
     ];
     let commits = lists.iter().any(|list| list.iter().any(Step::commits));
-    let written = match member.config.get(KEY) {
-        Some(Setting::Boolean(written)) => Some(*written),
-        Some(Setting::Text(text)) => text.parse().ok(),
-        Some(Setting::Number(_)) | None => None,
-    };
     let auto = loop_name.is_some_and(LoopName::is_auto);
-    let place = node.get("config").and_then(|config| config.entry(KEY));
-    let place = place.map_or(node.place, |entry| entry.key_place);
-    if commits && written == Some(true) {
-        let text =
-            format!("the loop of group `{name}` commits offsets itself: `{KEY}` is `false` for it");
-        let help = format!("remove `{KEY}: true`, or write `commit: auto`");
-        context.error_help(Kind::Conflict, place, text, help);
-    }
-    if auto && written == Some(false) {
-        let loop_name = loop_name.map_or("auto", LoopName::word);
-        let text = format!("`commit: {loop_name}` of group `{name}` stands for `{KEY}=true`");
-        let help = format!("remove `{KEY}: false`, or write another loop");
-        context.error_help(Kind::Conflict, place, text, help);
-    }
-    if written.is_none() && (commits || auto) {
-        member.config.set(KEY, Setting::Boolean(auto && !commits));
+    let given = written
+        .get(KEY)
+        .map(|text| text.trim().to_ascii_lowercase());
+    let place = written.place(KEY).unwrap_or(node.place);
+    match given.as_deref() {
+        Some("true") if commits => {
+            let text = format!("the loop commits offsets itself, so `{KEY}` is `false` for it");
+            let help = format!("remove `{KEY}: true`, or write `commit: auto`");
+            context.error_help(Kind::Conflict, place, text, help);
+        }
+        Some("false") if auto => {
+            let name = loop_name.map_or("auto", LoopName::word);
+            let text = format!("`commit: {name}` stands for `{KEY}=true`");
+            let help = format!("remove `{KEY}: false`, or write another loop");
+            context.error_help(Kind::Conflict, place, text, help);
+        }
+        Some(_) => {}
+        None if commits || auto => {
+            written.imply(KEY, if commits { "false" } else { "true" }, node.place);
+        }
+        None => {}
     }
 }
 

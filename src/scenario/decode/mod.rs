@@ -86,6 +86,11 @@ pub(crate) fn scenario(
         topics: &topics,
         producers: &producers,
         groups: &groups,
+        later: ["sinks", "queues"]
+            .into_iter()
+            .flat_map(|key| root.get(key).and_then(Node::entries).unwrap_or_default())
+            .map(|entry| entry.key.clone())
+            .collect(),
     };
     let entries: Vec<_> = ["producers", "groups"]
         .into_iter()

@@ -17,6 +17,8 @@ pub(crate) struct Names<'s> {
     pub(crate) topics: &'s Named<Topic>,
     pub(crate) producers: &'s Named<Producer>,
     pub(crate) groups: &'s Named<Group>,
+    /// Sinks and queues, which are not built.
+    pub(crate) later: Vec<String>,
 }
 
 /// What a name stands for.
@@ -41,6 +43,8 @@ pub(crate) enum Bearer {
     Broker,
     /// One controller, or all.
     Controller,
+    /// A sink, a queue or a queue's worker: not built.
+    Later,
 }
 
 impl Names<'_> {
@@ -70,6 +74,9 @@ impl Names<'_> {
                 None => Bearer::Instance(name),
                 Some(_) => Bearer::Producer(name),
             });
+        }
+        if self.later.iter().any(|later| later == name || numbered(name, later, u32::MAX)) {
+            return Some(Bearer::Later);
         }
         let (family, _) = name.rsplit_once('-')?;
         if self
@@ -177,7 +184,7 @@ impl Names<'_> {
                     .map(|name| format!("producer `{name}`"));
                 let list: Vec<String> = groups.chain(producers).collect();
                 if !list.is_empty() {
-                    help.push(format!("there are {}", list.join(", ")));
+                    help.push(format!("the file has {}", list.join(", ")));
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Producers.
 
-use super::config;
+use super::config::{self, Owner};
 use super::except;
 use super::fields::{Context, Fields};
 use crate::base::Span;
@@ -94,18 +94,12 @@ fn sender(
         }
     }
     clock(context, &mut fields);
-    sender.config = config::of_client(context, &mut fields, config::Owner::Producer, node);
-    if let Some(class) = sender.config.get("partitioner.class")
-        && (sender.partition.is_some() || sender.partitioner.is_some())
-    {
-        let text = format!(
-            "only one of `partition`, `partitioner` and `partitioner.class` ({}) can choose",
-            class.text()
-        );
-        let place = node
-            .entry("config")
-            .map_or(node.place, |entry| entry.key_place);
-        context.error(Kind::Conflict, place, text);
+    let written = config::written(context, &mut fields, Owner::Producer);
+    sender.config = config::client(context, &written, Owner::Producer);
+    let chosen = sender.partition.is_some() || sender.partitioner.is_some();
+    if let Some(place) = written.place("partitioner.class").filter(|_| chosen) {
+        let text = "only one of `partition`, `partitioner` and `partitioner.class` can choose";
+        context.error_help(Kind::Conflict, place, text, "keep one");
     }
     fields.finish(context);
     sender

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::named::{Config, Named};
 use super::step::{LoopName, Step};
 use crate::base::Span;
+use crate::kafka::client::ClientFamily;
 use crate::scenario::value::{Drawn, Timing};
 use crate::verdict::{RecordName, words};
 
@@ -274,6 +275,16 @@ words! {
     pub enum Effect {
         /// The work itself.
         Process = "process",
+    }
+}
+
+impl Library {
+    /// The family of clients whose rules these are.
+    pub fn family(self) -> ClientFamily {
+        match self {
+            Self::Java => ClientFamily::Java,
+            Self::Librdkafka => ClientFamily::Librdkafka,
+        }
     }
 }
 

@@ -83,6 +83,17 @@ impl<T: Serialize> Serialize for Named<T> {
 }
 
 impl Setting {
+    /// Reads a value as it stands in a properties file.
+    pub fn read(text: &str) -> Self {
+        if let Ok(number) = text.parse::<i64>()
+            && number.to_string() == text
+        {
+            return Self::Number(number);
+        }
+        text.parse()
+            .map_or_else(|_| Self::Text(text.to_owned()), Self::Boolean)
+    }
+
     /// The value as Kafka's properties file writes it.
     pub fn text(&self) -> String {
         match self {
