@@ -1,14 +1,16 @@
 //! Reading scenario files from disk, and finding them in folders.
 //!
-//! The loader takes text; paths, sizes and encodings end here.
+//! The loader takes bytes; paths and sizes end here.
 
 use std::fmt;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::scenario::FILE_BYTES_MAX;
+
 /// The largest file that is read at all.
-pub const BYTES_MAX: u64 = 8 * 1024 * 1024;
+const BYTES_MAX: u64 = FILE_BYTES_MAX as u64;
 
 /// How deep folders are searched.
 const DEPTH_MAX: usize = 16;
@@ -28,8 +30,8 @@ impl fmt::Display for Unreadable {
     }
 }
 
-/// The text of a file.
-pub fn read(path: &Path) -> Result<String, Unreadable> {
+/// The bytes of a file.
+pub fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
     let unreadable = |reason: String| Unreadable {
         path: path.to_owned(),
         reason,
@@ -51,15 +53,20 @@ pub fn read(path: &Path) -> Result<String, Unreadable> {
     if BYTES_MAX < bytes.len() as u64 {
         return Err(too_large());
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
-        unreadable(format!("not UTF-8 (line {line})"))
-    })
+    Ok(bytes)
+}
+
+/// The scenario files of several paths, in the order of the paths.
+pub fn all_scenarios(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Unreadable> {
+    let mut found = Vec::new();
+    for path in paths {
+        found.extend(scenarios(path)?);
+    }
+    Ok(found)
 }
 
 /// The scenario files of a path: itself, or every `.yaml`, `.yml` and `.json` below it by name.
-pub fn scenarios(path: &Path) -> Result<Vec<PathBuf>, Unreadable> {
+fn scenarios(path: &Path) -> Result<Vec<PathBuf>, Unreadable> {
     let mut found = Vec::new();
     collect(path, 0, &mut found)?;
     if found.is_empty() {

@@ -16,6 +16,16 @@ pub enum Status {
 }
 
 impl Status {
+    /// The word in JSON documents.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::AsExpected => "as-expected",
+            Self::BoundHit => "bound-hit",
+            Self::NotAsExpected => "not-as-expected",
+            Self::BadInput => "bad-input",
+        }
+    }
+
     /// The code that the operating system sees.
     pub const fn code(self) -> u8 {
         match self {

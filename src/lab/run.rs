@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use super::keys::KeyBook;
-use crate::base::{GroupId, Seed};
+use crate::base::{GroupId, RecordId, Seed};
 use crate::node::fact::Stated;
 use crate::scenario::{self, Scenario};
 use crate::sim::setup::{FaultSetup, Setup, Target, TopicSetup, Trigger};
 use crate::sim::{End, Ends, Sim};
 use crate::verdict::{
-    EndOfRun, Ending, GroupInfo, Judgement, Ledger, Options, Unstruck, Verdict,
+    EndOfRun, Ending, GroupInfo, Judgement, Ledger, Options, RecordName, Unstruck, Verdict,
 };
 
 /// What is run and what it is judged by.
@@ -54,7 +54,7 @@ impl Experiment {
     pub fn new(run: &scenario::Run) -> Self {
         Self {
             variant: run.variant.clone(),
-            setup: Arc::new(run.scenario.compile()),
+            setup: Arc::new(scenario::compile(&run.scenario)),
             scenario: run.scenario.clone(),
         }
     }
@@ -73,6 +73,17 @@ impl Experiment {
             watch(stated);
         });
         self.judged(ledger, &end)
+    }
+
+    /// The record of that name, as it stands after the run. A span names its first record.
+    ///
+    /// # Errors
+    /// A sentence that says why there is no such record.
+    pub fn find(&self, outcome: &Outcome, name: &RecordName) -> Result<RecordId, String> {
+        let keys = self.keys();
+        let found = outcome.ledger.resolve(name, &|record| keys.of(record))?;
+        let first = found.first().copied();
+        first.ok_or_else(|| format!("`{name}` names no record of this run"))
     }
 
     /// The keys of its records.

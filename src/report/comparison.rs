@@ -100,7 +100,7 @@ fn one_difference(text: &mut Text, comparison: &Comparison, difference: &Differe
 }
 
 /// What a record came to, in a few words.
-fn fate_words(fate: Fate) -> String {
+pub fn fate_words(fate: Fate) -> String {
     match fate {
         Fate::Once => "once".to_owned(),
         Fate::Duplicated => "duplicated".to_owned(),

@@ -81,14 +81,28 @@ fn producers(verdict: &Verdict) -> Text {
 }
 
 /// Everything that was demanded, and what came of it.
-pub fn checks(experiment: &Experiment, judgement: &Judgement) -> Text {
+fn checks(experiment: &Experiment, judgement: &Judgement) -> Text {
     let mut text = Text::default();
-    for check in &judgement.checks {
-        one_check(&mut text, check);
+    for check in judgement.checks.iter().filter(|check| check.ok) {
+        labelled(&mut text, Tone::Good, "ok", &demand(check));
     }
     for demand in &experiment.scenario.must_happen {
         if !judgement.missed.iter().any(|missed| missed.fact == demand.fact) {
             labelled(&mut text, Tone::Good, "ok", &format!("happened: {}", demand.fact));
+        }
+    }
+    text.append(failures(judgement));
+    text
+}
+
+/// What was demanded and is not so.
+pub fn failures(judgement: &Judgement) -> Text {
+    let mut text = Text::default();
+    for check in judgement.failed() {
+        labelled(&mut text, Tone::Bad, "FAILED", &demand(check));
+        text.hanging(Tone::Plain, LABEL, LABEL, &format!("but it is {}", check.actual));
+        if let Some(note) = &check.note {
+            text.hanging(Tone::Plain, LABEL, LABEL, note);
         }
     }
     for missed in &judgement.missed {
@@ -102,18 +116,10 @@ pub fn checks(experiment: &Experiment, judgement: &Judgement) -> Text {
     text
 }
 
-fn one_check(text: &mut Text, check: &Check) {
+/// `groups.workers lost: 0`.
+fn demand(check: &Check) -> String {
     let place = if check.place.is_empty() { String::new() } else { format!("{} ", check.place) };
-    let demand = format!("{place}{}: {}", check.quantity, check.expected);
-    if check.ok {
-        labelled(text, Tone::Good, "ok", &demand);
-        return;
-    }
-    labelled(text, Tone::Bad, "FAILED", &demand);
-    text.hanging(Tone::Plain, LABEL, LABEL, &format!("but it is {}", check.actual));
-    if let Some(note) = &check.note {
-        text.hanging(Tone::Plain, LABEL, LABEL, note);
-    }
+    format!("{place}{}: {}", check.quantity, check.expected)
 }
 
 fn labelled(text: &mut Text, tone: Tone, label: &str, what: &str) {
