@@ -162,7 +162,7 @@ fn counted(
     brokers: Option<&Node>,
     topic: &Node,
 ) -> Placement {
-    let broker = config::broker_config(cluster);
+    let broker = config::settings_of_broker(&cluster.config);
     let partitions = partitions.and_then(|node| context.count_in(node, 1, PARTITIONS_MAX));
     let written = factor.and_then(|node| context.count_in(node, 1, NODES_MAX));
     let copies = written.unwrap_or(broker.default_replication_factor);

@@ -7,7 +7,8 @@ use super::fields::{Context, Fields};
 use crate::base::Span;
 use crate::kafka::client::ClientFamily;
 use crate::kafka::config::{
-    self as kafka, About, BrokerConfig, Mistake, Note, Role, SettingError, Settings,
+    self as kafka, About, BrokerConfig, ConsumerConfig, Mistake, Note, ProducerConfig, Role,
+    SettingError, Settings, TopicConfig,
 };
 use crate::scenario::diagnostic::{Kind, Problem};
 use crate::scenario::resolved::client::Library;
@@ -90,8 +91,32 @@ pub(super) fn broker(context: &mut Context, node: Option<&Node>, defaults: Defau
 }
 
 /// What brokers run with; the defaults where a mistake was reported.
-pub(super) fn broker_config(cluster: &Cluster) -> BrokerConfig {
-    let resolved = kafka::resolve_broker(&texts(&cluster.config));
+pub(crate) fn settings_of_broker(config: &Config) -> BrokerConfig {
+    let resolved = kafka::resolve_broker(&texts(config));
+    resolved.map(|(config, _)| config).unwrap_or_default()
+}
+
+/// What a topic runs with; the defaults where a mistake was reported.
+pub(crate) fn settings_of_topic(config: &Config, broker: &BrokerConfig) -> TopicConfig {
+    let resolved = kafka::resolve_topic(&texts(config), broker);
+    resolved.map(|(config, _)| config).unwrap_or_default()
+}
+
+/// What a producer runs with; the defaults where a mistake was reported.
+pub(crate) fn settings_of_producer(config: &Config) -> ProducerConfig {
+    let resolved = kafka::resolve_producer(&texts(config), ClientFamily::Java);
+    resolved.map(|(config, _)| config).unwrap_or_default()
+}
+
+/// What a member of a group runs with; the defaults where a mistake was reported.
+pub(crate) fn settings_of_consumer(
+    config: &Config,
+    library: Library,
+    group: &str,
+) -> ConsumerConfig {
+    let mut texts = texts(config);
+    texts.insert("group.id".to_owned(), group.to_owned());
+    let resolved = kafka::resolve_consumer(&texts, library.family());
     resolved.map(|(config, _)| config).unwrap_or_default()
 }
 
@@ -99,14 +124,14 @@ pub(super) fn broker_config(cluster: &Cluster) -> BrokerConfig {
 pub(super) fn topic(context: &mut Context, node: Option<&Node>, cluster: &Cluster) -> Config {
     let written = node.map_or_else(Written::default, |node| settings(context, node));
     let texts = written.texts();
-    let broker = broker_config(cluster);
+    let broker = settings_of_broker(&cluster.config);
     let outcome = kafka::resolve_topic(&texts, &broker).map(|(_, notes)| notes);
     let family = ClientFamily::Java;
     complete(context, &written, family, Role::Topic, &texts, outcome)
 }
 
 /// Settings as names and texts.
-pub(crate) fn texts(config: &Config) -> Settings {
+fn texts(config: &Config) -> Settings {
     let pairs = config.iter();
     pairs
         .map(|(key, setting)| (key.to_owned(), setting.text()))
@@ -372,7 +397,7 @@ pub(super) fn check_internal_topics(
     node: Option<&Node>,
     root: &Node,
 ) {
-    let copies = broker_config(cluster).offsets_topic_replication_factor;
+    let copies = settings_of_broker(&cluster.config).offsets_topic_replication_factor;
     let has = cluster.brokers;
     if copies <= has {
         return;

@@ -44,16 +44,25 @@ fn fault(context: &mut Context, node: &Node, names: &Names<'_>) -> Option<Fault>
     let who = who(context, &entry.node, verb, names);
     let action = action(context, &mut fields, entry, verb, who, names);
     let trigger = trigger(context, &mut fields, entry, verb, names);
-    let record = fields
-        .get("record")
-        .and_then(|node| names.record(context, node));
+    let record = fields.get("record").and_then(|node| {
+        let record = names.record(context, node)?;
+        names.check_known_before(context, &record, node.place);
+        Some(record)
+    });
     let mut fault = Fault::new(action?, trigger?);
     fault.record = record;
     fault.line = line_of(&context.source, node.place.start) as u32;
+    let written = context.source.get(node.place.start..node.place.end);
+    fault.written = one_line(written.unwrap_or_default());
     modifiers(context, &mut fields, &mut fault);
     fields.finish(context);
     fault_rules::check_one(context, node, entry, &fault, names);
     Some(fault)
+}
+
+/// A stretch of the file with its blanks and line breaks run together.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The one entry whose key is a verb.

@@ -10,11 +10,15 @@ mod fault;
 mod fault_rules;
 mod fields;
 mod group;
+pub(crate) mod keyed;
 mod must_happen;
 pub(crate) mod names;
 mod producer;
 mod steps;
 
+pub(crate) use config::{
+    settings_of_broker, settings_of_consumer, settings_of_producer, settings_of_topic,
+};
 pub(crate) use fields::{Context, Fields};
 
 use super::diagnostic::{Kind, Problem};
@@ -192,6 +196,7 @@ fn check_process(context: &mut Context, actor: &Node, process: &Process, names: 
             let entry = map.and_then(|map| map.entry(&record.to_string()));
             if let Some(entry) = entry {
                 names.check_record(context, record, entry.key_place);
+                names.check_known_before(context, record, entry.key_place);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Who bears which name: actors, families of actors, roles, records.
 
 use super::fields::Context;
+use super::keyed::{self, Keyed};
 use crate::scenario::diagnostic::{Kind, Problem};
 use crate::scenario::reader::space_before_number;
 use crate::scenario::resolved::client::Records;
@@ -75,7 +76,11 @@ impl Names<'_> {
                 Some(_) => Bearer::Producer(name),
             });
         }
-        if self.later.iter().any(|later| later == name || numbered(name, later, u32::MAX)) {
+        if self
+            .later
+            .iter()
+            .any(|later| later == name || numbered(name, later, u32::MAX))
+        {
             return Some(Bearer::Later);
         }
         let (family, _) = name.rsplit_once('-')?;
@@ -292,6 +297,41 @@ impl Names<'_> {
                 topic, partition, ..
             } => {
                 self.check_partition(context, topic, *partition, place);
+            }
+        }
+    }
+
+    /// Whether the record of a fault, or of `process`, is known before the run.
+    pub(crate) fn check_known_before(
+        &self,
+        context: &mut Context,
+        record: &RecordName,
+        place: Place,
+    ) {
+        if record.is_span() {
+            let text = format!("`{record}` names several records, and one is due here");
+            context.error(Kind::Record, place, text);
+        }
+        let RecordName::Keyed { topic, key, number } = record else {
+            return;
+        };
+        if !self.topics.contains(topic) {
+            return;
+        }
+        match keyed::find(self.producers, topic, key, *number) {
+            Keyed::Record(..) => {}
+            Keyed::Missing(count) => {
+                let ordinal = ordinal(*number);
+                let text = format!(
+                    "`{topic}` is sent {count} records with key `{key}`, there is no {number}{ordinal}"
+                );
+                context.error(Kind::Record, place, text);
+            }
+            Keyed::Unknown => {
+                context.not_yet(
+                    place,
+                    "a record by key here, with several senders or drawn keys",
+                );
             }
         }
     }

@@ -4,7 +4,7 @@ use serde::ser::Error;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::named::{Config, Named};
+use super::named::{Config, Named, Setting};
 use super::step::{LoopName, Step};
 use crate::base::Span;
 use crate::kafka::client::ClientFamily;
@@ -90,8 +90,7 @@ pub struct Listed {
 }
 
 /// How keys are chosen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keys {
     /// In turn.
     Cycle(Vec<String>),
@@ -114,8 +113,7 @@ pub enum KeySet {
 }
 
 /// The values of records.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Values {
     /// So many bytes.
     Bytes(Drawn<u64>),
@@ -278,6 +276,31 @@ words! {
     }
 }
 
+impl Records {
+    /// How many there are.
+    pub fn count(&self) -> u32 {
+        match self {
+            Self::Count(count) => *count as u32,
+            Self::Listed(list) => list.len() as u32,
+        }
+    }
+}
+
+impl Member {
+    /// Whether offsets are committed at all, by a step or by auto-commit.
+    pub fn commits(&self) -> bool {
+        let lists = [
+            &self.steps,
+            &self.on_revoked,
+            &self.on_assigned,
+            &self.on_lost,
+            &self.on_close,
+        ];
+        let auto = self.config.get("enable.auto.commit") == Some(&Setting::Boolean(true));
+        auto || lists.iter().any(|list| list.iter().any(Step::commits))
+    }
+}
+
 impl Library {
     /// The family of clients whose rules these are.
     pub fn family(self) -> ClientFamily {
@@ -376,6 +399,26 @@ fn pairs<K: Serialize, V: Serialize, S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_map(pairs.iter().map(|(key, value)| (key, value)))
+}
+
+impl Serialize for Keys {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Cycle(keys) => serializer.collect_map([("cycle", keys)]),
+            Self::Random(set) => serializer.collect_map([("random", set)]),
+            Self::Weighted(weights) => serializer.collect_map([("weighted", weights)]),
+            Self::Zipf(count) => serializer.collect_map([("zipf", count)]),
+        }
+    }
+}
+
+impl Serialize for Values {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Bytes(bytes) => serializer.collect_map([("bytes", bytes)]),
+            Self::Cycle(values) => serializer.collect_map([("cycle", values)]),
+        }
+    }
 }
 
 impl Serialize for Fails {

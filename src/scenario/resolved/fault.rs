@@ -31,6 +31,8 @@ pub struct Fault {
     pub optional: bool,
     /// The line of the file on which it stands, from 1; 0 if it was not read from a file.
     pub line: u32,
+    /// The entry as it was written, for messages; empty if it was not read from a file.
+    pub written: String,
 }
 
 /// When a fault strikes.
@@ -210,6 +212,7 @@ impl Fault {
             name: None,
             optional: false,
             line: 0,
+            written: String::new(),
         }
     }
 }
