@@ -16,13 +16,14 @@
 //! | `poll-skip`, `nonmonotonic-poll` | polls of a partition that left records out, or went back, since the same member's last poll under the same assignment |
 
 use super::columns::Bits;
-use super::contents::{Contents, Spans};
+use super::contents::Contents;
 use super::ledger::Ledger;
+use super::spans::Spans;
 use super::summary::GroupVerdict;
 use crate::base::{RecordId, TopicId, TopicPartition};
 
 /// Every name, in the order of the vocabulary.
-pub const NAMES: [&str; 18] = [
+pub(super) const NAMES: [&str; 18] = [
     "effect-lost",
     "effect-duplicated",
     "effect-reordered",
@@ -126,5 +127,68 @@ impl Ledger {
         let records = runs.flat_map(|(_, first, count)| (first.0..first.0 + count).map(RecordId));
         let missing = records.filter(|r| self.acknowledged.get(*r) && !given.get(*r));
         missing.count() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::story::*;
+    use super::super::{EndOfRun, Ending};
+    use crate::node::fact::PositionSource::{Committed, Reset};
+
+    fn anomalies(story: &Story, ending: Ending) -> Vec<(&'static str, u64)> {
+        let end = EndOfRun {
+            at: story.now,
+            ending,
+            unstruck: Vec::new(),
+        };
+        let verdict = story.ledger().verdict(&end, &|_| None);
+        let found = verdict.anomalies.iter().filter(|(_, count)| 0 < *count);
+        found.copied().collect()
+    }
+
+    #[test]
+    fn a_loss_by_offset_commit_shows_on_every_level_where_it_can_be_seen() {
+        let mut story = Story::with_records(0..6);
+        story.position(ONE, 0, Reset);
+        story.polled(ONE, 0..2);
+        story.offset_committed(ONE, 4);
+        story.crashed(ONE);
+        story.position(TWO, 4, Committed);
+        story.polled(TWO, 4..6);
+        story.processed(TWO, 4..6);
+        story.offset_committed(TWO, 6);
+        assert_eq!(
+            anomalies(&story, Ending::Drained),
+            [
+                ("effect-lost", 4),
+                ("committed-past-unprocessed", 4),
+                ("lost-write", 2),
+                ("unseen", 2)
+            ]
+        );
+    }
+
+    #[test]
+    fn polls_that_go_back_or_leave_out_are_counted_per_member_and_assignment() {
+        let mut story = Story::with_records(0..10);
+        story.position(ONE, 0, Reset);
+        story.polled(ONE, 0..4);
+        story.polled(ONE, 6..8);
+        story.polled(ONE, 2..3);
+        story.position(TWO, 0, Reset);
+        story.polled(TWO, 0..10);
+        story.processed(TWO, 0..10);
+        let found = anomalies(&story, Ending::Drained);
+        assert_eq!(found, [("poll-skip", 1), ("nonmonotonic-poll", 1)]);
+    }
+
+    #[test]
+    fn a_stuck_run_is_unavailable() {
+        let story = Story::new();
+        let stuck = Ending::Stuck {
+            reason: String::new(),
+        };
+        assert_eq!(anomalies(&story, stuck), [("unavailable", 1)]);
     }
 }

@@ -4,7 +4,7 @@
 //! the largest record touched, counts come in pages, so that a group has none for records that it
 //! never reads.
 
-use super::contents::Spans;
+use super::spans::Spans;
 use crate::base::RecordId;
 use crate::kafka::Records;
 
@@ -12,30 +12,30 @@ const PAGE: usize = 4096;
 
 /// One bit per record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bits {
+pub(super) struct Bits {
     words: Vec<u64>,
 }
 
 /// A small count per record, which stops at 255.
 #[derive(Clone, Debug, Default)]
-pub struct Counts {
+pub(super) struct Counts {
     pages: Vec<Option<Box<[u8]>>>,
 }
 
 impl Bits {
     /// Whether the record's bit is set.
-    pub fn get(&self, record: RecordId) -> bool {
+    pub(super) fn get(&self, record: RecordId) -> bool {
         let word = self.words.get(record.index() / 64).copied().unwrap_or(0);
         word >> (record.0 % 64) & 1 == 1
     }
 
     /// Sets the bit of one record.
-    pub fn set(&mut self, record: RecordId) {
+    pub(super) fn set(&mut self, record: RecordId) {
         self.set_run(record, 1);
     }
 
     /// Sets the bits of all these records.
-    pub fn set_all(&mut self, records: &Records) {
+    pub(super) fn set_all(&mut self, records: &Records) {
         match records {
             Records::Run { first, count } => self.set_run(*first, *count),
             Records::List(ids) => ids.iter().for_each(|id| self.set_run(*id, 1)),
@@ -43,7 +43,7 @@ impl Bits {
     }
 
     /// Sets the bits of `count` records from `first`, a word at a time.
-    pub fn set_run(&mut self, first: RecordId, count: u32) {
+    pub(super) fn set_run(&mut self, first: RecordId, count: u32) {
         let (mut at, end) = (first.index(), first.index() + count as usize);
         if self.words.len() < end.div_ceil(64) {
             self.words.resize(end.div_ceil(64), 0);
@@ -57,7 +57,7 @@ impl Bits {
     }
 
     /// Clears the bits of all these records.
-    pub fn clear_all(&mut self, records: &Records) {
+    pub(super) fn clear_all(&mut self, records: &Records) {
         for record in records.iter() {
             if let Some(word) = self.words.get_mut(record.index() / 64) {
                 *word &= !(1 << (record.0 % 64));
@@ -66,7 +66,7 @@ impl Bits {
     }
 
     /// Sets every bit that is set in `other`.
-    pub fn or(&mut self, other: &Self) {
+    pub(super) fn or(&mut self, other: &Self) {
         if self.words.len() < other.words.len() {
             self.words.resize(other.words.len(), 0);
         }
@@ -76,12 +76,12 @@ impl Bits {
     }
 
     /// How many bits are set.
-    pub fn count(&self) -> u64 {
+    pub(super) fn count(&self) -> u64 {
         self.words.iter().map(|w| u64::from(w.count_ones())).sum()
     }
 
     /// The records whose bit is set, as ranges.
-    pub fn spans(&self) -> Spans {
+    pub(super) fn spans(&self) -> Spans {
         let mut spans = Spans::default();
         for record in self.iter() {
             spans.insert(record.0.into(), u64::from(record.0) + 1);
@@ -90,7 +90,7 @@ impl Bits {
     }
 
     /// The records whose bit is set, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = RecordId> + '_ {
+    pub(super) fn iter(&self) -> impl Iterator<Item = RecordId> + '_ {
         self.words.iter().enumerate().flat_map(|(index, &word)| {
             let mut rest = word;
             std::iter::from_fn(move || {
@@ -104,14 +104,14 @@ impl Bits {
 
 impl Counts {
     /// The record's count.
-    pub fn get(&self, record: RecordId) -> u8 {
+    pub(super) fn get(&self, record: RecordId) -> u8 {
         let page = self.pages.get(record.index() / PAGE);
         page.and_then(Option::as_ref)
             .map_or(0, |page| page[record.index() % PAGE])
     }
 
     /// Counts one more for each of these records, and says how many of them were at zero.
-    pub fn add_all(&mut self, records: &Records) -> u32 {
+    pub(super) fn add_all(&mut self, records: &Records) -> u32 {
         match records {
             Records::Run { first, count } => self.add_run(*first, *count),
             Records::List(ids) => ids.iter().map(|id| self.add_run(*id, 1)).sum(),
@@ -119,7 +119,7 @@ impl Counts {
     }
 
     /// Counts one more for `count` records from `first`, and says how many were at zero.
-    pub fn add_run(&mut self, first: RecordId, count: u32) -> u32 {
+    pub(super) fn add_run(&mut self, first: RecordId, count: u32) -> u32 {
         let (mut at, end) = (first.index(), first.index() + count as usize);
         let mut fresh = 0;
         while at < end {

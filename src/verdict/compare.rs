@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::contents::Spans;
 use super::expect::{Claim, Owned, RecordSet, Subject, Want};
 use super::judge::{Check, place};
 use super::ledger::Ledger;
@@ -14,6 +13,7 @@ use super::order::Keys;
 use super::quantity::{Quantity, Shape, Stage, SubjectKind};
 use super::range::Range;
 use super::record::RecordName;
+use super::spans::Spans;
 use super::summary::{GroupPartition, GroupVerdict, PartitionVerdict, ProducerVerdict, Verdict};
 use crate::base::{Span, TopicId, TopicPartition};
 
@@ -54,10 +54,10 @@ enum Pick {
 }
 
 impl Compared {
-    fn new(expected: impl ToString, actual: impl ToString, ok: bool) -> Self {
+    fn new(expected: impl Into<String>, actual: impl Into<String>, ok: bool) -> Self {
         Self {
-            expected: expected.to_string(),
-            actual: actual.to_string(),
+            expected: expected.into(),
+            actual: actual.into(),
             ok,
             note: None,
         }
@@ -65,7 +65,11 @@ impl Compared {
 
     fn range(range: Range, actual: Option<u64>) -> Self {
         let text = actual.map_or("none".to_owned(), |n| n.to_string());
-        Self::new(range, text, actual.is_some_and(|n| range.contains(n)))
+        Self::new(
+            range.to_string(),
+            text,
+            actual.is_some_and(|n| range.contains(n)),
+        )
     }
 }
 
@@ -275,7 +279,7 @@ impl Comparison<'_> {
                     0 => "0".to_owned(),
                     size => format!("{size} {list}"),
                 };
-                Compared::new(range, actual, ok)
+                Compared::new(range.to_string(), actual, ok)
             }
             RecordSet::Exactly(names) => {
                 let expected = list(names.iter());
@@ -310,13 +314,11 @@ impl Comparison<'_> {
             Quantity::StartOffset => self.partition_called(name).map(|_| 0),
             other => unreachable!("{other} is no offset by partition"),
         };
-        match want {
-            Some(range) => Compared::range(range, actual),
-            None => {
-                let text = actual.map_or("none".to_owned(), |n| n.to_string());
-                Compared::new("none", text, actual.is_none())
-            }
+        if let Some(range) = want {
+            return Compared::range(range, actual);
         }
+        let text = actual.map_or("none".to_owned(), |n| n.to_string());
+        Compared::new("none", text, actual.is_none())
     }
 
     fn by_member(
@@ -412,7 +414,11 @@ fn each<T>(
 
 fn time(range: Range<Span>, actual: Option<Span>) -> Compared {
     let text = actual.map_or("none".to_owned(), |span| span.to_string());
-    Compared::new(range, text, actual.is_some_and(|span| range.contains(span)))
+    Compared::new(
+        range.to_string(),
+        text,
+        actual.is_some_and(|span| range.contains(span)),
+    )
 }
 
 fn assignment(want: &Owned, actual: Option<&Vec<String>>) -> Compared {
@@ -420,7 +426,7 @@ fn assignment(want: &Owned, actual: Option<&Vec<String>>) -> Compared {
     match want {
         Owned::Count(count) => {
             let text = format!("{} {}", actual.len(), list(actual.iter()));
-            Compared::new(count, text, *count == actual.len() as u64)
+            Compared::new(count.to_string(), text, *count == actual.len() as u64)
         }
         Owned::Exactly(partitions) => same_set(partitions, actual),
     }

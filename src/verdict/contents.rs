@@ -1,8 +1,7 @@
 //! What a partition's log holds, as runs of consecutive records: eight bytes per run, whatever its
 //! length, so that a log costs memory per batch and not per record.
 //!
-//! Also sets of offsets and of records in the same spirit. Offsets of one run fit 32 bits, as record
-//! ids do; a log beyond that fails loudly.
+//! Offsets of one run fit 32 bits, as record ids do; a log beyond that fails loudly.
 
 use crate::base::{Offset, RecordId};
 use crate::kafka::Records;
@@ -19,21 +18,15 @@ const NO_RECORD: u32 = u32::MAX;
 
 /// The content of one partition in offset order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Contents {
+pub(super) struct Contents {
     runs: Vec<Run>,
     end: Offset,
     high_watermark: Offset,
 }
 
-/// A set of numbers as disjoint, ascending ranges `from..to`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Spans {
-    ranges: Vec<(u64, u64)>,
-}
-
 impl Contents {
     /// Takes in a batch appended at `base`. Offsets skipped since the last batch hold no record.
-    pub fn append(&mut self, base: Offset, records: &Records, count: u32) {
+    pub(super) fn append(&mut self, base: Offset, records: &Records, count: u32) {
         if self.end < base {
             self.push(self.end, NO_RECORD);
         }
@@ -69,27 +62,27 @@ impl Contents {
     }
 
     /// The high watermark moved to `offset`.
-    pub fn replicate(&mut self, offset: Offset) {
+    pub(super) fn replicate(&mut self, offset: Offset) {
         self.high_watermark = offset;
     }
 
     /// The log end offset.
-    pub fn end(&self) -> Offset {
+    pub(super) fn end(&self) -> Offset {
         self.end
     }
 
     /// The high watermark.
-    pub fn high_watermark(&self) -> Offset {
+    pub(super) fn high_watermark(&self) -> Offset {
         self.high_watermark
     }
 
     /// The record at an offset.
-    pub fn get(&self, offset: Offset) -> Option<RecordId> {
+    pub(super) fn get(&self, offset: Offset) -> Option<RecordId> {
         self.runs_in(offset, offset + 1).next().map(|(_, id, _)| id)
     }
 
     /// The runs of records within `from..to`: first offset, first record, how many.
-    pub fn runs_in(
+    pub(super) fn runs_in(
         &self,
         from: Offset,
         to: Offset,
@@ -112,83 +105,8 @@ impl Contents {
     }
 
     /// All runs of records.
-    pub fn runs(&self) -> impl Iterator<Item = (Offset, RecordId, u32)> + '_ {
+    pub(super) fn runs(&self) -> impl Iterator<Item = (Offset, RecordId, u32)> + '_ {
         self.runs_in(0, self.end)
-    }
-
-    /// How many records, repeated ones counted again.
-    pub fn record_count(&self) -> u64 {
-        self.runs().map(|(_, _, count)| u64::from(count)).sum()
-    }
-}
-
-impl Spans {
-    /// Adds `from..to`. Cheap at the end, where most additions come.
-    pub fn insert(&mut self, from: u64, to: u64) {
-        if to <= from {
-            return;
-        }
-        match self.ranges.last_mut() {
-            Some(last) if last.1 < from => self.ranges.push((from, to)),
-            Some(last) if last.0 <= from => last.1 = last.1.max(to),
-            Some(_) => self.insert_before_end(from, to),
-            None => self.ranges.push((from, to)),
-        }
-    }
-
-    fn insert_before_end(&mut self, from: u64, to: u64) {
-        let start = self.ranges.partition_point(|r| r.1 < from);
-        let stop = self.ranges.partition_point(|r| r.0 <= to);
-        let merged = if start < stop {
-            (
-                from.min(self.ranges[start].0),
-                to.max(self.ranges[stop - 1].1),
-            )
-        } else {
-            (from, to)
-        };
-        self.ranges.splice(start..stop, [merged]);
-    }
-
-    /// Removes everything from `from` on.
-    pub fn cut(&mut self, from: u64) {
-        self.ranges.retain(|r| r.0 < from);
-        if let Some(last) = self.ranges.last_mut() {
-            last.1 = last.1.min(from);
-        }
-    }
-
-    /// Whether a number is in the set.
-    pub fn contains(&self, value: u64) -> bool {
-        let after = self.ranges.partition_point(|r| r.0 <= value);
-        0 < after && value < self.ranges[after - 1].1
-    }
-
-    /// How many numbers.
-    pub fn len(&self) -> u64 {
-        self.ranges.iter().map(|r| r.1 - r.0).sum()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
-    }
-
-    /// The ranges `from..to`, ascending and apart.
-    pub fn ranges(&self) -> &[(u64, u64)] {
-        &self.ranges
-    }
-
-    /// The ranges that meet `from..to`, not cut to it.
-    pub fn ranges_in(&self, from: u64, to: u64) -> &[(u64, u64)] {
-        let start = self.ranges.partition_point(|r| r.1 <= from);
-        let stop = self.ranges.partition_point(|r| r.0 < to);
-        &self.ranges[start.min(stop)..stop]
-    }
-
-    /// The numbers, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
-        self.ranges.iter().flat_map(|&(from, to)| from..to)
     }
 }
 
@@ -228,18 +146,6 @@ mod tests {
         assert_eq!(log.get(2), Some(RecordId(7)));
         assert_eq!(log.get(3), Some(RecordId(3)));
         assert_eq!(log.get(6), Some(RecordId(4)));
-        assert_eq!(log.record_count(), 3);
-    }
-
-    #[test]
-    fn spans_merge_in_any_order() {
-        let mut spans = Spans::default();
-        for (from, to) in [(10, 20), (0, 5), (30, 40), (5, 10), (19, 31), (50, 50)] {
-            spans.insert(from, to);
-        }
-        assert_eq!(spans.ranges(), [(0, 40)]);
-        spans.cut(35);
-        assert_eq!(spans.len(), 35);
-        assert!(spans.contains(34) && !spans.contains(35));
+        assert_eq!(log.runs().count(), 3);
     }
 }

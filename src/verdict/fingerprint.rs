@@ -57,7 +57,7 @@ fn portable(value: impl Hash) -> u64 {
 }
 
 /// Takes one fact into the fingerprint.
-pub fn take_in(print: &mut Fingerprint, stated: &Stated) {
+pub(super) fn take_in(print: &mut Fingerprint, stated: &Stated) {
     match &stated.fact {
         Fact::Produce(ProduceFact::Sent {
             topic,
@@ -100,4 +100,64 @@ fn processed(print: &mut Fingerprint, place: u64, what: (Offset, &Records), time
 /// One word for one thing that happened to a record; `add` mixes it once more.
 fn word(place: u64, record: u64, at: Instant) -> u64 {
     mix(place ^ record).wrapping_add(at.0.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::story::*;
+    use super::*;
+    use crate::base::{RecordId, Span};
+    use crate::node::fact::{AppFact, FactId};
+
+    fn processed(story: &mut Story, first: u32, count: u32, times: Times) {
+        let fact = AppFact::Processed {
+            group: WORKERS,
+            partition: P0,
+            first_offset: first.into(),
+            records: records(first..first + count),
+            times,
+        };
+        story.states(ONE, fact);
+    }
+
+    #[test]
+    fn a_stretch_and_its_steps_have_one_fingerprint() {
+        let steady = Times::Every {
+            first: Instant(500),
+            step: Span(20),
+        };
+        let mut whole = Story::new();
+        processed(&mut whole, 0, 5, steady.clone());
+        let mut stepped = Story::new();
+        for index in [0, 1, 2, 3, 4] {
+            processed(&mut stepped, index, 1, Times::at(steady.get(index)));
+        }
+        assert_eq!(whole.ledger().fingerprint(), stepped.ledger().fingerprint());
+        let mut later = Story::new();
+        processed(&mut later, 0, 5, Times::at(Instant(500)));
+        assert_ne!(whole.ledger().fingerprint(), later.ledger().fingerprint());
+    }
+
+    #[test]
+    fn other_facts_count_by_content_and_instant_but_not_by_number() {
+        let print = |offset, number, at| {
+            let mut story = Story::new();
+            story.offset_committed(ONE, offset);
+            story.facts[0].id = FactId(number);
+            story.facts[0].at = Instant(at);
+            story.ledger().fingerprint()
+        };
+        assert_eq!(print(5, 1, 7), print(5, 9, 7));
+        assert_ne!(print(5, 1, 7), print(6, 1, 7));
+        assert_ne!(print(5, 1, 7), print(5, 1, 8));
+    }
+
+    #[test]
+    fn equal_records_hash_alike_in_both_forms() {
+        let listed = Records::List((3..7).map(RecordId).collect());
+        assert_eq!(portable(&listed), portable(records(3..7)));
+        assert_ne!(portable(&listed), portable(records(3..8)));
+        let scattered = |ids: &[u32]| Records::List(ids.iter().copied().map(RecordId).collect());
+        assert_ne!(portable(scattered(&[3, 5])), portable(scattered(&[3, 6])));
+    }
 }

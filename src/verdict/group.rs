@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 
 use super::columns::{Bits, Counts};
-use super::contents::{Contents, Spans};
+use super::contents::Contents;
 use super::latency::{Latencies, SendTimes};
 use super::ledger::{GroupInfo, TopicLedger};
 use super::membership::Membership;
 use super::quantity::FactWord;
 use super::seen::{Concerns, Seen};
+use super::spans::Spans;
 use crate::base::{Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
 use crate::kafka::Records;
 use crate::node::fact::{AppFact, GroupFact, PositionSource, Stated, Times};
@@ -324,11 +325,6 @@ impl GroupLedger {
         for reading in self.partitions.values_mut() {
             reading.given_up_by(member);
         }
-    }
-
-    /// Whether the group was past these records before the run.
-    pub(super) fn floor(&self, partition: TopicPartition) -> Offset {
-        self.partitions.get(&partition).map_or(0, |r| r.floor)
     }
 
     pub(super) fn times_processed(&self, record: RecordId) -> u8 {

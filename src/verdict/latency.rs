@@ -12,7 +12,7 @@ use crate::node::fact::Times;
 
 /// When each record was first passed to `send()`.
 #[derive(Clone, Debug)]
-pub struct SendTimes {
+pub(super) struct SendTimes {
     cast: Arc<Cast>,
     /// Per producer's record range, ascending by first record.
     ranges: Vec<Vec<SentRun>>,
@@ -29,7 +29,7 @@ struct SentRun {
 
 /// A collection of latencies.
 #[derive(Clone, Debug, Default)]
-pub struct Latencies {
+pub(super) struct Latencies {
     series: Vec<Series>,
     single: Vec<Span>,
 }
@@ -55,13 +55,13 @@ pub struct LatencySummary {
 
 impl SendTimes {
     /// Nothing sent yet.
-    pub fn new(cast: Arc<Cast>) -> Self {
+    pub(super) fn new(cast: Arc<Cast>) -> Self {
         let ranges = vec![Vec::new(); cast.records.len()];
         Self { cast, ranges }
     }
 
     /// Takes in a `Sent` fact. A record sent anew keeps its first instant.
-    pub fn sent(&mut self, records: &Records, times: &Times) {
+    pub(super) fn sent(&mut self, records: &Records, times: &Times) {
         match records {
             Records::Run { first, count } => self.insert(*first, *count, 0, times),
             Records::List(ids) => {
@@ -108,7 +108,7 @@ impl SendTimes {
     }
 
     /// When a record was sent.
-    pub fn get(&self, record: RecordId) -> Option<Instant> {
+    pub(super) fn get(&self, record: RecordId) -> Option<Instant> {
         let run = self.run_of(record)?;
         Some(run.times.get(run.skip + (record.0 - run.first.0)))
     }
@@ -128,7 +128,7 @@ impl SendTimes {
 
 impl Latencies {
     /// Takes in that these records were done at these instants.
-    pub fn done(&mut self, sent: &SendTimes, records: &Records, times: &Times) {
+    pub(super) fn done(&mut self, sent: &SendTimes, records: &Records, times: &Times) {
         if let (Records::Run { first, count }, Times::Every { first: at, step }) = (records, times)
             && let Some((sent_at, pace)) = sent.pace(*first, *count)
         {
@@ -147,7 +147,7 @@ impl Latencies {
     }
 
     /// All latencies, in no order.
-    pub fn values(&self) -> Vec<Span> {
+    pub(super) fn values(&self) -> Vec<Span> {
         let mut values = self.single.clone();
         for series in &self.series {
             let at = |i: u32| series.first.wrapping_add_signed(series.step * i64::from(i));
@@ -157,7 +157,7 @@ impl Latencies {
     }
 
     /// Percentiles by nearest rank; `None` without a latency.
-    pub fn summary(values: &mut [Span]) -> Option<LatencySummary> {
+    pub(super) fn summary(values: &mut [Span]) -> Option<LatencySummary> {
         if values.is_empty() {
             return None;
         }

@@ -23,8 +23,8 @@ use super::latency::{Latencies, SendTimes};
 use super::seen::Seen;
 use crate::base::hash::Fingerprint;
 use crate::base::{GroupId, Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
+use crate::kafka::Cast;
 use crate::kafka::cast::Role;
-use crate::kafka::{Cast, Records};
 use crate::node::fact::{AppFact, Fact, FaultFact, LogFact, ProduceFact, Stated, Times};
 
 /// A group as the ledger has to know it.

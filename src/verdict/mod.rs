@@ -18,13 +18,16 @@ pub mod quantity;
 pub mod range;
 pub mod record;
 pub mod seen;
+pub mod spans;
 #[cfg(test)]
 mod story;
 pub mod summary;
 mod word;
 
 pub use expect::{Claim, Ends, Expect, MustHappen, RecordSet, Subject, Want};
+pub use group::Totals;
 pub use judge::{Check, Judgement, Missed};
+pub use latency::LatencySummary;
 pub use ledger::{GroupInfo, Ledger, Options};
 pub use quantity::{FactWord, Quantity, Stage};
 pub use range::Range;

@@ -8,10 +8,10 @@ use serde::Serialize;
 use serde::ser::SerializeStruct;
 
 use super::columns::Bits;
-use super::contents::Spans;
 use super::ledger::Ledger;
 use super::order::{Keys, collect};
 use super::record::RecordName;
+use super::spans::Spans;
 use crate::base::{Instant, Offset, RecordId, TopicId, TopicPartition};
 
 /// Beyond so many names a set is cut off, and says so.

@@ -11,8 +11,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::columns::Bits;
-use super::contents::{Contents, Spans};
+use super::contents::Contents;
 use super::ledger::Ledger;
+use super::spans::Spans;
 use crate::base::{GroupId, Offset, RecordId, TopicPartition};
 
 /// The key of a record.
@@ -96,4 +97,63 @@ pub(super) fn collect(mut records: Vec<RecordId>) -> Spans {
         set.insert(u64::from(record.0), u64::from(record.0) + 1);
     }
     set
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::story::*;
+    use super::*;
+
+    /// Every second record has the key `b`.
+    #[allow(clippy::unnecessary_wraps, reason = "the signature is that of `Keys`")]
+    fn two_keys(record: RecordId) -> Option<Arc<str>> {
+        Some(if record.0.is_multiple_of(2) { "a" } else { "b" }.into())
+    }
+
+    fn late(story: &Story, keys: Keys<'_>) -> Vec<u64> {
+        story
+            .ledger()
+            .reordered_effects(WORKERS, keys)
+            .iter()
+            .collect()
+    }
+
+    #[test]
+    fn only_records_of_one_key_can_overtake_each_other() {
+        let mut story = Story::with_records(0..6);
+        story.processed(ONE, 1..2);
+        story.processed(ONE, 0..1);
+        story.processed(ONE, 4..5);
+        story.processed(ONE, 2..3);
+        story.processed(ONE, 3..4);
+        assert_eq!(
+            late(&story, &two_keys),
+            [2],
+            "2 comes after 4, both have key a"
+        );
+        assert_eq!(
+            late(&story, &|_| None),
+            [0, 2, 3],
+            "without keys the partition's order counts"
+        );
+    }
+
+    #[test]
+    fn a_redelivery_is_no_reordering() {
+        let mut story = Story::with_records(0..4);
+        story.processed(ONE, 0..3);
+        story.processed(TWO, 1..4);
+        assert_eq!(late(&story, &|_| None), [0; 0]);
+    }
+
+    #[test]
+    fn a_batch_that_arrives_behind_its_successor_is_reordered_and_its_repetition_is_not() {
+        let mut story = Story::new();
+        story.appended(P0, 0, 3..6);
+        story.appended(P0, 3, 0..3);
+        story.appended(P0, 6, 3..6);
+        story.appended(P1, 0, 10..12);
+        let reordered = story.ledger().reordered_appends(&[P0, P1]);
+        assert_eq!(reordered.ranges(), [(0, 3)]);
+    }
 }

@@ -25,10 +25,10 @@
 //! the stage of its first place otherwise. `expired` comes with retention.
 
 use super::columns::Bits;
-use super::contents::Spans;
 use super::group::{GroupLedger, Reading};
 use super::ledger::Ledger;
 use super::quantity::Stage;
+use super::spans::Spans;
 use crate::base::{GroupId, Offset, RecordId, TopicPartition};
 
 /// The outcomes of one group, as sets of record ids.

@@ -211,6 +211,10 @@ fn as_map<S: Serializer>(pairs: &[(&str, u64)], serializer: S) -> Result<S::Ok, 
     serializer.collect_map(pairs.iter().copied())
 }
 
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature is that of `serialize_with`"
+)]
 fn as_hex<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{value:016x}"))
 }
@@ -395,7 +399,7 @@ impl Ledger {
     }
 
     /// The records in the logs of these partitions.
-    pub fn appended(&self, partitions: &[TopicPartition]) -> super::contents::Spans {
+    pub fn appended(&self, partitions: &[TopicPartition]) -> super::spans::Spans {
         let mut bits = super::columns::Bits::default();
         for log in partitions.iter().filter_map(|p| self.contents(*p)) {
             for (_, first, count) in log.runs() {
@@ -466,8 +470,8 @@ impl Ledger {
     }
 
     /// The records these producer instances passed to `send()`.
-    fn of_producers(&self, nodes: &[NodeId]) -> super::contents::Spans {
-        let mut spans = super::contents::Spans::default();
+    fn of_producers(&self, nodes: &[NodeId]) -> super::spans::Spans {
+        let mut spans = super::spans::Spans::default();
         for range in &self.cast.records {
             if nodes.contains(&range.producer) {
                 let ids = range.first.0..range.first.0 + range.count;
