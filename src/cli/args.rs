@@ -150,7 +150,12 @@ mod tests {
         for command in Cli::command().get_subcommands() {
             for argument in command.get_arguments() {
                 let id = argument.get_id();
-                assert!(argument.get_help().is_some(), "`{}` of `{}`", id, command.get_name());
+                assert!(
+                    argument.get_help().is_some(),
+                    "`{}` of `{}`",
+                    id,
+                    command.get_name()
+                );
             }
         }
     }

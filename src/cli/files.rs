@@ -38,7 +38,10 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
     };
     let metadata = fs::metadata(path).map_err(|error| unreadable(plain(&error)))?;
     if metadata.is_dir() {
-        let help = format!("this is a folder; `kafkasim test {}` runs it", path.display());
+        let help = format!(
+            "this is a folder; `kafkasim test {}` runs it",
+            path.display()
+        );
         return Err(unreadable(help));
     }
     let too_large = || unreadable(format!("larger than {} MiB", BYTES_MAX / 1024 / 1024));
@@ -98,7 +101,9 @@ fn collect(path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Un
     }
     paths.sort();
     for path in paths {
-        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
+        let is_hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
         if !is_hidden && (path.is_dir() || is_scenario(&path)) {
             collect(&path, depth + 1, found)?;
         }
@@ -108,7 +113,9 @@ fn collect(path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Un
 
 fn is_scenario(path: &Path) -> bool {
     let extensions = ["yaml", "yml", "json"];
-    extensions.iter().any(|e| path.extension().is_some_and(|extension| extension == *e))
+    extensions
+        .iter()
+        .any(|e| path.extension().is_some_and(|extension| extension == *e))
 }
 
 /// The system's reason without its number.

@@ -8,7 +8,7 @@ use super::printer::Printer;
 use crate::base::RecordId;
 use crate::lab::{Experiment, Outcome};
 use crate::report::Tone;
-use crate::scenario::{self, Diagnostic, Loaded, Options, Severity};
+use crate::scenario::{self, Diagnostic, Loaded, Options, Run, Severity};
 use crate::verdict::RecordName;
 
 /// Why a command did nothing.
@@ -96,17 +96,22 @@ fn beside(folder: &Path, named: &str) -> Result<String, String> {
 }
 
 /// The one experiment that was chosen.
-pub fn experiment(path: &Path, choice: &Choice, printer: &mut Printer) -> Result<Experiment, Refusal> {
+pub fn experiment(
+    path: &Path,
+    choice: &Choice,
+    printer: &mut Printer,
+) -> Result<Experiment, Refusal> {
     let loaded = load(path, choice, printer)?;
-    Ok(Experiment::new(&loaded.runs[loaded.chosen]))
+    prepare(&loaded.runs[loaded.chosen])
+}
+
+/// The world of a run.
+pub fn prepare(run: &Run) -> Result<Experiment, Refusal> {
+    Experiment::new(run).map_err(|reason| Refusal::argument(reason, None))
 }
 
 /// The record that an argument names, in a run that is over.
-pub fn record(
-    experiment: &Experiment,
-    outcome: &Outcome,
-    name: &str,
-) -> Result<RecordId, Refusal> {
+pub fn record(experiment: &Experiment, outcome: &Outcome, name: &str) -> Result<RecordId, Refusal> {
     let parsed = RecordName::parse(name).ok_or_else(|| {
         let help = "a record is written `orders-0@4`, `shop#7` or `orders/AAPL#3`";
         Refusal::argument(format!("`{name}` names no record"), Some(help.to_owned()))

@@ -35,7 +35,12 @@ pub fn main() -> ExitCode {
         Err(message) => {
             // Help and version come this way too. A closed pipe is no error here either.
             let _ = message.print();
-            return if message.use_stderr() { Status::BadInput } else { Status::AsExpected }.report();
+            return if message.use_stderr() {
+                Status::BadInput
+            } else {
+                Status::AsExpected
+            }
+            .report();
         }
     };
     let mut printer = Printer::new();

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::JSON_VERSION;
 use super::args::One;
 use super::input::{self, Refusal};
 use super::printer::Printer;
 use super::status::Status;
-use super::JSON_VERSION;
 use crate::lab::{Experiment, Outcome, Repro, Standing};
 use crate::report::verdict;
 

@@ -49,12 +49,8 @@ pub fn test(args: &Files, json: bool, printer: &mut Printer) -> Result<Status, R
 /// Runs the variants of one file; a file with mistakes is one failure.
 fn one_file(path: &Path, json: bool, tally: &mut Tally, printer: &mut Printer) -> Vec<Value> {
     let file = path.display().to_string();
-    let choice = Choice {
-        variant: None,
-        seed: None,
-    };
-    let loaded = match input::load(path, &choice, printer) {
-        Ok(loaded) => loaded,
+    let experiments = match experiments(path, printer) {
+        Ok(experiments) => experiments,
         Err(refusal) => {
             refusal.tell(printer);
             tally.count(Status::BadInput);
@@ -65,8 +61,7 @@ fn one_file(path: &Path, json: bool, tally: &mut Tally, printer: &mut Printer) -
         }
     };
     let mut documents = Vec::new();
-    for loaded_run in &loaded.runs {
-        let experiment = Experiment::new(loaded_run);
+    for experiment in experiments {
         let outcome = experiment.run();
         let status = run::status(&outcome);
         tally.count(status);
@@ -81,6 +76,16 @@ fn one_file(path: &Path, json: bool, tally: &mut Tally, printer: &mut Printer) -
         }
     }
     documents
+}
+
+/// Every variant of a file.
+fn experiments(path: &Path, printer: &mut Printer) -> Result<Vec<Experiment>, Refusal> {
+    let choice = Choice {
+        variant: None,
+        seed: None,
+    };
+    let loaded = input::load(path, &choice, printer)?;
+    loaded.runs.iter().map(input::prepare).collect()
 }
 
 /// What was not as expected in a run, indented, and the line that shows all of it.

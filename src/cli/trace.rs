@@ -19,7 +19,11 @@ pub fn trace(args: &Trace, as_json: bool, printer: &mut Printer) -> Result<Statu
     let cast = &experiment.setup.cast;
     let lines_max = experiment.scenario.limits.trace;
     let narrowed = args.all || focus.record.is_some();
-    let mut condenser = if narrowed { Condenser::plain() } else { Condenser::joining() };
+    let mut condenser = if narrowed {
+        Condenser::plain()
+    } else {
+        Condenser::joining()
+    };
     let mut lines = 0_u64;
     experiment.watched(&mut |stated| {
         if !focus.admits(cast, stated) {
@@ -42,7 +46,10 @@ pub fn trace(args: &Trace, as_json: bool, printer: &mut Printer) -> Result<Statu
     }
     if lines_max < lines {
         let more = grouped(lines - lines_max);
-        printer.remark(Tone::Plain, format_args!("{more} further facts (limits.trace)"));
+        printer.remark(
+            Tone::Plain,
+            format_args!("{more} further facts (limits.trace)"),
+        );
     }
     Ok(Status::AsExpected)
 }
@@ -54,12 +61,27 @@ fn focus(args: &Trace, as_json: bool, experiment: &Experiment) -> Result<Focus, 
     let record = |name: &String| input::record(experiment, &experiment.run(), name);
     Ok(Focus {
         record: args.record.as_ref().map(record).transpose()?,
-        partition: args.partition.as_ref().map(|name| partition(experiment, name)).transpose()?,
-        actors: args.actor.as_ref().map_or(Ok(Vec::new()), |name| actors(cast, name))?,
-        group: args.group.as_ref().map(|name| group(cast, name)).transpose()?,
+        partition: args
+            .partition
+            .as_ref()
+            .map(|name| partition(experiment, name))
+            .transpose()?,
+        actors: args
+            .actor
+            .as_ref()
+            .map_or(Ok(Vec::new()), |name| actors(cast, name))?,
+        group: args
+            .group
+            .as_ref()
+            .map(|name| group(cast, name))
+            .transpose()?,
         from: args.from.map(instant),
         to: args.to.map(instant),
-        detail: if args.all || as_json { Detail::All } else { Detail::Lesson },
+        detail: if args.all || as_json {
+            Detail::All
+        } else {
+            Detail::Lesson
+        },
         ..Focus::default()
     })
 }
@@ -76,7 +98,10 @@ fn partition(experiment: &Experiment, name: &str) -> Result<TopicPartition, Refu
     })?;
     let partitions = experiment.setup.topics[id.index()].partitions;
     if partitions <= number {
-        let help = format!("`{topic}` has partitions 0 to {}", partitions.saturating_sub(1));
+        let help = format!(
+            "`{topic}` has partitions 0 to {}",
+            partitions.saturating_sub(1)
+        );
         return Err(no_such(Some(help)));
     }
     Ok(TopicPartition::new(id, number))
@@ -88,9 +113,15 @@ fn actors(cast: &Cast, name: &str) -> Result<Vec<NodeId>, Refusal> {
     let of = numbered().filter(|(_, actor)| actor.name == name || actor.family == name);
     let found: Vec<NodeId> = of.map(|(node, _)| node).collect();
     if found.is_empty() {
-        let names = cast.actors.iter().flat_map(|actor| [actor.name.as_str(), &actor.family]);
+        let names = cast
+            .actors
+            .iter()
+            .flat_map(|actor| [actor.name.as_str(), &actor.family]);
         let help = nearest(name, names).map(|near| format!("did you mean `{near}`?"));
-        return Err(Refusal::argument(format!("no actor is called `{name}`"), help));
+        return Err(Refusal::argument(
+            format!("no actor is called `{name}`"),
+            help,
+        ));
     }
     Ok(found)
 }

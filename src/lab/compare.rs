@@ -50,13 +50,18 @@ impl Comparison {
 
     /// Whether every variant sends the same records, so that one can be found in the other.
     pub fn is_comparable(&self) -> bool {
-        let mut casts = self.runs.iter().map(|(experiment, _)| &experiment.setup.cast);
+        let mut casts = self
+            .runs
+            .iter()
+            .map(|(experiment, _)| &experiment.setup.cast);
         let Some(first) = casts.next() else {
             return true;
         };
         let senders = |cast: &crate::kafka::Cast| -> Vec<(String, u32)> {
             let ranges = cast.records.iter();
-            ranges.map(|range| (cast.actor(range.producer).to_owned(), range.count)).collect()
+            ranges
+                .map(|range| (cast.actor(range.producer).to_owned(), range.count))
+                .collect()
         };
         casts.all(|cast| senders(cast) == senders(first))
     }
@@ -64,20 +69,29 @@ impl Comparison {
     /// The records whose outcome for a group is not the same in every variant, by what they came
     /// to; those with the smallest record first.
     pub fn differences(&self, group: &str) -> Vec<Difference> {
-        assert!(self.is_comparable(), "records are compared by their senders");
-        let runs: Vec<Option<Outcomes>> = self.runs.iter().map(|run| outcomes(run, group)).collect();
-        let count = self.runs.first().map_or(0, |run| run.0.setup.cast.record_count());
+        assert!(
+            self.is_comparable(),
+            "records are compared by their senders"
+        );
+        let runs: Vec<Option<Outcomes>> =
+            self.runs.iter().map(|run| outcomes(run, group)).collect();
+        let count = self
+            .runs
+            .first()
+            .map_or(0, |run| run.0.setup.cast.record_count());
         let mut differences: BTreeMap<Vec<Fate>, Vec<RecordId>> = BTreeMap::new();
         for record in (0..count).map(RecordId) {
-            let fate = |run: &Option<Outcomes>| run.as_ref().map_or(Fate::None, |run| run.of(record));
+            let fate =
+                |run: &Option<Outcomes>| run.as_ref().map_or(Fate::None, |run| run.of(record));
             let fates: Vec<Fate> = runs.iter().map(fate).collect();
             if fates.windows(2).any(|pair| pair[0] != pair[1]) {
                 differences.entry(fates).or_default().push(record);
             }
         }
         let pairs = differences.into_iter();
-        let mut differences: Vec<Difference> =
-            pairs.map(|(fates, records)| Difference { fates, records }).collect();
+        let mut differences: Vec<Difference> = pairs
+            .map(|(fates, records)| Difference { fates, records })
+            .collect();
         differences.sort_by_key(|difference| difference.records[0]);
         differences
     }

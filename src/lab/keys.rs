@@ -42,11 +42,15 @@ impl KeyBook {
 
     /// The key of a record.
     pub fn of(&self, record: RecordId) -> Option<Arc<str>> {
-        let at = self.producers.partition_point(|page| page.range.first <= record);
+        let at = self
+            .producers
+            .partition_point(|page| page.range.first <= record);
         let page = &self.producers[at.checked_sub(1)?];
         let keys = page.keys.get_or_init(|| {
             let mut draws = Draws::new(&page.setup, 0);
-            (0..page.range.count).map(|number| draws.key_of(number)).collect()
+            (0..page.range.count)
+                .map(|number| draws.key_of(number))
+                .collect()
         });
         keys.get((record.0 - page.range.first.0) as usize)?.clone()
     }

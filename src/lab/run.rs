@@ -51,12 +51,16 @@ pub enum Standing {
 
 impl Experiment {
     /// The world of a loaded run.
-    pub fn new(run: &scenario::Run) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// A sentence that says why this scenario cannot be run. The loader has refused most of these.
+    pub fn new(run: &scenario::Run) -> Result<Self, String> {
+        let setup = scenario::compile(&run.scenario).map_err(|error| error.to_string())?;
+        Ok(Self {
             variant: run.variant.clone(),
-            setup: Arc::new(scenario::compile(&run.scenario)),
+            setup: Arc::new(setup),
             scenario: run.scenario.clone(),
-        }
+        })
     }
 
     /// Runs it.
@@ -102,7 +106,11 @@ impl Experiment {
             })
             .collect();
         let present = |topic: &TopicSetup| {
-            if topic.before_start { topic.partitions } else { 0 }
+            if topic.before_start {
+                topic.partitions
+            } else {
+                0
+            }
         };
         let options = Options {
             warm_up: setup.warm_up,
@@ -164,7 +172,9 @@ impl Experiment {
             Target::Group(group) => cast.group(*group).to_owned(),
             Target::OwnerOf(partition, _) => format!("owner of {}", cast.partition(*partition)),
             Target::Actors(actors) => {
-                let families = actors.iter().map(|actor| &cast.actors[actor.index()].family);
+                let families = actors
+                    .iter()
+                    .map(|actor| &cast.actors[actor.index()].family);
                 let one = &cast.actors[actors.first()?.index()];
                 match actors.len() {
                     1 => one.name.clone(),

@@ -32,10 +32,21 @@ pub fn report(comparison: &Comparison) -> Text {
 /// A row per variant.
 fn rows(comparison: &Comparison, group: &str) -> Text {
     let mut table = Table::new(&[
-        group, "once", "duplicated", "lost", "reordered", "waiting", "|", "processed", "expected",
+        group,
+        "once",
+        "duplicated",
+        "lost",
+        "reordered",
+        "waiting",
+        "|",
+        "processed",
+        "expected",
     ]);
     for (experiment, outcome) in &comparison.runs {
-        let name = experiment.variant.clone().unwrap_or_else(|| "the file".to_owned());
+        let name = experiment
+            .variant
+            .clone()
+            .unwrap_or_else(|| "the file".to_owned());
         let standing = match outcome.standing() {
             Standing::AsExpected => "yes",
             Standing::NotAsExpected => "NO",

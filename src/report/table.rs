@@ -48,7 +48,14 @@ impl Table {
                     line.push_str(&format!("  {cell:>width$}"));
                 }
             }
-            text.line(if number == 0 { Tone::Faint } else { Tone::Plain }, line);
+            text.line(
+                if number == 0 {
+                    Tone::Faint
+                } else {
+                    Tone::Plain
+                },
+                line,
+            );
         }
         text
     }

@@ -81,7 +81,9 @@ impl Text {
 impl fmt::Display for Text {
     /// The lines without any colour, each with its line break.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.lines.iter().try_for_each(|(_, line)| writeln!(f, "{line}"))
+        self.lines
+            .iter()
+            .try_for_each(|(_, line)| writeln!(f, "{line}"))
     }
 }
 

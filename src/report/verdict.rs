@@ -39,13 +39,23 @@ fn heading(text: &mut Text, experiment: &Experiment) {
     }
     let variant = experiment.variant.as_ref();
     let variant = variant.map_or(String::new(), |variant| format!("variant {variant}, "));
-    text.line(Tone::Faint, format!("{variant}seed {}", experiment.seed().0));
+    text.line(
+        Tone::Faint,
+        format!("{variant}seed {}", experiment.seed().0),
+    );
 }
 
 /// A row per group.
 fn groups(verdict: &Verdict) -> Text {
     let mut table = Table::new(&[
-        "group", "once", "duplicated", "lost", "waiting", "|", "processed", "rebalances",
+        "group",
+        "once",
+        "duplicated",
+        "lost",
+        "waiting",
+        "|",
+        "processed",
+        "rebalances",
     ]);
     for group in &verdict.groups {
         table.row([
@@ -58,13 +68,24 @@ fn groups(verdict: &Verdict) -> Text {
             grouped(group.rebalances),
         ]);
     }
-    if verdict.groups.is_empty() { Text::default() } else { table.text(2) }
+    if verdict.groups.is_empty() {
+        Text::default()
+    } else {
+        table.text(2)
+    }
 }
 
 /// A row per producer: what the client knows, and beside it what is true.
 fn producers(verdict: &Verdict) -> Text {
     let mut table = Table::new(&[
-        "producer", "sent", "|", "told written", "told failed", "told nothing", "|", "yet written",
+        "producer",
+        "sent",
+        "|",
+        "told written",
+        "told failed",
+        "told nothing",
+        "|",
+        "yet written",
     ]);
     for producer in &verdict.producers {
         let yet = producer.failed_but_written.len() + producer.unknown_but_written.len();
@@ -77,7 +98,11 @@ fn producers(verdict: &Verdict) -> Text {
             grouped(yet),
         ]);
     }
-    if verdict.producers.is_empty() { Text::default() } else { table.text(2) }
+    if verdict.producers.is_empty() {
+        Text::default()
+    } else {
+        table.text(2)
+    }
 }
 
 /// Everything that was demanded, and what came of it.
@@ -87,8 +112,17 @@ fn checks(experiment: &Experiment, judgement: &Judgement) -> Text {
         labelled(&mut text, Tone::Good, "ok", &demand(check));
     }
     for demand in &experiment.scenario.must_happen {
-        if !judgement.missed.iter().any(|missed| missed.fact == demand.fact) {
-            labelled(&mut text, Tone::Good, "ok", &format!("happened: {}", demand.fact));
+        if !judgement
+            .missed
+            .iter()
+            .any(|missed| missed.fact == demand.fact)
+        {
+            labelled(
+                &mut text,
+                Tone::Good,
+                "ok",
+                &format!("happened: {}", demand.fact),
+            );
         }
     }
     text.append(failures(judgement));
@@ -100,7 +134,12 @@ pub fn failures(judgement: &Judgement) -> Text {
     let mut text = Text::default();
     for check in judgement.failed() {
         labelled(&mut text, Tone::Bad, "FAILED", &demand(check));
-        text.hanging(Tone::Plain, LABEL, LABEL, &format!("but it is {}", check.actual));
+        text.hanging(
+            Tone::Plain,
+            LABEL,
+            LABEL,
+            &format!("but it is {}", check.actual),
+        );
         if let Some(note) = &check.note {
             text.hanging(Tone::Plain, LABEL, LABEL, note);
         }
@@ -118,7 +157,11 @@ pub fn failures(judgement: &Judgement) -> Text {
 
 /// `groups.workers lost: 0`.
 fn demand(check: &Check) -> String {
-    let place = if check.place.is_empty() { String::new() } else { format!("{} ", check.place) };
+    let place = if check.place.is_empty() {
+        String::new()
+    } else {
+        format!("{} ", check.place)
+    };
     format!("{place}{}: {}", check.quantity, check.expected)
 }
 
@@ -143,7 +186,12 @@ fn ending(text: &mut Text, outcome: &Outcome) {
             format!("cut short at {at} after {events}: {which} was hit, so nothing is known")
         }
     };
-    text.hanging(Tone::Plain, 2, 4, &format!("{how}; fingerprint {:016x}", verdict.fingerprint));
+    text.hanging(
+        Tone::Plain,
+        2,
+        4,
+        &format!("{how}; fingerprint {:016x}", verdict.fingerprint),
+    );
     let (tone, word) = match outcome.standing() {
         Standing::AsExpected => (Tone::Good, "AS EXPECTED"),
         Standing::NotAsExpected => (Tone::Bad, "NOT AS EXPECTED"),

@@ -46,7 +46,11 @@ fn group_words(text: &mut Text, group: &GroupVerdict) {
         "took effect after a later one with the same key",
         "took effect after a later one with the same key",
     );
-    say(&group.handed_on, "failed and was handed on", "failed and were handed on");
+    say(
+        &group.handed_on,
+        "failed and was handed on",
+        "failed and were handed on",
+    );
     say(&group.waiting, "is still waiting", "are still waiting");
     if is_clean {
         let every = match group.once.len() {
@@ -94,9 +98,21 @@ fn lost(stage: Stage) -> (&'static str, &'static str) {
 fn topic_words(text: &mut Text, topic: &TopicVerdict) {
     let name = Some(&topic.name);
     let twice = &topic.appended_twice;
-    sentence(text, twice, "is in the log twice", "are in the log more than once", name);
+    sentence(
+        text,
+        twice,
+        "is in the log twice",
+        "are in the log more than once",
+        name,
+    );
     let late = "in the log behind one that was sent later";
-    sentence(text, &topic.reordered, &format!("is {late}"), &format!("are {late}"), name);
+    sentence(
+        text,
+        &topic.reordered,
+        &format!("is {late}"),
+        &format!("are {late}"),
+        name,
+    );
 }
 
 fn producer_words(text: &mut Text, producer: &ProducerVerdict) {

@@ -33,8 +33,14 @@ impl Scenario {
 fn with_quotes(mut text: String) -> String {
     while let Err(problems) = reader::read_text(&text) {
         for problem in problems.iter().rev() {
-            assert!(problem.kind == Kind::Yaml, "only plain scalars can be wrong: {problem:?}");
-            assert!(problem.place.start < problem.place.end, "a scalar has a length");
+            assert!(
+                problem.kind == Kind::Yaml,
+                "only plain scalars can be wrong: {problem:?}"
+            );
+            assert!(
+                problem.place.start < problem.place.end,
+                "a scalar has a length"
+            );
             text.insert(problem.place.end, '"');
             text.insert(problem.place.start, '"');
         }

@@ -58,12 +58,23 @@ impl Sim {
 
     fn plan_lives(&mut self) {
         let setup = self.setup.clone();
-        for node in setup.cluster.controllers.iter().chain(&setup.cluster.brokers) {
+        for node in setup
+            .cluster
+            .controllers
+            .iter()
+            .chain(&setup.cluster.brokers)
+        {
             self.plan(*node, Turn::Start, Instant::ZERO, FactId::NONE);
         }
         let producers = setup.producers.iter().map(|(p, life)| (p.node, *life));
         let members = setup.members.iter().map(|(m, life)| {
-            (setup.cast.node(&m.name).expect("every member is in the cast"), *life)
+            (
+                setup
+                    .cast
+                    .node(&m.name)
+                    .expect("every member is in the cast"),
+                *life,
+            )
         });
         for (node, life) in producers.chain(members) {
             self.plan(node, Turn::Start, life.start_at, FactId::NONE);
@@ -72,7 +83,8 @@ impl Sim {
             }
         }
         let at_least = setup.limits.at_least;
-        self.queue.push(at_least, Class::Application, NodeId(0), Event::Wake);
+        self.queue
+            .push(at_least, Class::Application, NodeId(0), Event::Wake);
     }
 }
 
@@ -81,14 +93,20 @@ fn nodes(setup: &Setup) -> Vec<Node> {
     let (controller_setup, placed) = placement(setup);
     let mut nodes: Vec<Option<Node>> = vec![None; setup.cast.actors.len()];
     for node in &setup.cluster.controllers {
-        let mut controller =
-            Controller::new(ControllerSetup { node: *node, ..controller_setup.clone() });
-        placed.iter().for_each(|partitions| controller.preload(partitions));
+        let mut controller = Controller::new(ControllerSetup {
+            node: *node,
+            ..controller_setup.clone()
+        });
+        placed
+            .iter()
+            .for_each(|partitions| controller.preload(partitions));
         nodes[node.index()] = Some(Node::Controller(Box::new(controller)));
     }
     for (index, node) in setup.cluster.brokers.iter().enumerate() {
         let mut broker = Broker::new(broker_setup(setup, *node, index as u32 + 1));
-        placed.iter().for_each(|partitions| broker.preload(partitions));
+        placed
+            .iter()
+            .for_each(|partitions| broker.preload(partitions));
         for group in &setup.groups {
             if !group.committed.is_empty() {
                 broker.preload_committed(&group.name, &group.committed);
@@ -101,10 +119,15 @@ fn nodes(setup: &Setup) -> Vec<Node> {
         nodes[producer.node.index()] = Some(node);
     }
     for (member, _) in &setup.members {
-        let node = setup.cast.node(&member.name).expect("every member is in the cast");
+        let node = setup
+            .cast
+            .node(&member.name)
+            .expect("every member is in the cast");
         nodes[node.index()] = Some(Node::Member(Box::new(Member::new(member.clone()))));
     }
-    let all = nodes.into_iter().map(|node| node.expect("every actor has a node"));
+    let all = nodes
+        .into_iter()
+        .map(|node| node.expect("every actor has a node"));
     all.collect()
 }
 
@@ -140,7 +163,11 @@ fn broker_setup(setup: &Setup, node: NodeId, node_id: u32) -> BrokerSetup {
         replication_factor: topic.replication_factor,
         internal: topic.internal,
     });
-    let offsets = setup.topics.iter().position(|t| t.internal).map(|i| TopicId(i as u32));
+    let offsets = setup
+        .topics
+        .iter()
+        .position(|t| t.internal)
+        .map(|i| TopicId(i as u32));
     BrokerSetup {
         node,
         node_id,

@@ -26,7 +26,11 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn draw(&mut self, drawn: Drawn) -> u64 {
-        if drawn.low == drawn.high { drawn.low } else { self.stream.between(drawn.low, drawn.high) }
+        if drawn.low == drawn.high {
+            drawn.low
+        } else {
+            self.stream.between(drawn.low, drawn.high)
+        }
     }
 
     /// Counts an occurrence; whether the entry strikes at it.
@@ -54,7 +58,12 @@ impl Faults {
     pub(super) fn new(setup: &Setup) -> Self {
         let entry = |(index, fault): (usize, &FaultSetup)| {
             let stream = Stream::new(setup.seed, "fault", &index.to_string());
-            let mut entry = Entry { nth: 0, reached: 0, struck: 0, stream };
+            let mut entry = Entry {
+                nth: 0,
+                reached: 0,
+                struck: 0,
+                stream,
+            };
             entry.nth = entry.draw(fault.nth);
             entry
         };
@@ -77,9 +86,18 @@ impl Faults {
             let wanted = &setup.faults[fault];
             let short = entry.struck < wanted.times && !wanted.optional;
             let (reached, nth, struck) = (entry.reached, entry.nth, entry.struck);
-            short.then_some(Unstruck { fault, reached, nth, struck })
+            short.then_some(Unstruck {
+                fault,
+                reached,
+                nth,
+                struck,
+            })
         };
-        self.entries.iter().enumerate().filter_map(missing).collect()
+        self.entries
+            .iter()
+            .enumerate()
+            .filter_map(missing)
+            .collect()
     }
 }
 
@@ -101,7 +119,9 @@ impl Sim {
         let mut at = first;
         for _ in 0..setup.faults[index].times {
             self.outstanding += 1;
-            let event = Event::Strike { fault: index as u32 };
+            let event = Event::Strike {
+                fault: index as u32,
+            };
             self.queue.push(at, Class::Fault, NodeId(0), event);
             if let Some(every) = &setup.faults[index].every {
                 at += every.sample(&mut self.faults.entries[index].stream);
@@ -112,10 +132,16 @@ impl Sim {
     /// Recomputes the points at which each node has to stop.
     fn watch_points(&mut self) {
         let setup = self.setup.clone();
-        let base = if setup.stepped { StepMask::ALL } else { StepMask::NONE };
+        let base = if setup.stepped {
+            StepMask::ALL
+        } else {
+            StepMask::NONE
+        };
         self.watched.fill(base);
         for (entry, fault) in self.faults.entries.iter().zip(&setup.faults) {
-            let Trigger::Step { step, phase, .. } = fault.trigger else { continue };
+            let Trigger::Step { step, phase, .. } = fault.trigger else {
+                continue;
+            };
             if entry.is_done(fault.times) {
                 continue;
             }
@@ -147,12 +173,21 @@ impl Sim {
         let setup = self.setup.clone();
         let mut goes_on = true;
         for (index, fault) in setup.faults.iter().enumerate() {
-            let Trigger::Step { step, phase, record } = &fault.trigger else { continue };
+            let Trigger::Step {
+                step,
+                phase,
+                record,
+            } = &fault.trigger
+            else {
+                continue;
+            };
             if !goes_on
                 || (*step, *phase) != (point.step, point.phase)
                 || self.faults.entries[index].is_done(fault.times)
                 || !self.is_target(&fault.target, node)
-                || !record.as_ref().is_none_or(|r| self.concerns(&point.concerns, r))
+                || !record
+                    .as_ref()
+                    .is_none_or(|r| self.concerns(&point.concerns, r))
             {
                 continue;
             }
@@ -177,7 +212,9 @@ impl Sim {
     pub(super) fn owner_of(&self, tp: TopicPartition, group: GroupId) -> Option<NodeId> {
         let members = self.setup.groups[group.index()].members.iter().copied();
         members.filter(|m| self.is_up(*m)).find(|m| {
-            let Node::Member(member) = &self.nodes[m.index()] else { return false };
+            let Node::Member(member) = &self.nodes[m.index()] else {
+                return false;
+            };
             member.positions().any(|(owned, _)| owned == tp)
         })
     }
@@ -197,10 +234,15 @@ impl Sim {
 
     /// Whether a record stands in the log at one of the offsets.
     pub(super) fn stands_in(&self, concern: &Concern, id: RecordId) -> bool {
-        let leader = self.setup.cluster.brokers.iter().find_map(|b| match &self.nodes[b.index()] {
-            Node::Broker(broker) if broker.is_leader(concern.partition) => Some(broker),
-            _ => None,
-        });
+        let leader = self
+            .setup
+            .cluster
+            .brokers
+            .iter()
+            .find_map(|b| match &self.nodes[b.index()] {
+                Node::Broker(broker) if broker.is_leader(concern.partition) => Some(broker),
+                _ => None,
+            });
         let Some(log) = leader.and_then(|broker| broker.log(concern.partition)) else {
             return false;
         };
@@ -222,7 +264,9 @@ impl Sim {
             let stated = scratch.facts[seen].clone();
             seen += 1;
             for (index, fault) in setup.faults.iter().enumerate() {
-                let Trigger::When(pattern) = &fault.trigger else { continue };
+                let Trigger::When(pattern) = &fault.trigger else {
+                    continue;
+                };
                 if self.faults.entries[index].is_done(fault.times)
                     || !matches_pattern(pattern, &stated)
                 {
@@ -249,13 +293,19 @@ fn matches_pattern(pattern: &FactPattern, stated: &Stated) -> bool {
     let actor = subject.actor.unwrap_or(stated.who);
     let error = |name: &str| {
         subject.exception == Some(name)
-            || subject.error.is_some_and(|e| e.name() == name || e.exception() == Some(name))
+            || subject
+                .error
+                .is_some_and(|e| e.name() == name || e.exception() == Some(name))
     };
     (pattern.actors.is_empty()
         || pattern.actors.contains(&actor)
         || pattern.actors.contains(&stated.who))
         && pattern.group.is_none_or(|g| subject.group == Some(g))
-        && pattern.topic.is_none_or(|t| subject.partition.is_some_and(|tp| tp.topic == t))
-        && pattern.partition.is_none_or(|tp| subject.partition == Some(tp))
+        && pattern
+            .topic
+            .is_none_or(|t| subject.partition.is_some_and(|tp| tp.topic == t))
+        && pattern
+            .partition
+            .is_none_or(|tp| subject.partition == Some(tp))
         && pattern.error.as_deref().is_none_or(error)
 }

@@ -20,7 +20,9 @@ impl Sim {
         let setup = self.setup.clone();
         let mut taken = None;
         for (index, fault) in setup.faults.iter().enumerate() {
-            let Trigger::Message { api, to, record } = &fault.trigger else { continue };
+            let Trigger::Message { api, to, record } = &fault.trigger else {
+                continue;
+            };
             let waits = !self.faults.entries[index].is_done(fault.times)
                 && self.is_target(&fault.target, client)
                 && api.is_none_or(|api| api == envelope.api())
@@ -73,7 +75,9 @@ impl Sim {
                     RecordName::Id(id) => *id,
                     RecordName::At(..) => return false,
                 };
-                let held = batches.iter().any(|(_, b)| b.records().position(id).is_some());
+                let held = batches
+                    .iter()
+                    .any(|(_, b)| b.records().position(id).is_some());
                 if held {
                     self.faults.marked.insert(key);
                 }
@@ -83,11 +87,20 @@ impl Sim {
                 // An offset commit carries the record just below the offset it stores.
                 let below = |(tp, offset): &(_, u64)| match name {
                     RecordName::At(named, at) => named == tp && at + 1 == *offset,
-                    RecordName::Id(id) => *offset != 0 && {
-                        let offsets = offset - 1..*offset;
-                        let records = Records::EMPTY;
-                        self.stands_in(&Concern { partition: *tp, offsets, records }, *id)
-                    },
+                    RecordName::Id(id) => {
+                        *offset != 0 && {
+                            let offsets = offset - 1..*offset;
+                            let records = Records::EMPTY;
+                            self.stands_in(
+                                &Concern {
+                                    partition: *tp,
+                                    offsets,
+                                    records,
+                                },
+                                *id,
+                            )
+                        }
+                    }
                 };
                 let held = request.offsets.iter().any(below);
                 if held {
@@ -100,4 +113,3 @@ impl Sim {
         }
     }
 }
-

@@ -148,6 +148,9 @@ impl Sim {
     }
 
     fn is_up(&self, node: NodeId) -> bool {
-        matches!(self.status[node.index()], Status::Up | Status::Paused { .. })
+        matches!(
+            self.status[node.index()],
+            Status::Up | Status::Paused { .. }
+        )
     }
 }

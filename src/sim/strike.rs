@@ -106,13 +106,7 @@ impl Sim {
         }
     }
 
-    fn plan_restart(
-        &mut self,
-        index: usize,
-        node: NodeId,
-        after: Option<Drawn>,
-        cause: FactId,
-    ) {
+    fn plan_restart(&mut self, index: usize, node: NodeId, after: Option<Drawn>, cause: FactId) {
         if let Some(after) = after {
             let wait = Span(self.faults.entries[index].draw(after));
             self.plan(node, Turn::Restart, self.now + wait, cause);
@@ -137,7 +131,9 @@ impl Sim {
             Node::Broker(broker) => broker.is_leader(home),
             _ => false,
         });
-        let Some(coordinator) = coordinator else { return };
+        let Some(coordinator) = coordinator else {
+            return;
+        };
         let offsets = self.offsets_to_set(coordinator, group, to);
         self.call(coordinator, by, scratch, Call::ResetOffsets(group, offsets));
     }
@@ -151,7 +147,9 @@ impl Sim {
         if let SeekTo::Offset(tp, offset) = to {
             return vec![(*tp, *offset)];
         }
-        let Node::Broker(broker) = &self.nodes[coordinator.index()] else { return Vec::new() };
+        let Node::Broker(broker) = &self.nodes[coordinator.index()] else {
+            return Vec::new();
+        };
         let setup = &self.setup;
         let name = &setup.groups[group.index()].name;
         let mut offsets = Vec::new();

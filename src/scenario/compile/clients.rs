@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use super::super::resolved::Step;
 use super::super::resolved::client::{
     CallFailure, Fails, KeySet, Keys, Library, Listed, Member, Others, Process, ProcessFailure,
     Records, SendFailure, Sender, Values,
 };
 use super::super::resolved::step::{OffsetCommit, Offsets, Revoked};
-use super::super::resolved::Step;
 use super::super::value::Drawn;
 use super::{Names, Result, faults, refused, settings};
 use crate::base::{GroupId, Instant, Seed};
@@ -32,7 +32,9 @@ pub(super) fn producers(
     for (name, producer) in names.scenario.producers.iter() {
         for actor in producer.actors(name) {
             let sender = producer.actor(&actor);
-            let range = ranges.next().expect("every instance has a range of records");
+            let range = ranges
+                .next()
+                .expect("every instance has a range of records");
             let (config, _) = resolve_producer(&settings(&sender.config), family(sender.client))
                 .map_err(|e| refused(&format!("producers.{name}.config"), &e))?;
             let workload = workload(names, sender, &producer.records, range.count)?;
@@ -53,7 +55,10 @@ pub(super) fn producers(
 
 fn life(start_at: crate::base::Span, stop_at: Option<crate::base::Span>) -> Life {
     let start_at = Instant::ZERO + start_at;
-    Life { start_at, stop_at: stop_at.map(|span| Instant::ZERO + span) }
+    Life {
+        start_at,
+        stop_at: stop_at.map(|span| Instant::ZERO + span),
+    }
 }
 
 fn family(library: Library) -> ClientFamily {
@@ -63,13 +68,12 @@ fn family(library: Library) -> ClientFamily {
     }
 }
 
-fn workload(
-    names: &Names<'_>,
-    sender: &Sender,
-    records: &Records,
-    count: u32,
-) -> Result<Workload> {
-    let topics = sender.topics.iter().map(|t| names.topic(t)).collect::<Result<_>>()?;
+fn workload(names: &Names<'_>, sender: &Sender, records: &Records, count: u32) -> Result<Workload> {
+    let topics = sender
+        .topics
+        .iter()
+        .map(|t| names.topic(t))
+        .collect::<Result<_>>()?;
     let script = match records {
         Records::Count(_) => Vec::new(),
         Records::Listed(listed) => listed
@@ -81,7 +85,11 @@ fn workload(
     let partitioning = match (sender.partition, &sender.partitioner) {
         (Some(partition), _) => Partitioning::Fixed(partition),
         (None, Some(table)) => Partitioning::Table {
-            table: table.table.iter().map(|(key, p)| (key.into(), *p)).collect(),
+            table: table
+                .table
+                .iter()
+                .map(|(key, p)| (key.into(), *p))
+                .collect(),
             others: match &table.others {
                 Others::All => Vec::new(),
                 Others::Listed(partitions) => partitions.clone(),
@@ -100,9 +108,9 @@ fn workload(
             Values::Bytes(Drawn::Between(low, high)) => {
                 producer::Values::Between(*low as u32, *high as u32)
             }
-            Values::Cycle(values) => {
-                producer::Values::Cycle(values.iter().map(|v| v.as_deref().map(Arc::from)).collect())
-            }
+            Values::Cycle(values) => producer::Values::Cycle(
+                values.iter().map(|v| v.as_deref().map(Arc::from)).collect(),
+            ),
         },
         partitioning,
         on_failure: match sender.on_failure {
@@ -141,10 +149,14 @@ fn scripted(
     index: usize,
     record: &Listed,
 ) -> Result<ScriptedRecord> {
-    let key = record.key.as_deref().map(Arc::from).or_else(|| match &sender.keys {
-        Some(Keys::Cycle(keys)) => Some(Arc::from(keys[index % keys.len()].as_str())),
-        _ => None,
-    });
+    let key = record
+        .key
+        .as_deref()
+        .map(Arc::from)
+        .or_else(|| match &sender.keys {
+            Some(Keys::Cycle(keys)) => Some(Arc::from(keys[index % keys.len()].as_str())),
+            _ => None,
+        });
     let value = match (&record.value, &sender.values) {
         (Some(value), _) => Some(Arc::from(value.as_str())),
         (None, Values::Bytes(Drawn::One(bytes) | Drawn::Between(bytes, _))) => {
@@ -156,7 +168,11 @@ fn scripted(
         key,
         value,
         partition: record.partition,
-        topic: record.topic.as_deref().map(|t| names.topic(t)).transpose()?,
+        topic: record
+            .topic
+            .as_deref()
+            .map(|t| names.topic(t))
+            .transpose()?,
         timestamp: None,
         at: record.at.map(|span| Instant::ZERO + span),
     })
@@ -173,8 +189,14 @@ pub(super) fn members(
             let member = group.actor(&actor);
             let mut given = settings(&member.config);
             given.insert("group.id".to_owned(), name.to_owned());
-            let commits = member.steps.iter().chain(&member.on_close).any(Step::commits);
-            given.entry("enable.auto.commit".to_owned()).or_insert((!commits).to_string());
+            let commits = member
+                .steps
+                .iter()
+                .chain(&member.on_close)
+                .any(Step::commits);
+            given
+                .entry("enable.auto.commit".to_owned())
+                .or_insert((!commits).to_string());
             let (config, _) = resolve_consumer(&given, family(member.client))
                 .map_err(|e| refused(&format!("groups.{name}.config"), &e))?;
             let mut topics = Vec::new();
@@ -244,7 +266,11 @@ fn step(written: &Step) -> program::Step {
             every: commit.every as u32,
             shift: commit.shift,
         },
-        Step::HandOff { steps: inner, queue, revoked } => program::Step::HandOff {
+        Step::HandOff {
+            steps: inner,
+            queue,
+            revoked,
+        } => program::Step::HandOff {
             steps: steps(inner),
             queue: queue.map(|q| q as u32),
             drop_revoked: *revoked == Revoked::Drop,
@@ -255,7 +281,10 @@ fn step(written: &Step) -> program::Step {
 }
 
 fn process(names: &Names<'_>, process: &Process) -> Result<ProcessSpec> {
-    let slow = process.slow.iter().map(|(record, span)| Ok((faults::key(names, record)?, *span)));
+    let slow = process
+        .slow
+        .iter()
+        .map(|(record, span)| Ok((faults::key(names, record)?, *span)));
     let fails = process.fails.iter().map(|(record, fails)| {
         let fails = match fails {
             Fails::Times(times) => Failures::Times(*times as u32),
@@ -293,8 +322,11 @@ pub(super) fn groups(
         for (partition, offset) in group.committed.iter() {
             committed.push((names.partition(partition)?, *offset));
         }
-        let mut topics: Vec<_> =
-            members.iter().filter(own).flat_map(|(m, _)| m.topics.iter().map(|t| t.0)).collect();
+        let mut topics: Vec<_> = members
+            .iter()
+            .filter(own)
+            .flat_map(|(m, _)| m.topics.iter().map(|t| t.0))
+            .collect();
         topics.sort_unstable();
         topics.dedup();
         all.push(GroupSetup {

@@ -14,7 +14,9 @@ pub(super) fn cluster(names: &Names<'_>) -> Result<ClusterSetup> {
     let mut given = settings(&cluster.config);
     if cluster.defaults == Defaults::ServerProperties {
         for (key, text) in SERVER_PROPERTIES {
-            given.entry(key.to_owned()).or_insert_with(|| text.to_owned());
+            given
+                .entry(key.to_owned())
+                .or_insert_with(|| text.to_owned());
         }
     }
     let (config, _) = resolve_broker(&given).map_err(|e| refused("cluster.config", &e))?;
@@ -32,9 +34,16 @@ pub(super) fn network(names: &Names<'_>) -> Result<NetworkSetup> {
     for link in &network.links {
         let [a, b] = &link.link;
         let (a, b) = (names.all_actors(a)?, names.all_actors(b)?);
-        links.push(LinkSetup { a, b, latency: link.latency.0.clone() });
+        links.push(LinkSetup {
+            a,
+            b,
+            latency: link.latency.0.clone(),
+        });
     }
-    Ok(NetworkSetup { latency: network.latency.0.clone(), links })
+    Ok(NetworkSetup {
+        latency: network.latency.0.clone(),
+        links,
+    })
 }
 
 pub(super) fn topics(names: &Names<'_>, broker: &BrokerConfig) -> Result<Vec<TopicSetup>> {
@@ -43,9 +52,10 @@ pub(super) fn topics(names: &Names<'_>, broker: &BrokerConfig) -> Result<Vec<Top
         let (config, _) = resolve_topic(&settings(&topic.config), broker)
             .map_err(|e| refused(&format!("topics.{name}.config"), &e))?;
         let (partitions, replication_factor, assignment) = match &topic.placement {
-            Placement::Counted { partitions, replication_factor } => {
-                (*partitions, *replication_factor, None)
-            }
+            Placement::Counted {
+                partitions,
+                replication_factor,
+            } => (*partitions, *replication_factor, None),
             Placement::Assigned { replica_assignment } => {
                 let assignment = assigned(names, replica_assignment)?;
                 let copies = replica_assignment.first().map_or(1, |r| r.len() as u32);
@@ -72,13 +82,16 @@ fn assigned(names: &Names<'_>, assignment: &[Vec<u32>]) -> Result<Vec<Vec<NodeId
         Some(node) => Ok(node),
         None => wrong(format!("there is no broker with node.id {id}")),
     };
-    assignment.iter().map(|replicas| replicas.iter().map(broker).collect()).collect()
+    assignment
+        .iter()
+        .map(|replicas| replicas.iter().map(broker).collect())
+        .collect()
 }
 
 /// `__consumer_offsets`, which appears when the first client looks for a coordinator.
 fn offsets_topic(broker: &BrokerConfig) -> Result<TopicSetup> {
-    let (config, _): (TopicConfig, _) = resolve_topic(&Settings::new(), broker)
-        .map_err(|e| refused(OFFSETS_TOPIC, &e))?;
+    let (config, _): (TopicConfig, _) =
+        resolve_topic(&Settings::new(), broker).map_err(|e| refused(OFFSETS_TOPIC, &e))?;
     Ok(TopicSetup {
         name: OFFSETS_TOPIC.into(),
         before_start: false,

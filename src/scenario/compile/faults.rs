@@ -10,14 +10,18 @@ use crate::kafka::cast::Role;
 use crate::node::consumer::program::RecordKey;
 use crate::node::producer::{ProducerSetup, workload};
 use crate::node::{Phase, StepKind};
-use crate::sim::setup::{self, FactPattern, FaultSetup, Life, LossKind, SeekTo, ServerFilter, Verb};
+use crate::sim::setup::{
+    self, FactPattern, FaultSetup, Life, LossKind, SeekTo, ServerFilter, Verb,
+};
 use crate::verdict::RecordName;
 
 type Producers = [(ProducerSetup, Life)];
 
 pub(super) fn faults(names: &Names<'_>, producers: &Producers) -> Result<Vec<FaultSetup>> {
     let all = &names.scenario.faults;
-    all.iter().map(|fault| one(names, producers, fault)).collect()
+    all.iter()
+        .map(|fault| one(names, producers, fault))
+        .collect()
 }
 
 fn one(names: &Names<'_>, producers: &Producers, fault: &Fault) -> Result<FaultSetup> {
@@ -48,26 +52,44 @@ fn counted(drawn: Drawn<u64>) -> setup::Drawn {
 
 fn timed(drawn: Drawn<Span>) -> setup::Drawn {
     match drawn {
-        Drawn::One(span) => setup::Drawn { low: span.0, high: span.0 },
-        Drawn::Between(low, high) => setup::Drawn { low: low.0, high: high.0 },
+        Drawn::One(span) => setup::Drawn {
+            low: span.0,
+            high: span.0,
+        },
+        Drawn::Between(low, high) => setup::Drawn {
+            low: low.0,
+            high: high.0,
+        },
     }
 }
 
 fn action(names: &Names<'_>, action: &Action) -> Result<(Verb, setup::Target)> {
     let restart = |after: &Option<Drawn<Span>>| after.map(timed);
     Ok(match action {
-        Action::Crash { who, restart_after } => {
-            (Verb::Crash { restart_after: restart(restart_after) }, target(names, who)?)
-        }
-        Action::Close { who, restart_after } => {
-            (Verb::Close { restart_after: restart(restart_after) }, target(names, who)?)
-        }
-        Action::Pause { who, length } => {
-            (Verb::Pause { lasting: timed(*length) }, target(names, who)?)
-        }
-        Action::Stall { who, length } => {
-            (Verb::Stall { lasting: timed(*length) }, target(names, who)?)
-        }
+        Action::Crash { who, restart_after } => (
+            Verb::Crash {
+                restart_after: restart(restart_after),
+            },
+            target(names, who)?,
+        ),
+        Action::Close { who, restart_after } => (
+            Verb::Close {
+                restart_after: restart(restart_after),
+            },
+            target(names, who)?,
+        ),
+        Action::Pause { who, length } => (
+            Verb::Pause {
+                lasting: timed(*length),
+            },
+            target(names, who)?,
+        ),
+        Action::Stall { who, length } => (
+            Verb::Stall {
+                lasting: timed(*length),
+            },
+            target(names, who)?,
+        ),
         Action::Start { who } => (Verb::Start, target(names, who)?),
         Action::Seek { who, to } => (Verb::Seek(seek_to(names, to)?), target(names, who)?),
         Action::SetOffsets { group, to } => {
@@ -75,14 +97,13 @@ fn action(names: &Names<'_>, action: &Action) -> Result<(Verb, setup::Target)> {
                 Reset::To(target) => seek_to(names, target)?,
                 Reset::ShiftBy(by) => SeekTo::ShiftBy(*by),
             };
-            (Verb::SetOffsets(to), setup::Target::Group(names.group(group)?))
+            (
+                Verb::SetOffsets(to),
+                setup::Target::Group(names.group(group)?),
+            )
         }
-        Action::LoseRequest(loss) => {
-            (Verb::LoseRequest(kind(loss)), target(names, &loss.who)?)
-        }
-        Action::LoseResponse(loss) => {
-            (Verb::LoseResponse(kind(loss)), target(names, &loss.who)?)
-        }
+        Action::LoseRequest(loss) => (Verb::LoseRequest(kind(loss)), target(names, &loss.who)?),
+        Action::LoseResponse(loss) => (Verb::LoseResponse(kind(loss)), target(names, &loss.who)?),
     })
 }
 
@@ -95,9 +116,14 @@ fn kind(loss: &Loss) -> LossKind {
 
 fn seek_to(names: &Names<'_>, to: &Target) -> Result<SeekTo> {
     Ok(match to {
-        Target::Offset { topic, partition, offset } => {
-            SeekTo::Offset(TopicPartition::new(names.topic(topic)?, *partition), *offset)
-        }
+        Target::Offset {
+            topic,
+            partition,
+            offset,
+        } => SeekTo::Offset(
+            TopicPartition::new(names.topic(topic)?, *partition),
+            *offset,
+        ),
         Target::Earliest => SeekTo::Earliest,
         Target::Latest => SeekTo::Latest,
     })
@@ -105,8 +131,9 @@ fn seek_to(names: &Names<'_>, to: &Target) -> Result<SeekTo> {
 
 fn target(names: &Names<'_>, who: &[String]) -> Result<setup::Target> {
     if let [role] = who
-        && let Some((partition, group)) =
-            role.strip_prefix("owner of ").and_then(|rest| rest.split_once(" in "))
+        && let Some((partition, group)) = role
+            .strip_prefix("owner of ")
+            .and_then(|rest| rest.split_once(" in "))
     {
         let (tp, group) = (names.partition(partition)?, names.group(group)?);
         return Ok(setup::Target::OwnerOf(tp, group));
@@ -119,21 +146,43 @@ fn trigger(
     fault: &Fault,
     record: Option<setup::RecordName>,
 ) -> Result<setup::Trigger> {
-    let step = |step: StepName, phase| setup::Trigger::Step { step: step_kind(step), phase, record: record.clone() };
+    let step = |step: StepName, phase| setup::Trigger::Step {
+        step: step_kind(step),
+        phase,
+        record: record.clone(),
+    };
     if let Action::LoseRequest(loss) | Action::LoseResponse(loss) = &fault.action {
         let to = match &loss.to {
             Some(to) => server(names, to)?,
             None => ServerFilter::Any,
         };
-        return Ok(setup::Trigger::Message { api: loss.request, to, record });
+        return Ok(setup::Trigger::Message {
+            api: loss.request,
+            to,
+            record,
+        });
     }
     Ok(match &fault.trigger {
-        None => return wrong("a fault never strikes without one of `at`, `before`, `after`, `when`"),
+        None => {
+            return wrong("a fault never strikes without one of `at`, `before`, `after`, `when`");
+        }
         Some(Trigger::At(Moment::Time(at))) => setup::Trigger::At(timed(*at)),
         Some(Trigger::At(Moment::AfterFault { name, span })) => {
-            let other = names.scenario.faults.iter().position(|f| f.name.as_ref() == Some(name));
-            let Some(other) = other else { return wrong(format!("no fault is named `{name}`")) };
-            setup::Trigger::AfterFault(other, setup::Drawn { low: span.0, high: span.0 })
+            let other = names
+                .scenario
+                .faults
+                .iter()
+                .position(|f| f.name.as_ref() == Some(name));
+            let Some(other) = other else {
+                return wrong(format!("no fault is named `{name}`"));
+            };
+            setup::Trigger::AfterFault(
+                other,
+                setup::Drawn {
+                    low: span.0,
+                    high: span.0,
+                },
+            )
         }
         Some(Trigger::Before(name)) => step(*name, Phase::Before),
         Some(Trigger::After(name)) => step(*name, Phase::After),
@@ -176,8 +225,14 @@ fn server(names: &Names<'_>, to: &str) -> Result<ServerFilter> {
         return Ok(ServerFilter::CoordinatorOf(names.group(group)?));
     }
     let brokers = names.actors(to)?;
-    let all = brokers.iter().all(|b| names.cast.actors[b.index()].role == Role::Broker);
-    if all { Ok(ServerFilter::Brokers(brokers)) } else { wrong(format!("`{to}` is no broker")) }
+    let all = brokers
+        .iter()
+        .all(|b| names.cast.actors[b.index()].role == Role::Broker);
+    if all {
+        Ok(ServerFilter::Brokers(brokers))
+    } else {
+        wrong(format!("`{to}` is no broker"))
+    }
 }
 
 fn step_kind(step: StepName) -> StepKind {
@@ -224,22 +279,34 @@ fn record(
 /// The nth record with a key, where one producer alone sends to the topic: then the order of
 /// `send()` is the order of its records.
 fn keyed(producers: &Producers, topic: TopicId, key: &str, number: u64) -> Option<RecordId> {
-    let mut senders = producers.iter().filter(|(p, _)| p.workload.topics.contains(&topic));
-    let (sender, None) = (&senders.next()?.0, senders.next()) else { return None };
+    let mut senders = producers
+        .iter()
+        .filter(|(p, _)| p.workload.topics.contains(&topic));
+    let (sender, None) = (&senders.next()?.0, senders.next()) else {
+        return None;
+    };
     let matching = (0..sender.workload.count).filter(|n| {
         workload::topic_of(sender, *n) == topic
             && workload::key_of(sender, *n).as_deref() == Some(key)
     });
-    let nth = matching.clone().nth(usize::try_from(number.checked_sub(1)?).ok()?)?;
+    let nth = matching
+        .clone()
+        .nth(usize::try_from(number.checked_sub(1)?).ok()?)?;
     Some(RecordId(sender.first_record.0 + nth))
 }
 
 /// A record by its place or its sender.
 pub(super) fn key(names: &Names<'_>, name: &RecordName) -> Result<RecordKey> {
     match name {
-        RecordName::Stored { topic, partition, first, .. } => {
-            Ok(RecordKey::At(TopicPartition::new(names.topic(topic)?, *partition), *first))
-        }
+        RecordName::Stored {
+            topic,
+            partition,
+            first,
+            ..
+        } => Ok(RecordKey::At(
+            TopicPartition::new(names.topic(topic)?, *partition),
+            *first,
+        )),
         RecordName::Sent { actor, number } => {
             let node = names.cast.node(actor);
             let range = names.cast.records.iter().find(|r| Some(r.producer) == node);
@@ -247,14 +314,15 @@ pub(super) fn key(names: &Names<'_>, name: &RecordName) -> Result<RecordKey> {
                 Some(range) if (1..=u64::from(range.count)).contains(number) => {
                     Ok(RecordKey::Id(RecordId(range.first.0 + *number as u32 - 1)))
                 }
-                Some(range) => {
-                    wrong(format!("`{actor}` sends {} records, there is no {number}th", range.count))
-                }
+                Some(range) => wrong(format!(
+                    "`{actor}` sends {} records, there is no {number}th",
+                    range.count
+                )),
                 None => wrong(format!("no producer is called `{actor}`")),
             }
         }
-        RecordName::Keyed { topic, key, number } => {
-            wrong(format!("`{topic}/{key}#{number}`: name the record by its sender: `shop#7`"))
-        }
+        RecordName::Keyed { topic, key, number } => wrong(format!(
+            "`{topic}/{key}#{number}`: name the record by its sender: `shop#7`"
+        )),
     }
 }

@@ -9,8 +9,8 @@ mod faults;
 
 use std::sync::Arc;
 
-use super::resolved::{Scenario, Setting};
 use super::resolved::Config;
+use super::resolved::{Scenario, Setting};
 use crate::base::{GroupId, Instant, NodeId, RecordId, Seed, TopicId, TopicPartition};
 use crate::kafka::Cast;
 use crate::kafka::cast::{Actor, RecordRange, Role};
@@ -45,7 +45,10 @@ fn wrong<T>(text: impl Into<String>) -> Result<T> {
 pub fn compile(scenario: &Scenario) -> Result<Setup> {
     let seed = Seed(scenario.seed);
     let cast = Arc::new(cast(scenario)?);
-    let names = Names { scenario, cast: &cast };
+    let names = Names {
+        scenario,
+        cast: &cast,
+    };
     let cluster = cluster::cluster(&names)?;
     let topics = cluster::topics(&names, &cluster.config)?;
     let bootstrap: Arc<[NodeId]> = cluster.brokers.clone().into();
@@ -68,7 +71,9 @@ pub fn compile(scenario: &Scenario) -> Result<Setup> {
             time: limits.time,
             drain: limits.drain,
             events: limits.events,
-            at_least: limits.at_least.map_or(Instant::ZERO, |span| Instant::ZERO + span),
+            at_least: limits
+                .at_least
+                .map_or(Instant::ZERO, |span| Instant::ZERO + span),
         },
         stepped: false,
         cast,
@@ -98,7 +103,9 @@ impl Names<'_> {
 
     /// `orders-0`.
     fn partition(&self, text: &str) -> Result<TopicPartition> {
-        let parts = text.rsplit_once('-').and_then(|(t, p)| Some((t, p.parse().ok()?)));
+        let parts = text
+            .rsplit_once('-')
+            .and_then(|(t, p)| Some((t, p.parse().ok()?)));
         match parts {
             Some((topic, partition)) => Ok(TopicPartition::new(self.topic(topic)?, partition)),
             None => wrong(format!("`{text}` is no partition")),
@@ -117,7 +124,11 @@ impl Names<'_> {
                 None => self.select(|a| a.family == name),
             },
         };
-        if found.is_empty() { wrong(format!("no actor is called `{name}`")) } else { Ok(found) }
+        if found.is_empty() {
+            wrong(format!("no actor is called `{name}`"))
+        } else {
+            Ok(found)
+        }
     }
 
     fn all_actors(&self, names: &[String]) -> Result<Vec<NodeId>> {
@@ -130,7 +141,10 @@ impl Names<'_> {
 
     fn select(&self, keep: impl Fn(&Actor) -> bool) -> Vec<NodeId> {
         let actors = self.cast.actors.iter().enumerate();
-        actors.filter(|(_, a)| keep(a)).map(|(i, _)| NodeId(i as u32)).collect()
+        actors
+            .filter(|(_, a)| keep(a))
+            .map(|(i, _)| NodeId(i as u32))
+            .collect()
     }
 }
 
@@ -140,7 +154,12 @@ fn cast(scenario: &Scenario) -> Result<Cast> {
     let mut cast = Cast::default();
     let mut add = |name: String, role: Role, family: &str, group: Option<GroupId>| {
         let family = family.to_owned();
-        cast.actors.push(Actor { name, role, family, group });
+        cast.actors.push(Actor {
+            name,
+            role,
+            family,
+            group,
+        });
         NodeId(cast.actors.len() as u32 - 1)
     };
     for n in 1..=scenario.cluster.controllers {
@@ -161,7 +180,11 @@ fn cast(scenario: &Scenario) -> Result<Cast> {
             let (Some(count), Some(end)) = (count, end) else {
                 return wrong("a run holds at most 4294967295 records");
             };
-            records.push(RecordRange { producer: node, first: RecordId(next), count });
+            records.push(RecordRange {
+                producer: node,
+                first: RecordId(next),
+                count,
+            });
             next = end;
         }
     }
@@ -178,7 +201,10 @@ fn cast(scenario: &Scenario) -> Result<Cast> {
 }
 
 fn settings(config: &Config) -> Settings {
-    config.iter().map(|(key, setting)| (key.to_owned(), Setting::text(setting))).collect()
+    config
+        .iter()
+        .map(|(key, setting)| (key.to_owned(), Setting::text(setting)))
+        .collect()
 }
 
 fn refused(what: &str, errors: &[SettingError]) -> CompileError {
