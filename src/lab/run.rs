@@ -55,7 +55,7 @@ impl Experiment {
     /// # Errors
     /// A sentence that says why this scenario cannot be run. The loader has refused most of these.
     pub fn new(run: &scenario::Run) -> Result<Self, String> {
-        let setup = scenario::compile(&run.scenario).map_err(|error| error.to_string())?;
+        let setup = scenario::compile(&run.scenario);
         Ok(Self {
             variant: run.variant.clone(),
             setup: Arc::new(setup),

@@ -57,7 +57,7 @@ impl Node {
                 Call::Connected(conn) => controller.on_connected(ctx, conn),
                 Call::Disconnected(conn) => controller.on_disconnected(ctx, conn),
                 Call::Message(conn, from, envelope) => match body(*envelope) {
-                    Ok(envelope) => controller.on_request(ctx, conn, from, Box::new(envelope)),
+                    Ok(envelope) => controller.on_request(ctx, conn, from, &envelope),
                     Err((number, response)) => controller.on_response(ctx, conn, number, response),
                 },
                 Call::Timer(key) => controller.on_timer(ctx, key),

@@ -10,14 +10,14 @@ use std::sync::Arc;
 
 use super::Broker;
 use super::connections::Parked;
-use super::group_facts::{GroupMemory, PendingCommit};
+use super::group_facts::LastFacts;
 use crate::base::{ConnId, GroupId, Instant, Offset, Stream, TopicPartition};
 use crate::kafka::group::{CoordinatorRecord, OffsetCommitRequest};
 use crate::kafka::message::{LoggedBatch, Request, Response};
 use crate::kafka::size::record_size;
 use crate::kafka::{Batch, ErrorCode, Payload};
 use crate::node::coordinator::{
-    CoordinatorConfig, GroupCoordinator, MemberIds, Output, Token, WriteId,
+    CoordinatorConfig, GroupCoordinator, GroupEvent, MemberIds, Output, Token, WriteId,
 };
 use crate::node::fact::FaultFact;
 use crate::node::{Ctx, FactId};
@@ -41,9 +41,9 @@ pub(super) struct Hosted {
     append_at: Option<Instant>,
     /// Appended writes that are not replicated: the offset they end at, and the last of them.
     appended: VecDeque<(Offset, WriteId)>,
-    /// Offset commits that are not replicated.
-    pub(super) commits: VecDeque<(WriteId, PendingCommit)>,
-    pub(super) groups: BTreeMap<Arc<str>, GroupMemory>,
+    /// Writes of offset commits that are not replicated.
+    open_commits: usize,
+    pub(super) last_facts: LastFacts,
 }
 
 /// The coordinators a broker hosts, by the place of their partition.
@@ -51,11 +51,21 @@ pub(super) struct Hosted {
 pub(super) struct Groups {
     by_slot: BTreeMap<usize, Hosted>,
     open_tools: usize,
+    /// When the next of them is due, and whether one has been touched since that was true.
+    next: Option<Instant>,
+    is_stale: bool,
 }
 
 impl Groups {
     /// When the next coordinator is due.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
+    pub(super) fn next_deadline(&mut self) -> Option<Instant> {
+        if std::mem::take(&mut self.is_stale) {
+            self.next = self.find_next_deadline();
+        }
+        self.next
+    }
+
+    fn find_next_deadline(&self) -> Option<Instant> {
         let due = |hosted: &Hosted| {
             let timer = hosted.coordinator.next_deadline();
             timer.into_iter().chain(hosted.append_at).min()
@@ -65,11 +75,13 @@ impl Groups {
 
     /// Offset commits that are not replicated.
     pub(super) fn open_commits(&self) -> usize {
-        let commits = self.by_slot.values().map(|hosted| hosted.commits.len());
+        let commits = self.by_slot.values().map(|hosted| hosted.open_commits);
         commits.sum::<usize>() + self.open_tools
     }
 
+    /// The coordinator of a partition, to be changed.
     pub(super) fn get_mut(&mut self, slot: usize) -> Option<&mut Hosted> {
+        self.is_stale = true;
         self.by_slot.get_mut(&slot)
     }
 }
@@ -165,6 +177,7 @@ impl Broker {
             Some(_) if !leads => {
                 let hosted = self.memory.groups.by_slot.remove(&slot);
                 let hosted = hosted.expect("the coordinator was just seen");
+                self.memory.groups.is_stale = true;
                 let mut out = Vec::new();
                 hosted.coordinator.resign(&mut out);
                 self.carry_out(ctx, slot, out, None);
@@ -185,20 +198,20 @@ impl Broker {
             gathered_last: None,
             append_at: None,
             appended: VecDeque::new(),
-            commits: VecDeque::new(),
-            groups: BTreeMap::new(),
+            open_commits: 0,
+            last_facts: LastFacts::default(),
         };
         for logged in self.disk.logs[slot].batches() {
             if let Payload::Coordinator(records) = &logged.batch.payload {
                 for record in records.iter() {
                     hosted.coordinator.replay(record);
-                    hosted.remember(&self.setup.cast, record);
                 }
             }
         }
         let mut out = Vec::new();
         hosted.coordinator.on_loaded(ctx.now, &mut out);
         self.memory.groups.by_slot.insert(slot, hosted);
+        self.memory.groups.is_stale = true;
         self.carry_out(ctx, slot, out, None);
     }
 
@@ -282,7 +295,6 @@ impl Broker {
         group: Option<&Arc<str>>,
     ) {
         let linger = self.setup.config.coordinator_append_linger;
-        let mut accepted = None;
         for output in out {
             match output {
                 Output::Write { id, records } => {
@@ -294,17 +306,17 @@ impl Broker {
                     hosted.gathered.extend(records.iter().cloned());
                     hosted.gathered_last = Some(id);
                     hosted.append_at.get_or_insert(ctx.now + linger);
-                    if let Some(commit) = accepted.take() {
-                        hosted.commits.push_back((id, commit));
-                    }
+                    hosted.open_commits += usize::from(commits_offsets(&records));
                 }
                 Output::Reply { token, response } => {
                     self.reply(ctx, slot, token, response, group);
                 }
                 Output::Note(event) => {
-                    if let Some(commit) = self.note_event(ctx, slot, event) {
-                        accepted = Some(commit);
+                    if matches!(event, GroupEvent::OffsetsCommitted { .. }) {
+                        let hosted = self.memory.groups.get_mut(slot);
+                        hosted.expect("who commits is hosted").open_commits -= 1;
                     }
+                    self.note_event(ctx, slot, event);
                 }
             }
         }
@@ -334,7 +346,7 @@ impl Broker {
         if let Some(group) = group
             && let Some(hosted) = self.memory.groups.get_mut(slot)
         {
-            ctx.cause = hosted.reason_for(group, &response, cause);
+            ctx.cause = hosted.last_facts.behind(group, &response, cause);
         }
         let (conn, correlation) = (ConnId((token.0 >> 32) as u32), token.0 as u32);
         self.memory.connections.unpark(conn);
@@ -373,7 +385,11 @@ impl Broker {
     /// The high watermark of a partition of `__consumer_offsets` moved: what was written before it
     /// is answered.
     pub(super) fn on_offsets_replicated(&mut self, ctx: &mut Ctx<'_>, slot: usize) {
-        let high_watermark = self.memory.partitions[slot].replica.high_watermark();
+        let partition = &self.memory.partitions[slot];
+        if self.setup.offsets_topic != Some(partition.name.topic) {
+            return;
+        }
+        let high_watermark = partition.replica.high_watermark();
         let Some(hosted) = self.memory.groups.get_mut(slot) else {
             return;
         };
@@ -389,7 +405,6 @@ impl Broker {
         };
         let mut out = Vec::new();
         hosted.coordinator.on_replicated(ctx.now, last, &mut out);
-        self.note_commits(ctx, slot, last);
         self.carry_out(ctx, slot, out, None);
     }
 
@@ -459,6 +474,13 @@ impl super::BrokerSetup {
             }
         }
     }
+}
+
+/// Whether a write stores offsets.
+fn commits_offsets(records: &[CoordinatorRecord]) -> bool {
+    let is_offset =
+        |record: &CoordinatorRecord| matches!(record, CoordinatorRecord::OffsetCommit { .. });
+    records.iter().any(is_offset)
 }
 
 /// The group a request is about.

@@ -1,189 +1,99 @@
-//! What happens to groups, as facts: the coordinator's events with members as processes.
+//! What happens to groups, as facts: the coordinator's events, with clients as processes.
 //!
-//! A member id is `<client.id>-<uuid>`, and the `client.id` is the actor's name. Each fact about a
-//! group names the one before it as what its rule looked at, so that a refusal can be followed to
-//! the expiry behind it.
+//! A `client.id` is the actor's name, and a member id is `<client.id>-<uuid>`. Each fact about the
+//! members of a group names the one before it as what its rule looked at, so that a refusal can be
+//! followed to the expiry behind it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Broker;
-use super::group::Hosted;
-use crate::base::{GroupId, NodeId, Offset, TopicPartition};
-use crate::kafka::group::{Assignment, CoordinatorRecord, MemberId};
+use crate::base::{GroupId, NodeId};
+use crate::kafka::ErrorCode;
+use crate::kafka::group::{Assignment, MemberId};
 use crate::kafka::message::Response;
-use crate::kafka::{Cast, ErrorCode};
-use crate::node::coordinator::{GroupEvent, RebalanceReason, RemovalReason, WriteId};
+use crate::node::coordinator::{
+    GroupEvent, Moved, OffsetChange, RebalanceReason, RemovalReason, Who,
+};
 use crate::node::fact::GroupFact;
 use crate::node::{Ctx, FactId};
 
 /// The length of `-` and a UUID.
 const UUID_SUFFIX: usize = 37;
 
-/// An offset commit that is not replicated yet.
-#[derive(Clone, Debug)]
-pub(super) struct PendingCommit {
-    group: Arc<str>,
-    member: MemberId,
-    offsets: Arc<[(TopicPartition, Offset)]>,
-    because: FactId,
-}
-
-/// What the broker remembers of a group for its facts.
+/// The last fact about the members of each group.
 #[derive(Clone, Debug, Default)]
-pub(super) struct GroupMemory {
-    /// The last fact about its members.
-    last: FactId,
-    /// Who owned what in the last generation.
-    owners: BTreeMap<TopicPartition, NodeId>,
-    /// Whether it has had a generation.
-    has_formed: bool,
-    /// Its replicated offset commits, with their facts.
-    committed: BTreeMap<TopicPartition, (Offset, FactId)>,
+pub(super) struct LastFacts {
+    by_group: BTreeMap<Arc<str>, FactId>,
 }
 
-/// The process of a member.
-fn node_of(cast: &Cast, member: &str) -> Option<NodeId> {
-    cast.node(client_id_of(member))
+impl LastFacts {
+    /// The fact behind an answer that tells of a group's state; `cause` for any other.
+    pub(super) fn behind(&self, group: &str, response: &Response, cause: FactId) -> FactId {
+        match response {
+            Response::Heartbeat(ErrorCode::None)
+            | Response::OffsetCommit(_)
+            | Response::OffsetFetch(_) => cause,
+            _ => self.by_group.get(group).copied().unwrap_or(cause),
+        }
+    }
 }
 
+/// The `client.id` in a member id.
 fn client_id_of(member: &str) -> &str {
     let length = member.len().saturating_sub(UUID_SUFFIX);
     member.get(..length).unwrap_or(member)
 }
 
-/// Why a rebalance started, in Kafka's words with the members' short names.
-fn words(reason: &RebalanceReason) -> String {
-    let list = |members: &[MemberId]| {
-        let names: Vec<_> = members.iter().map(|m| client_id_of(m)).collect();
-        names.join(", ")
+/// Why a rebalance started, in Kafka's words, with members by their `client.id`.
+fn words(reason: RebalanceReason) -> Arc<str> {
+    let one = |id: MemberId| Arc::from(client_id_of(&id));
+    let all = |ids: Vec<MemberId>| ids.into_iter().map(one).collect();
+    let short = match reason {
+        RebalanceReason::MemberJoined(id) => RebalanceReason::MemberJoined(one(id)),
+        RebalanceReason::LeaderRejoined(id) => RebalanceReason::LeaderRejoined(one(id)),
+        RebalanceReason::SubscriptionChanged(id) => RebalanceReason::SubscriptionChanged(one(id)),
+        RebalanceReason::StaticMemberReturned(id) => RebalanceReason::StaticMemberReturned(one(id)),
+        RebalanceReason::MembersLeft(ids) => RebalanceReason::MembersLeft(all(ids)),
+        RebalanceReason::SessionExpired(id) => RebalanceReason::SessionExpired(one(id)),
+        RebalanceReason::SyncTimedOut(ids) => RebalanceReason::SyncTimedOut(all(ids)),
+        RebalanceReason::AssignmentNotStored(_) | RebalanceReason::OverCapacity => reason,
     };
-    match reason {
-        RebalanceReason::MemberJoined(m) => format!("adding new member {}", client_id_of(m)),
-        RebalanceReason::LeaderRejoined(m) => {
-            format!("leader {} re-joining group", client_id_of(m))
-        }
-        RebalanceReason::SubscriptionChanged(m) => {
-            format!("updating metadata for member {}", client_id_of(m))
-        }
-        RebalanceReason::StaticMemberReturned(m) => {
-            format!("static member {} re-joining group", client_id_of(m))
-        }
-        RebalanceReason::MembersLeft(m) => format!("explicit removal of {}", list(m)),
-        RebalanceReason::SessionExpired(m) => {
-            format!(
-                "removing member {} on heartbeat expiration",
-                client_id_of(m)
-            )
-        }
-        RebalanceReason::SyncTimedOut(m) => {
-            format!("removing {} on pending sync request expiration", list(m))
-        }
-        RebalanceReason::AssignmentNotStored(error) => {
-            format!("error {error} when storing group assignment")
-        }
-        RebalanceReason::OverCapacity => "freshly-loaded group is over capacity".to_owned(),
-    }
-}
-
-impl Hosted {
-    /// A record of the log is read back when the partition is loaded.
-    pub(super) fn remember(&mut self, cast: &Cast, record: &CoordinatorRecord) {
-        match record {
-            CoordinatorRecord::OffsetCommit {
-                group,
-                partition,
-                offset,
-                because,
-                ..
-            } => {
-                let memory = self.groups.entry(Arc::clone(group)).or_default();
-                memory
-                    .committed
-                    .insert(*partition, (*offset, FactId(*because)));
-            }
-            CoordinatorRecord::GroupMetadata { group, members, .. } => {
-                let memory = self.groups.entry(Arc::clone(group)).or_default();
-                memory.has_formed |= !members.is_empty();
-                let of_member = members.iter().map(|m| (&m.member, &m.assignment));
-                memory.owners = owners(cast, of_member);
-            }
-        }
-    }
-
-    /// The fact that explains an answer: for an offset, the offset commit it came from; for the
-    /// state of a group, the last thing that happened to it; else what caused the request.
-    pub(super) fn reason_for(&self, group: &str, response: &Response, cause: FactId) -> FactId {
-        let Some(memory) = self.groups.get(group) else {
-            return cause;
-        };
-        let reason = match response {
-            Response::OffsetFetch(fetch) => {
-                let commit = |(tp, _): &(TopicPartition, _)| memory.committed.get(tp);
-                let commits = fetch.offsets.iter().filter_map(commit);
-                commits.map(|(_, fact)| *fact).max().unwrap_or_default()
-            }
-            Response::Heartbeat(ErrorCode::None) | Response::OffsetCommit(_) => FactId::NONE,
-            _ => memory.last,
-        };
-        if reason == FactId::NONE {
-            cause
-        } else {
-            reason
-        }
-    }
-}
-
-/// Who owns what, as processes.
-fn owners<'a>(
-    cast: &Cast,
-    assignments: impl Iterator<Item = (&'a MemberId, &'a Assignment)>,
-) -> BTreeMap<TopicPartition, NodeId> {
-    let mut owners = BTreeMap::new();
-    for (member, assignment) in assignments {
-        if let Some(node) = node_of(cast, member) {
-            owners.extend(assignment.iter().map(|tp| (*tp, node)));
-        }
-    }
-    owners
+    Arc::from(short.to_string())
 }
 
 impl Broker {
-    /// States the facts of an event. Of an accepted offset commit there is nothing to state before
-    /// it is replicated: it is returned, to be kept until then.
-    pub(super) fn note_event(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        slot: usize,
-        event: GroupEvent,
-    ) -> Option<PendingCommit> {
+    /// States the facts of an event.
+    pub(super) fn note_event(&mut self, ctx: &mut Ctx<'_>, slot: usize, event: GroupEvent) {
         match event {
-            GroupEvent::OffsetsAccepted {
+            GroupEvent::OffsetsCommitted {
                 group,
-                member,
+                who,
                 offsets,
                 because,
-            } => {
-                return Some(PendingCommit {
-                    group,
-                    member,
-                    offsets,
-                    because: FactId(because),
-                });
-            }
-            GroupEvent::Stabilized {
+            } => self.note_commit(ctx, &group, who.as_ref(), &offsets, FactId(because)),
+            GroupEvent::RoundCompleted {
                 group,
                 generation,
+                first,
                 assignments,
-            } => self.note_round(ctx, slot, &group, generation, &assignments),
-            GroupEvent::MemberAdded { .. } | GroupEvent::MemberRejoined { .. } => {}
+                moved,
+            } => {
+                let round = GroupFact::RoundCompleted {
+                    group: self.group_id(&group),
+                    generation,
+                    first,
+                    assignment: self.owners(&assignments),
+                };
+                self.note_of_members(ctx, slot, &group, round);
+                self.note_moved(ctx, &group, &moved);
+            }
             other => {
                 if let Some((group, fact)) = self.fact_of(other) {
-                    self.note_of_group(ctx, slot, &group, fact);
+                    self.note_of_members(ctx, slot, &group, fact);
                 }
             }
         }
-        None
     }
 
     fn group_id(&self, group: &str) -> GroupId {
@@ -191,157 +101,153 @@ impl Broker {
         id.expect("every group is in the cast")
     }
 
-    /// States a fact about a group's members.
-    fn note_of_group(&mut self, ctx: &mut Ctx<'_>, slot: usize, group: &Arc<str>, fact: GroupFact) {
-        let Some(hosted) = self.memory.groups.get_mut(slot) else {
-            return;
+    /// The process of a client.
+    fn process(&self, client_id: &str) -> NodeId {
+        let node = self.setup.cast.node(client_id);
+        node.expect("the client.id of a member is its actor's name")
+    }
+
+    fn owners(&self, assignments: &[(Who, Assignment)]) -> Arc<[(NodeId, Assignment)]> {
+        let owner = |(who, assignment): &(Who, Assignment)| {
+            (self.process(&who.client_id), Arc::clone(assignment))
         };
+        assignments.iter().map(owner).collect()
+    }
+
+    /// States a fact about a group's members. A refusal changes nothing for what comes after it.
+    fn note_of_members(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        slot: usize,
+        group: &Arc<str>,
+        fact: GroupFact,
+    ) {
+        let hosted = self.memory.groups.get_mut(slot);
+        let hosted = hosted.expect("what happens to a group, happens at its coordinator");
+        let last = hosted
+            .last_facts
+            .by_group
+            .entry(Arc::clone(group))
+            .or_default();
         let is_refusal = matches!(fact, GroupFact::MemberFenced { .. });
-        let memory = hosted.groups.entry(Arc::clone(group)).or_default();
-        let stated = ctx.note_since(fact, memory.last);
+        let stated = ctx.note_since(fact, *last);
         if !is_refusal {
-            memory.last = stated;
+            *last = stated;
         }
     }
 
-    /// The fact of an event, for those that are one fact.
+    /// The fact of an event that is one fact; none for what members say of themselves.
     fn fact_of(&self, event: GroupEvent) -> Option<(Arc<str>, GroupFact)> {
-        let cast = &self.setup.cast;
-        match event {
+        let (name, fact) = match event {
             GroupEvent::RebalanceStarted { group, reason, .. } => {
-                let fact = GroupFact::RebalanceStarted {
-                    group: self.group_id(&group),
-                    reason: words(&reason).into(),
-                };
-                Some((group, fact))
+                let (id, reason) = (self.group_id(&group), words(reason));
+                (group, GroupFact::RebalanceStarted { group: id, reason })
             }
-            GroupEvent::RoundCompleted {
-                group,
+            GroupEvent::JoinCompleted {
+                group: name,
                 generation,
                 members,
                 ..
             } => {
-                let nodes = members.iter().filter_map(|member| node_of(cast, member));
+                let group = self.group_id(&name);
+                let members = members.iter().map(|who| self.process(&who.client_id));
+                let members = members.collect();
                 let fact = GroupFact::JoinCompleted {
-                    group: self.group_id(&group),
+                    group,
                     generation,
-                    members: nodes.collect(),
+                    members,
                 };
-                Some((group, fact))
+                (name, fact)
             }
-            GroupEvent::Emptied { group, generation } => {
-                let fact = GroupFact::GroupEmpty {
-                    group: self.group_id(&group),
-                    generation,
-                };
-                Some((group, fact))
+            GroupEvent::Emptied {
+                group: name,
+                generation,
+            } => {
+                let group = self.group_id(&name);
+                (name, GroupFact::GroupEmpty { group, generation })
             }
             GroupEvent::MemberRemoved {
-                group,
-                member,
+                group: name,
+                who,
                 reason,
-                ..
             } => {
-                let (id, member) = (self.group_id(&group), node_of(cast, &member)?);
+                let (group, member) = (self.group_id(&name), self.process(&who.client_id));
                 let fact = match reason {
-                    RemovalReason::Left => GroupFact::MemberLeft { group: id, member },
-                    RemovalReason::SessionExpired => {
-                        GroupFact::SessionExpired { group: id, member }
-                    }
+                    RemovalReason::Left => GroupFact::MemberLeft { group, member },
+                    RemovalReason::SessionExpired => GroupFact::SessionExpired { group, member },
                     _ => return None,
                 };
-                Some((group, fact))
+                (name, fact)
             }
             GroupEvent::Refused {
-                group,
+                group: name,
                 member,
                 api,
-                error:
-                    error @ (ErrorCode::UnknownMemberId
-                    | ErrorCode::IllegalGeneration
-                    | ErrorCode::FencedInstanceId),
-            } => {
+                error,
+            } if is_fencing(error) => {
+                let group = self.setup.cast.group_id(&name)?;
+                let member = self.setup.cast.node(client_id_of(&member))?;
                 let fact = GroupFact::MemberFenced {
-                    group: self.group_id(&group),
-                    member: node_of(cast, &member)?,
+                    group,
+                    member,
                     api,
                     error,
                 };
-                Some((group, fact))
+                (name, fact)
             }
-            _ => None,
+            _ => return None,
+        };
+        Some((name, fact))
+    }
+
+    fn note_moved(&mut self, ctx: &mut Ctx<'_>, group: &str, moved: &[Moved]) {
+        let (completed, group) = (ctx.cause, self.group_id(group));
+        for Moved {
+            partition,
+            from,
+            to,
+        } in moved
+        {
+            ctx.note(GroupFact::PartitionMoved {
+                group,
+                partition: *partition,
+                from: self.process(from),
+                to: self.process(to),
+            });
+            ctx.cause = completed;
         }
     }
 
-    /// A round is complete: states it, and which partitions have another owner than before.
-    fn note_round(
+    /// An offset commit is replicated: because somebody asked for it, since the high watermark
+    /// passed it.
+    fn note_commit(
         &mut self,
         ctx: &mut Ctx<'_>,
-        slot: usize,
-        name: &Arc<str>,
-        generation: i32,
-        assignments: &[(MemberId, Assignment)],
+        group: &str,
+        who: Option<&Who>,
+        offsets: &[OffsetChange],
+        because: FactId,
     ) {
-        let cast = Arc::clone(&self.setup.cast);
-        let group = self.group_id(name);
-        let Some(hosted) = self.memory.groups.get_mut(slot) else {
-            return;
-        };
-        let memory = hosted.groups.entry(Arc::clone(name)).or_default();
-        let first = !std::mem::replace(&mut memory.has_formed, true);
-        let now = owners(&cast, assignments.iter().map(|(m, a)| (m, a)));
-        let before = std::mem::replace(&mut memory.owners, now.clone());
-        let with_node = |(member, assignment): &(MemberId, Assignment)| {
-            node_of(&cast, member).map(|node| (node, Arc::clone(assignment)))
-        };
-        let round = GroupFact::RoundCompleted {
-            group,
-            generation,
-            first,
-            assignment: assignments.iter().filter_map(with_node).collect(),
-        };
-        self.note_of_group(ctx, slot, name, round);
-        let completed = ctx.cause;
-        for (partition, to) in now {
-            if let Some(&from) = before.get(&partition)
-                && from != to
-            {
-                ctx.note(GroupFact::PartitionMoved {
-                    group,
-                    partition,
-                    from,
-                    to,
-                });
-                ctx.cause = completed;
-            }
+        let (replicated, group) = (ctx.cause, self.group_id(group));
+        let member = who.map(|who| self.process(&who.client_id));
+        for change in offsets {
+            ctx.cause = because;
+            let committed = GroupFact::OffsetCommitted {
+                group,
+                member,
+                partition: change.partition,
+                offset: change.offset,
+                before: change.before,
+            };
+            ctx.note_since(committed, replicated);
         }
     }
+}
 
-    /// Offset commits up to this write are replicated.
-    pub(super) fn note_commits(&mut self, ctx: &mut Ctx<'_>, slot: usize, up_to: WriteId) {
-        let replicated = ctx.cause;
-        while let Some(hosted) = self.memory.groups.get_mut(slot)
-            && hosted.commits.front().is_some_and(|(id, _)| *id <= up_to)
-            && let Some((_, commit)) = hosted.commits.pop_front()
-        {
-            let group = self.group_id(&commit.group);
-            let member = node_of(&self.setup.cast, &commit.member);
-            let hosted = self.memory.groups.get_mut(slot);
-            let hosted = hosted.expect("the coordinator was just seen");
-            let memory = hosted.groups.entry(commit.group).or_default();
-            for &(partition, offset) in commit.offsets.iter() {
-                ctx.cause = commit.because;
-                let before = memory.committed.get(&partition).map(|(before, _)| *before);
-                let committed = GroupFact::OffsetCommitted {
-                    group,
-                    member,
-                    partition,
-                    offset,
-                    before,
-                };
-                let fact = ctx.note_since(committed, replicated);
-                memory.committed.insert(partition, (offset, fact));
-            }
-        }
-    }
+/// Whether a refusal says that the member or its generation is no longer current.
+fn is_fencing(error: ErrorCode) -> bool {
+    matches!(
+        error,
+        ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration | ErrorCode::FencedInstanceId
+    )
 }

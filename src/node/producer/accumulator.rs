@@ -63,6 +63,8 @@ pub(super) struct Topic {
     pub(super) queues: Vec<Queue>,
     /// How many partitions the metadata say; 0 while unknown.
     pub(super) known: u32,
+    /// Partitions in the order of the metadata.
+    order: Vec<u32>,
     /// Partitions with a leader.
     available: Vec<u32>,
     pub(super) sticky: Sticky,
@@ -154,6 +156,7 @@ impl Accumulator {
                 id,
                 queues: Vec::new(),
                 known: 0,
+                order: Vec::new(),
                 available: Vec::new(),
                 sticky: Sticky::new(self.limits.batch_size),
                 turn: 0,
@@ -189,32 +192,37 @@ impl Accumulator {
         queues.into_iter().any(|queue| !queue.batches.is_empty())
     }
 
-    /// Takes in the metadata of a topic.
+    /// Takes in the metadata of a topic: every partition, in the order in which drains visit them.
     pub fn learn(&mut self, topic: usize, partitions: &[PartitionMetadata]) {
         let state = &mut self.topics[topic];
         state.known = partitions.len() as u32;
-        state
-            .queues
-            .resize_with(partitions.len().max(state.queues.len()), Queue::default);
+        let queues = partitions.len().max(state.queues.len());
+        state.queues.resize_with(queues, Queue::default);
+        state.order.clear();
         state.available.clear();
-        for (queue, partition) in state.queues.iter_mut().zip(partitions) {
-            queue.leader = partition.leader;
-            queue.leader_epoch = Some(partition.leader_epoch);
-            if partition.leader.is_some() {
-                state.available.push(partition.partition.partition);
+        for known in partitions {
+            let partition = known.partition.partition;
+            let queue = &mut state.queues[partition as usize];
+            queue.leader = known.leader;
+            queue.leader_epoch = Some(known.leader_epoch);
+            state.order.push(partition);
+            if known.leader.is_some() {
+                state.available.push(partition);
             }
         }
         self.list_places();
     }
 
-    /// Which broker leads what, in order of topics and partitions (`Cluster.partitionsForNode`).
+    /// Which broker leads what (`Cluster.partitionsForNode`). Kafka's order is that of a hash map.
     fn list_places(&mut self) {
         for broker in &mut self.brokers {
             broker.places.clear();
         }
         for (topic, state) in self.topics.iter().enumerate() {
-            for (partition, queue) in (0..).zip(&state.queues) {
-                let Some(leader) = queue.leader else { continue };
+            for &partition in &state.order {
+                let Some(leader) = state.queues[partition as usize].leader else {
+                    continue;
+                };
                 let known = self.brokers.iter().position(|b| b.node == leader);
                 let index = known.unwrap_or_else(|| {
                     self.brokers.push(Broker {

@@ -105,7 +105,7 @@ fn the_offset_commit_of_a_client_that_is_gone_still_counts() {
 }
 
 #[test]
-fn offsets_are_fetched_with_the_offset_commit_as_their_reason() {
+fn an_offset_that_is_fetched_is_the_one_that_was_committed() {
     let (mut kernel, conn, _) = with_coordinator();
     kernel.send(conn, commit(7));
     kernel.run_for(50);
@@ -118,7 +118,7 @@ fn offsets_are_fetched_with_the_offset_commit_as_their_reason() {
     let Some((_, Response::OffsetFetch(fetched))) = kernel.answer(conn, request) else {
         panic!("it is answered")
     };
-    assert_eq!(fetched.offsets, [(TP, Some(7))]);
+    assert_eq!(fetched.offsets, [(TP, Some((7, 0)))]);
 }
 
 #[test]
