@@ -12,7 +12,7 @@ use crate::report::Tone;
 use crate::scenario::Diagnostic;
 
 /// Loads every file and says what is wrong with it.
-pub fn check(args: &Files, json: bool, printer: &mut Printer) -> Result<Status, Refusal> {
+pub(super) fn check(args: &Files, json: bool, printer: &mut Printer) -> Result<Status, Refusal> {
     let choice = Choice {
         variant: None,
         seed: None,

@@ -12,7 +12,7 @@ use crate::lab::Comparison;
 use crate::report::comparison as report;
 
 /// Runs every variant and prints how they differ.
-pub fn compare(args: &Every, json: bool, printer: &mut Printer) -> Result<Status, Refusal> {
+pub(super) fn compare(args: &Every, json: bool, printer: &mut Printer) -> Result<Status, Refusal> {
     let choice = Choice {
         variant: None,
         seed: args.seed,

@@ -17,11 +17,11 @@ const DEPTH_MAX: usize = 16;
 
 /// Why a file cannot be read.
 #[derive(Debug)]
-pub struct Unreadable {
+pub(super) struct Unreadable {
     /// The path as it was given.
-    pub path: PathBuf,
+    pub(super) path: PathBuf,
     /// What is wrong with it, and what to do.
-    pub reason: String,
+    pub(super) reason: String,
 }
 
 impl fmt::Display for Unreadable {
@@ -31,7 +31,7 @@ impl fmt::Display for Unreadable {
 }
 
 /// The bytes of a file.
-pub fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
     let unreadable = |reason: String| Unreadable {
         path: path.to_owned(),
         reason,
@@ -60,7 +60,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
 }
 
 /// The scenario files of several paths, in the order of the paths.
-pub fn all_scenarios(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Unreadable> {
+pub(super) fn all_scenarios(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Unreadable> {
     let mut found = Vec::new();
     for path in paths {
         found.extend(scenarios(path)?);

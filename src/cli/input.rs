@@ -13,7 +13,7 @@ use crate::verdict::RecordName;
 
 /// Why a command did nothing.
 #[derive(Debug)]
-pub enum Refusal {
+pub(super) enum Refusal {
     /// A file cannot be read.
     Unreadable(Unreadable),
     /// A file has mistakes.
@@ -29,13 +29,13 @@ pub enum Refusal {
 
 impl Refusal {
     /// An argument that names nothing.
-    pub fn argument(text: impl Into<String>, help: Option<String>) -> Self {
+    pub(super) fn argument(text: impl Into<String>, help: Option<String>) -> Self {
         let text = text.into();
         Self::Argument { text, help }
     }
 
     /// Says so on stderr.
-    pub fn tell(&self, printer: &mut Printer) {
+    pub(super) fn tell(&self, printer: &mut Printer) {
         match self {
             Self::Unreadable(unreadable) => printer.remark(Tone::Bad, unreadable),
             Self::Mistakes(diagnostics) => tell_all(diagnostics, printer),
@@ -56,7 +56,7 @@ impl From<Unreadable> for Refusal {
 }
 
 /// Prints diagnostics in the form of the manual, with an empty line between them.
-pub fn tell_all(diagnostics: &[Diagnostic], printer: &mut Printer) {
+pub(super) fn tell_all(diagnostics: &[Diagnostic], printer: &mut Printer) {
     for (index, diagnostic) in diagnostics.iter().enumerate() {
         let gap = if index == 0 { "" } else { "\n" };
         let tone = match diagnostic.severity {
@@ -69,14 +69,14 @@ pub fn tell_all(diagnostics: &[Diagnostic], printer: &mut Printer) {
 }
 
 /// Loads a file, and tells its warnings.
-pub fn load(path: &Path, choice: &Choice, printer: &mut Printer) -> Result<Loaded, Refusal> {
+pub(super) fn load(path: &Path, choice: &Choice, printer: &mut Printer) -> Result<Loaded, Refusal> {
     let loaded = quietly(path, choice)?;
     tell_all(&loaded.warnings, printer);
     Ok(loaded)
 }
 
 /// Loads a file, and keeps its warnings.
-pub fn quietly(path: &Path, choice: &Choice) -> Result<Loaded, Refusal> {
+pub(super) fn quietly(path: &Path, choice: &Choice) -> Result<Loaded, Refusal> {
     let bytes = files::read(path)?;
     let options = Options {
         variant: choice.variant.clone(),
@@ -96,7 +96,7 @@ fn beside(folder: &Path, named: &str) -> Result<String, String> {
 }
 
 /// The one experiment that was chosen.
-pub fn experiment(
+pub(super) fn experiment(
     path: &Path,
     choice: &Choice,
     printer: &mut Printer,
@@ -106,12 +106,12 @@ pub fn experiment(
 }
 
 /// The world of a run.
-pub fn prepare(run: &Run) -> Result<Experiment, Refusal> {
+pub(super) fn prepare(run: &Run) -> Result<Experiment, Refusal> {
     Experiment::new(run).map_err(|reason| Refusal::argument(reason, None))
 }
 
 /// The record that an argument names, in a run that is over.
-pub fn record(experiment: &Experiment, outcome: &Outcome, name: &str) -> Result<RecordId, Refusal> {
+pub(super) fn record(experiment: &Experiment, outcome: &Outcome, name: &str) -> Result<RecordId, Refusal> {
     let parsed = RecordName::parse(name).ok_or_else(|| {
         let help = "a record is written `orders-0@4`, `shop#7` or `orders/AAPL#3`";
         Refusal::argument(format!("`{name}` names no record"), Some(help.to_owned()))

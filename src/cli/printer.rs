@@ -9,7 +9,7 @@ use crate::report::{Text, Tone};
 
 /// The two outputs of the program.
 #[derive(Debug)]
-pub struct Printer {
+pub(super) struct Printer {
     out: BufWriter<io::Stdout>,
     err: io::Stderr,
     colour_out: bool,
@@ -22,7 +22,7 @@ pub struct Printer {
 
 impl Printer {
     /// The program's own stdout and stderr.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self {
             out: BufWriter::new(io::stdout()),
@@ -35,12 +35,12 @@ impl Printer {
     }
 
     /// A line of the result.
-    pub fn line(&mut self, text: impl Display) {
+    pub(super) fn line(&mut self, text: impl Display) {
         self.toned(Tone::Plain, text);
     }
 
     /// A line of the result that stands out.
-    pub fn toned(&mut self, tone: Tone, text: impl Display) {
+    pub(super) fn toned(&mut self, tone: Tone, text: impl Display) {
         if self.closed {
             return;
         }
@@ -52,14 +52,14 @@ impl Printer {
     }
 
     /// Lines of the result.
-    pub fn text(&mut self, text: &Text) {
+    pub(super) fn text(&mut self, text: &Text) {
         for (tone, line) in text.lines() {
             self.toned(tone, line);
         }
     }
 
     /// A remark about the result, for people only. It comes after the result so far.
-    pub fn remark(&mut self, tone: Tone, text: impl Display) {
+    pub(super) fn remark(&mut self, tone: Tone, text: impl Display) {
         self.flush();
         // Nothing is left to tell anybody if stderr itself is gone.
         let _ = match (self.colour_err, code(tone)) {
@@ -69,13 +69,13 @@ impl Printer {
     }
 
     /// Writes out what is buffered. Gives the first error other than a closed pipe.
-    pub fn finish(&mut self) -> io::Result<()> {
+    pub(super) fn finish(&mut self) -> io::Result<()> {
         self.flush();
         self.failed.take().map_or(Ok(()), Err)
     }
 
     /// Whether somebody still reads the result.
-    pub fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         !self.closed
     }
 

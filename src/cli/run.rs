@@ -11,7 +11,7 @@ use crate::lab::{Experiment, Outcome, Repro, Standing};
 use crate::report::verdict;
 
 /// Runs a scenario and prints what came of it.
-pub fn run(args: &One, json: bool, printer: &mut Printer) -> Result<Status, Refusal> {
+pub(super) fn run(args: &One, json: bool, printer: &mut Printer) -> Result<Status, Refusal> {
     let experiment = input::experiment(&args.file, &args.choice, printer)?;
     let outcome = experiment.run();
     let file = args.file.display().to_string();
@@ -24,7 +24,7 @@ pub fn run(args: &One, json: bool, printer: &mut Printer) -> Result<Status, Refu
 }
 
 /// The exit code that an outcome deserves.
-pub fn status(outcome: &Outcome) -> Status {
+pub(super) fn status(outcome: &Outcome) -> Status {
     match outcome.standing() {
         Standing::AsExpected => Status::AsExpected,
         Standing::NotAsExpected => Status::NotAsExpected,
@@ -33,7 +33,7 @@ pub fn status(outcome: &Outcome) -> Status {
 }
 
 /// An outcome as a JSON document.
-pub fn document(file: &str, experiment: &Experiment, outcome: &Outcome) -> Value {
+pub(super) fn document(file: &str, experiment: &Experiment, outcome: &Outcome) -> Value {
     let seed = experiment.seed().0;
     let repro = Repro::new("run", file, experiment.variant.as_deref(), seed);
     json!({

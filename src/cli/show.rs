@@ -9,7 +9,7 @@ use super::printer::Printer;
 use super::status::Status;
 
 /// Prints the resolved scenario, as YAML that loads to the same run, or as JSON.
-pub fn show(args: &One, json: bool, printer: &mut Printer) -> Result<Status, Refusal> {
+pub(super) fn show(args: &One, json: bool, printer: &mut Printer) -> Result<Status, Refusal> {
     let loaded = input::load(&args.file, &args.choice, printer)?;
     let run = &loaded.runs[loaded.chosen];
     if json {

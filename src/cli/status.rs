@@ -4,7 +4,7 @@ use std::process::{ExitCode, Termination};
 
 /// The outcome of a command, ordered by what outranks what when a command has several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
+pub(super) enum Status {
     /// 0: everything as expected.
     AsExpected,
     /// 3: a bound was hit, and nothing is known.
@@ -17,7 +17,7 @@ pub enum Status {
 
 impl Status {
     /// The word in JSON documents.
-    pub const fn word(self) -> &'static str {
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::AsExpected => "as-expected",
             Self::BoundHit => "bound-hit",
@@ -27,7 +27,7 @@ impl Status {
     }
 
     /// The code that the operating system sees.
-    pub const fn code(self) -> u8 {
+    pub(super) const fn code(self) -> u8 {
         match self {
             Self::AsExpected => 0,
             Self::NotAsExpected => 1,

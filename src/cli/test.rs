@@ -23,7 +23,7 @@ struct Tally {
 }
 
 /// Runs everything and says what did not come out as expected.
-pub fn test(args: &Files, json: bool, printer: &mut Printer) -> Result<Status, Refusal> {
+pub(super) fn test(args: &Files, json: bool, printer: &mut Printer) -> Result<Status, Refusal> {
     let mut tally = Tally::default();
     let mut documents = Vec::new();
     for path in files::all_scenarios(&args.paths)? {

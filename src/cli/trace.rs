@@ -13,7 +13,7 @@ use crate::trace::{Condenser, Detail, Focus, Layout, json};
 use crate::verdict::record::split_partition;
 
 /// Tells a run.
-pub fn trace(args: &Trace, as_json: bool, printer: &mut Printer) -> Result<Status, Refusal> {
+pub(super) fn trace(args: &Trace, as_json: bool, printer: &mut Printer) -> Result<Status, Refusal> {
     let experiment = input::experiment(&args.file, &args.choice, printer)?;
     let mut focus = focus(args, as_json, &experiment)?;
     let cast = &experiment.setup.cast;
@@ -127,7 +127,7 @@ fn actors(cast: &Cast, name: &str) -> Result<Vec<NodeId>, Refusal> {
 }
 
 /// A group by its name.
-pub fn group(cast: &Cast, name: &str) -> Result<GroupId, Refusal> {
+pub(super) fn group(cast: &Cast, name: &str) -> Result<GroupId, Refusal> {
     cast.group_id(name).ok_or_else(|| {
         let names = cast.groups.iter().map(String::as_str);
         let near = nearest(name, names).map(|near| format!("did you mean `{near}`?"));
