@@ -372,13 +372,14 @@ impl<'s> Reader<'s> {
     }
 
     /// The ` #7` right behind a plain scalar.
-    fn numbered_comment(&self, place: Place) -> Option<Place> {
+    fn numbered_comment(&self, place: Place) -> Option<(Place, String)> {
         let rest = &self.source[place.end..];
         let line = rest.split('\n').next().unwrap_or_default();
         let (at, length) = find_numbered_comment(line)?;
-        (at == 0).then(|| Place {
-            start: place.end,
-            end: place.end + length,
+        (at == 0).then(|| {
+            let start = place.end;
+            let end = start + length;
+            (Place { start, end }, line[..length].trim().to_owned())
         })
     }
 

@@ -46,8 +46,9 @@ pub(crate) enum Value {
 pub(crate) struct Scalar {
     pub(crate) text: String,
     pub(crate) style: Style,
-    /// A ` #7` that stands behind it on the line and reads as a comment: from the space on.
-    pub(crate) numbered_comment: Option<Place>,
+    /// A ` #7` that stands behind it on the line and reads as a comment: from the space on, and
+    /// without the space.
+    pub(crate) numbered_comment: Option<(Place, String)>,
 }
 
 /// A key with its value.

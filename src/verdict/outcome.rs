@@ -47,7 +47,7 @@ pub struct Outcomes {
 }
 
 /// What a record came to for a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// Effect applied exactly once.
     Once,

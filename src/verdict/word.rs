@@ -1,5 +1,13 @@
 //! Enumerations whose values are words of the scenario file.
 
+/// An enumeration whose values are words.
+pub(crate) trait Word: Copy + PartialEq + 'static {
+    /// Every value.
+    const WORDS: &'static [Self];
+    /// The word in the file.
+    fn as_word(self) -> &'static str;
+}
+
 /// Defines an enumeration together with its words: `ALL`, `word`, `parse`, `Display` and
 /// `Serialize`.
 macro_rules! words {
@@ -17,18 +25,26 @@ macro_rules! words {
 
         impl $name {
             /// Every value, in the order of the manual.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+            $visibility const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// The word in the file.
-            pub const fn word(self) -> &'static str {
+            $visibility const fn word(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)*
                 }
             }
 
             /// The value that a word stands for.
-            pub fn parse(word: &str) -> Option<Self> {
+            #[allow(dead_code, reason = "not every enumeration is read by its words alone")]
+            $visibility fn parse(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|value| value.word() == word)
+            }
+        }
+
+        impl $crate::verdict::Word for $name {
+            const WORDS: &'static [Self] = Self::ALL;
+            fn as_word(self) -> &'static str {
+                self.word()
             }
         }
 
