@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 mod assignor;
+mod batch_boundaries;
 mod error;
 mod hash;
 mod java_hash;
 mod producer_timeline;
 mod size;
+mod sticky_partitioner;
 
 /// Every file the tests read: what makes a folder a folder of oracle data.
 const FILES: [&str; 16] = [
