@@ -184,7 +184,8 @@ pub struct OffsetFetchResponse {
     /// `NONE` or why not.
     pub error: ErrorCode,
     /// The committed offset of each partition; `None` where the group has none.
-    pub offsets: Vec<(TopicPartition, Option<Offset>)>,
+    /// Behind each the number of the fact that asked for the offset commit, 0 for none.
+    pub offsets: Vec<(TopicPartition, Option<(Offset, u64)>)>,
 }
 
 /// A member as a `GroupMetadata` record keeps it.

@@ -1,1 +1,20 @@
-//! Scenario files.
+//! Scenario files: text to [`Scenario`], strictly, with every mistake located.
+
+mod compile;
+mod decode;
+mod diagnostic;
+mod load;
+mod merge;
+mod not_yet;
+mod plain;
+mod reader;
+pub mod resolved;
+mod suggest;
+mod tree;
+pub mod value;
+
+pub use compile::compile;
+pub use diagnostic::{Diagnostic, Kind, Severity, Snippet};
+pub use load::{Loaded, Options, Run, load};
+pub use reader::{DEPTH_MAX, FILE_BYTES_MAX};
+pub use resolved::Scenario;

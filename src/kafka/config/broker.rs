@@ -1,6 +1,11 @@
 //! The settings brokers and controllers use (`KafkaConfig`, `GroupCoordinatorConfig`).
 
+use super::Settings;
+use super::catalogue::Role;
+use super::problem::{Note, Refusal, SettingError};
+use super::reader::Reader;
 use crate::base::Span;
+use crate::kafka::client::ClientFamily;
 
 /// What a broker runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,5 +77,74 @@ impl Default for BrokerConfig {
             replica_lag_time_max: Span::from_secs(30),
             fetch_max_bytes: 57_671_680,
         }
+    }
+}
+
+/// What the sample `server.properties` that ships with Kafka 4.1 says otherwise than the code: one
+/// copy of the internal topics. Kept apart from the code's defaults, as in Kafka.
+pub const SERVER_PROPERTIES: [(&str, &str); 5] = [
+    ("offsets.topic.replication.factor", "1"),
+    ("share.coordinator.state.topic.min.isr", "1"),
+    ("share.coordinator.state.topic.replication.factor", "1"),
+    ("transaction.state.log.min.isr", "1"),
+    ("transaction.state.log.replication.factor", "1"),
+];
+
+/// Reads the settings of a broker.
+///
+/// # Errors
+/// Everything that is wrong with them, in one go.
+pub fn resolve_broker(settings: &Settings) -> Result<(BrokerConfig, Vec<Note>), Vec<SettingError>> {
+    let mut reader = Reader::new(ClientFamily::Java, Role::Broker, settings);
+    let config = BrokerConfig {
+        num_partitions: reader.count("num.partitions", 1),
+        default_replication_factor: reader.count("default.replication.factor", 1),
+        auto_create_topics: reader.flag("auto.create.topics.enable"),
+        min_insync_replicas: reader.count("min.insync.replicas", 1),
+        message_max_bytes: reader.count("message.max.bytes", 0),
+        offsets_topic_partitions: reader.count("offsets.topic.num.partitions", 1),
+        offsets_topic_replication_factor: reader.count("offsets.topic.replication.factor", 1),
+        offsets_commit_timeout: reader.millis("offsets.commit.timeout.ms"),
+        initial_rebalance_delay: reader.millis("group.initial.rebalance.delay.ms"),
+        min_session_timeout: reader.millis("group.min.session.timeout.ms"),
+        max_session_timeout: reader.millis("group.max.session.timeout.ms"),
+        group_max_size: reader.count("group.max.size", 1),
+        coordinator_append_linger: reader.millis("group.coordinator.append.linger.ms"),
+        replica_fetch_wait: reader.millis("replica.fetch.wait.max.ms"),
+        replica_fetch_min_bytes: reader.count("replica.fetch.min.bytes", 0),
+        replica_fetch_max_bytes: reader.count("replica.fetch.max.bytes", 0),
+        replica_fetch_response_max_bytes: reader.count("replica.fetch.response.max.bytes", 0),
+        replica_fetch_backoff: reader.millis("replica.fetch.backoff.ms"),
+        replica_lag_time_max: reader.millis("replica.lag.time.max.ms"),
+        fetch_max_bytes: reader.count("fetch.max.bytes", 0),
+    };
+    if config.replica_lag_time_max < config.replica_fetch_wait {
+        let message = "requirement failed: replica.fetch.wait.max.ms should always be less than or \
+                       equal to replica.lag.time.max.ms to prevent frequent changes in ISR";
+        let refusal = Refusal {
+            exception: "IllegalArgumentException",
+            message: message.to_owned(),
+        };
+        let keys = ["replica.fetch.wait.max.ms", "replica.lag.time.max.ms"];
+        reader.refuse(&keys, refusal, "lower the first, or raise the second");
+    }
+    reader.finish(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kafkas_defaults_are_those_of_the_data_file() {
+        let resolved = resolve_broker(&Settings::new());
+        assert_eq!(resolved, Ok((BrokerConfig::default(), Vec::new())));
+    }
+
+    #[test]
+    fn the_sample_file_loads_and_gives_internal_topics_one_copy() {
+        let sample = SERVER_PROPERTIES.map(|(key, text)| (key.to_owned(), text.to_owned()));
+        let (config, _) = resolve_broker(&Settings::from(sample)).expect("Kafka ships it");
+        assert_eq!(config.offsets_topic_replication_factor, 1);
     }
 }

@@ -4,7 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::catalogue::Role;
+use super::problem::{Note, Refusal, SettingError};
+use super::producer::{last_part, reconnect_backoff_max};
+use super::reader::Reader;
+use super::{Settings, librdkafka};
 use crate::base::Span;
+use crate::kafka::client::ClientFamily;
 
 /// `auto.offset.reset`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +42,9 @@ pub struct ConsumerConfig {
     pub auto_commit: bool,
     /// `auto.commit.interval.ms`.
     pub auto_commit_interval: Span,
+    /// librdkafka's `enable.auto.offset.store`: whether handing a record to the application stores
+    /// its offset for the next automatic offset commit. The Java client has no such thing.
+    pub auto_offset_store: bool,
     /// `auto.offset.reset`.
     pub offset_reset: OffsetReset,
     /// `max.poll.records`.
@@ -44,7 +53,7 @@ pub struct ConsumerConfig {
     pub max_poll_interval: Span,
     /// `session.timeout.ms`.
     pub session_timeout: Span,
-    /// `heartbeat.interval.ms`.
+    /// `heartbeat.interval.ms`; Kafka accepts 0: the next one as soon as one is answered.
     pub heartbeat_interval: Span,
     /// `fetch.min.bytes`.
     pub fetch_min_bytes: u32,
@@ -82,6 +91,7 @@ impl Default for ConsumerConfig {
         Self {
             auto_commit: true,
             auto_commit_interval: Span::from_secs(5),
+            auto_offset_store: true,
             offset_reset: OffsetReset::Latest,
             max_poll_records: 500,
             max_poll_interval: Span::from_secs(300),
@@ -102,5 +112,335 @@ impl Default for ConsumerConfig {
             instance: None,
             assignors: vec![Assignor::Range, Assignor::CooperativeSticky],
         }
+    }
+}
+
+/// Settings of a consumer that the scenario sets and nobody else may: the group's name and the
+/// member's name.
+pub const SET_BY_SCENARIO: [&str; 2] = ["client.id", "group.id"];
+
+impl Assignor {
+    /// The protocol name, under which members and coordinator speak of it.
+    pub const fn protocol_name(self) -> &'static str {
+        match self {
+            Self::Range => "range",
+            Self::RoundRobin => "roundrobin",
+            Self::CooperativeSticky => "cooperative-sticky",
+        }
+    }
+
+    /// The assignor of that protocol name.
+    pub fn from_protocol_name(name: &str) -> Option<Self> {
+        [Self::Range, Self::RoundRobin, Self::CooperativeSticky]
+            .into_iter()
+            .find(|assignor| assignor.protocol_name() == name)
+    }
+}
+
+/// Reads the settings of a consumer and checks them as its client does. Without `group.id` there is
+/// no group: the caller puts the group's name in.
+///
+/// # Errors
+/// Everything that is wrong with them, in one go.
+pub fn resolve_consumer(
+    settings: &Settings,
+    family: ClientFamily,
+) -> Result<(ConsumerConfig, Vec<Note>), Vec<SettingError>> {
+    match family {
+        ClientFamily::Java => java(settings),
+        ClientFamily::Librdkafka => librdkafka::consumer(settings),
+    }
+}
+
+fn java(settings: &Settings) -> Result<(ConsumerConfig, Vec<Note>), Vec<SettingError>> {
+    let mut reader = Reader::new(ClientFamily::Java, Role::Consumer, settings);
+    let group = reader.text("group.id");
+    let is_classic = group_protocol(&mut reader);
+    instance_id(&mut reader);
+    let config = ConsumerConfig {
+        auto_commit: auto_commit(&mut reader, group.as_deref()),
+        auto_commit_interval: reader.millis("auto.commit.interval.ms"),
+        auto_offset_store: true,
+        offset_reset: offset_reset(&mut reader),
+        max_poll_records: reader.count("max.poll.records", 1),
+        max_poll_interval: reader.millis("max.poll.interval.ms"),
+        session_timeout: reader.millis("session.timeout.ms"),
+        heartbeat_interval: reader.millis("heartbeat.interval.ms"),
+        fetch_min_bytes: reader.count("fetch.min.bytes", 0),
+        fetch_max_wait: reader.millis("fetch.max.wait.ms"),
+        fetch_max_bytes: reader.count("fetch.max.bytes", 0),
+        max_partition_fetch_bytes: reader.count("max.partition.fetch.bytes", 0),
+        request_timeout: reader.millis("request.timeout.ms"),
+        default_api_timeout: reader.millis("default.api.timeout.ms"),
+        retry_backoff: reader.millis("retry.backoff.ms"),
+        retry_backoff_max: reader.millis("retry.backoff.max.ms"),
+        reconnect_backoff: reader.millis("reconnect.backoff.ms"),
+        reconnect_backoff_max: reconnect_backoff_max(&mut reader),
+        metadata_max_age: reader.millis("metadata.max.age.ms"),
+        allow_auto_create: reader.flag("allow.auto.create.topics"),
+        instance: None,
+        assignors: if is_classic {
+            assignors(&mut reader)
+        } else {
+            Vec::new()
+        },
+    };
+    if let Some(group) = group {
+        group_rules(&mut reader, &group, is_classic);
+    }
+    reader.finish(config)
+}
+
+/// What the constructor checks where there is a group.
+fn group_rules(reader: &mut Reader, group: &str, is_classic: bool) {
+    if group.is_empty() {
+        let message = "The configured group.id should not be an empty string or whitespace.";
+        refuse(
+            reader,
+            &["group.id"],
+            "InvalidGroupIdException",
+            message,
+            "give it a name",
+        );
+        return;
+    }
+    let keys = ["heartbeat.interval.ms", "session.timeout.ms"];
+    if is_classic && reader.number(keys[1]) <= reader.number(keys[0]) {
+        let message = "Heartbeat must be set lower than the session timeout";
+        let help = "Kafka advises a third of the session timeout";
+        refuse(reader, &keys, "IllegalArgumentException", message, help);
+    }
+}
+
+/// `ConsumerConfig.maybeOverrideEnableAutoCommit`: nothing is committed without a group.
+fn auto_commit(reader: &mut Reader, group: Option<&str>) -> bool {
+    const KEY: &str = "enable.auto.commit";
+    let enabled = reader.flag(KEY);
+    if group.is_some() || !enabled {
+        return enabled;
+    }
+    if reader.given(KEY) {
+        let message =
+            "enable.auto.commit cannot be set to true when default group id (null) is used.";
+        refuse(
+            reader,
+            &[KEY],
+            "InvalidConfigurationException",
+            message,
+            "set `group.id`",
+        );
+    } else {
+        reader.adjust(KEY, &false, "there is no group, so Kafka switches it off");
+    }
+    false
+}
+
+/// `ConsumerConfig.checkUnsupportedConfigsPostProcess`: each group protocol has settings that are
+/// refused under the other. Says whether the protocol is the classic one.
+fn group_protocol(reader: &mut Reader) -> bool {
+    const CLASSIC_ONLY: [&str; 3] = [STRATEGY, "heartbeat.interval.ms", "session.timeout.ms"];
+    let protocol = reader.text("group.protocol").unwrap_or_default();
+    let is_classic = protocol.eq_ignore_ascii_case("classic");
+    let (foreign, name): (Vec<&'static str>, &str) = if is_classic {
+        let remote = reader.text("group.remote.assignor").unwrap_or_default();
+        let foreign = (!remote.is_empty()).then_some("group.remote.assignor");
+        (foreign.into_iter().collect(), "CLASSIC")
+    } else {
+        // A blank strategy counts as not set; the other two cannot be blank.
+        let is_blank = reader.list(STRATEGY).is_empty();
+        let is_set = |key: &&str| reader.given(key) && !(is_blank && *key == STRATEGY);
+        let set = CLASSIC_ONLY.into_iter().filter(is_set).collect();
+        (set, "CONSUMER")
+    };
+    if !foreign.is_empty() {
+        let listed = foreign.join(", ");
+        let message = format!("{listed} cannot be set when group.protocol={name}");
+        let help = "remove what belongs to the other protocol";
+        refuse(reader, &foreign, "ConfigException", &message, help);
+    }
+    is_classic
+}
+
+/// `JoinGroupRequest.validateGroupInstanceId`.
+fn instance_id(reader: &mut Reader) {
+    const KEY: &str = "group.instance.id";
+    const LENGTH_MAX: usize = 249;
+    let Some(id) = reader.text(KEY) else {
+        return;
+    };
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let why = if matches!(id.as_str(), "." | "..") {
+        format!("'{id}' is not allowed")
+    } else if LENGTH_MAX < id.len() {
+        format!("the length of '{id}' is longer than the max allowed length {LENGTH_MAX}")
+    } else if !id.chars().all(is_legal) {
+        format!(
+            "'{id}' contains one or more characters other than ASCII alphanumerics, '.', '_' and \
+             '-'"
+        )
+    } else {
+        return;
+    };
+    let message = format!("Group instance id is invalid: {why}");
+    let help = "use letters, digits, `.`, `_` and `-`";
+    refuse(
+        reader,
+        &[KEY],
+        "InvalidConfigurationException",
+        &message,
+        help,
+    );
+}
+
+fn offset_reset(reader: &mut Reader) -> OffsetReset {
+    const KEY: &str = "auto.offset.reset";
+    match reader.text(KEY).as_deref() {
+        Some("earliest") => OffsetReset::Earliest,
+        Some("none") => OffsetReset::None,
+        Some(other) if other != "latest" => {
+            let message = format!("`{KEY}: {other}` is not modelled yet");
+            reader.not_modelled(KEY, message, "use `earliest`, `latest` or `none`");
+            OffsetReset::Latest
+        }
+        _ => OffsetReset::Latest,
+    }
+}
+
+const STRATEGY: &str = "partition.assignment.strategy";
+const ASSIGNOR_PACKAGE: &str = "org.apache.kafka.clients.consumer.";
+
+/// `ConsumerPartitionAssignor.getAssignorInstances`, and what of it is built.
+fn assignors(reader: &mut Reader) -> Vec<Assignor> {
+    let mut built = Vec::new();
+    let mut classes: Vec<String> = Vec::new();
+    for class in reader.list(STRATEGY) {
+        let short = class.strip_prefix(ASSIGNOR_PACKAGE).unwrap_or(&class);
+        let (name, assignor) = match short {
+            "RangeAssignor" => ("range", Some(Assignor::Range)),
+            "RoundRobinAssignor" => ("roundrobin", Some(Assignor::RoundRobin)),
+            "CooperativeStickyAssignor" => {
+                ("cooperative-sticky", Some(Assignor::CooperativeSticky))
+            }
+            "StickyAssignor" => ("sticky", None),
+            _ => {
+                let help = "write `RangeAssignor` or `RoundRobinAssignor`";
+                refuse(reader, &[STRATEGY], "ClassNotFoundException", &class, help);
+                return Vec::new();
+            }
+        };
+        let full = format!("{ASSIGNOR_PACKAGE}{short}");
+        if classes.contains(&full) {
+            let message = format!(
+                "The assignor name: '{name}' is used in more than one assignor: {full}, {full}"
+            );
+            refuse(
+                reader,
+                &[STRATEGY],
+                "KafkaException",
+                &message,
+                "name it once",
+            );
+            return Vec::new();
+        }
+        classes.push(full);
+        built.extend(assignor);
+    }
+    if !is_built(classes.len(), &built) {
+        let listed: Vec<&str> = classes.iter().map(|class| last_part(class)).collect();
+        let message = format!("`{STRATEGY}` of `{}` is not modelled yet", listed.join(","));
+        let help = "use `RangeAssignor`, `RoundRobinAssignor`, or one of them followed by \
+                    `CooperativeStickyAssignor`, which is then never chosen";
+        reader.not_modelled(STRATEGY, message, help);
+    }
+    built
+}
+
+/// Whether a group of such members can only agree on an assignor that is built: the cooperative one
+/// may stand last, behind another. Members with different lists are the loader's business.
+pub(super) fn is_built(listed: usize, built: &[Assignor]) -> bool {
+    let cooperative = built
+        .iter()
+        .position(|assignor| *assignor == Assignor::CooperativeSticky);
+    listed == built.len() && cooperative.is_none_or(|at| at == listed - 1 && 0 < at) && 0 < listed
+}
+
+/// Whether members with these lists might have to agree on the cooperative assignor, because it is
+/// all that two of them share. Such a group cannot be run yet.
+pub fn might_agree_on_cooperative(lists: &[&[Assignor]]) -> bool {
+    let shares = |a: &[Assignor], b: &[Assignor], built: bool| {
+        a.iter()
+            .any(|one| b.contains(one) && (*one != Assignor::CooperativeSticky) == built)
+    };
+    lists.iter().any(|a| {
+        lists
+            .iter()
+            .any(|b| shares(a, b, false) && !shares(a, b, true))
+    })
+}
+
+fn refuse(
+    reader: &mut Reader,
+    keys: &[&'static str],
+    exception: &'static str,
+    message: &str,
+    help: &str,
+) {
+    let message = message.to_owned();
+    reader.refuse(keys, Refusal { exception, message }, help);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(
+        settings: &[(&str, &str)],
+    ) -> Result<(ConsumerConfig, Vec<Note>), Vec<SettingError>> {
+        let owned = |&(key, text): &(&str, &str)| (key.to_owned(), text.to_owned());
+        let group = ("group.id".to_owned(), "workers".to_owned());
+        let settings = settings.iter().map(owned).chain([group]).collect();
+        resolve_consumer(&settings, ClientFamily::Java)
+    }
+
+    #[test]
+    fn kafkas_defaults_are_those_of_the_data_file() {
+        assert_eq!(resolve(&[]), Ok((ConsumerConfig::default(), Vec::new())));
+    }
+
+    #[test]
+    fn assignors_are_named_by_their_class_in_full_or_in_short() {
+        for class in [
+            "RoundRobinAssignor",
+            "org.apache.kafka.clients.consumer.RoundRobinAssignor",
+        ] {
+            let (config, _) = resolve(&[(STRATEGY, class)]).expect("Kafka has this class");
+            assert_eq!(config.assignors, [Assignor::RoundRobin]);
+        }
+        assert!(resolve(&[(STRATEGY, "roundrobin")]).is_err());
+    }
+
+    #[test]
+    fn a_list_on_which_a_group_might_choose_a_sticky_assignor_is_not_built() {
+        for list in [
+            "CooperativeStickyAssignor",
+            "CooperativeStickyAssignor,RangeAssignor",
+            "RangeAssignor,StickyAssignor",
+            "RangeAssignor,CooperativeStickyAssignor,RoundRobinAssignor",
+            "",
+        ] {
+            assert!(resolve(&[(STRATEGY, list)]).is_err(), "{list}");
+        }
+        let pair = "RoundRobinAssignor,CooperativeStickyAssignor";
+        assert!(resolve(&[(STRATEGY, pair)]).is_ok());
+    }
+
+    #[test]
+    fn members_that_share_only_the_cooperative_assignor_cannot_be_run_together() {
+        use Assignor::{CooperativeSticky, Range, RoundRobin};
+        let range = [Range, CooperativeSticky];
+        let circle = [RoundRobin, CooperativeSticky];
+        assert!(!might_agree_on_cooperative(&[&range, &range]));
+        assert!(might_agree_on_cooperative(&[&range, &circle]));
+        assert!(!might_agree_on_cooperative(&[&[Range], &[RoundRobin]]));
     }
 }

@@ -279,7 +279,10 @@ fn route_of(setup: &ProducerSetup, key: Option<&str>) -> Route {
             (PartitionerClass::Default, Some(key)) if !setup.config.ignore_keys => {
                 Route::Hashed(hashed(key))
             }
-            (PartitionerClass::Default, _) => Route::Sticky,
+            (PartitionerClass::ConsistentRandom, Some(key)) if !key.is_empty() => {
+                Route::Hashed(hash::crc32(key.as_bytes()))
+            }
+            (PartitionerClass::Default | PartitionerClass::ConsistentRandom, _) => Route::Sticky,
         },
     }
 }

@@ -1,0 +1,537 @@
+//! The coordinator of one partition of `__consumer_offsets`: classic consumer groups and offsets.
+//!
+//! A state machine without any input or output of its own. Every request goes to a `handle_*`
+//! method, which *decides*: it pushes [`Output`]s, namely answers, records to write and events.
+//! The caller appends the records (`acks=1`, at most `group.coordinator.append.linger.ms` later),
+//! calls [`GroupCoordinator::replay`] for each of them before the next request, and says when they
+//! are replicated; only then the answers that depend on them come out. What is persistent changes
+//! in `replay` alone, so a new coordinator is a replay of the log, then
+//! [`GroupCoordinator::on_loaded`]. A rebalance on its way is memory and is lost with it, as in
+//! Kafka; so a group that is loaded is Stable or Empty.
+//!
+//! Sources: `GroupMetadataManager`, `OffsetMetadataManager`, `CoordinatorRuntime` of Kafka 4.1.0.
+//! Not yet: the expiry of offsets and of groups, the deletion of groups and offsets, pending
+//! transactional offsets, groups of the consumer protocol (KIP-848).
+
+pub mod event;
+pub mod group;
+mod join;
+mod member_id;
+mod membership;
+mod offsets;
+mod rebalance;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod write;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use event::{GroupEvent, Moved, OffsetChange, RebalanceReason, RemovalReason, Who};
+pub use group::{ClassicGroup, GroupState};
+pub use member_id::MemberIds;
+pub use offsets::{CommitClaim, CommitKind, CommittedOffset};
+pub use timers::Timer;
+
+use crate::base::{Instant, Span, TopicPartition};
+use crate::kafka::ErrorCode;
+use crate::kafka::config::BrokerConfig;
+use crate::kafka::group::{
+    CoordinatorRecord, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, MemberId,
+    SyncGroupRequest,
+};
+use crate::kafka::message::{Api, Response};
+use group::Parked;
+use offsets::Offsets;
+use timers::Timers;
+use write::{Continuation, Writes};
+
+/// A request that waits for its answer, under the caller's own number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Token(pub u64);
+
+/// A write, numbered in the order in which a coordinator asked for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WriteId(pub u64);
+
+/// What a coordinator asks of its broker, or tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Append these records in one batch, replay each, and say when they are replicated.
+    Write {
+        /// To be named when the write is replicated or has failed.
+        id: WriteId,
+        /// The records.
+        records: Arc<[CoordinatorRecord]>,
+    },
+    /// Answer a request.
+    Reply {
+        /// Which one.
+        token: Token,
+        /// With what.
+        response: Response,
+    },
+    /// Something happened.
+    Note(GroupEvent),
+}
+
+/// The settings of a coordinator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CoordinatorConfig {
+    /// `group.initial.rebalance.delay.ms`.
+    pub initial_rebalance_delay: Span,
+    /// `group.min.session.timeout.ms`.
+    pub min_session_timeout: Span,
+    /// `group.max.session.timeout.ms`.
+    pub max_session_timeout: Span,
+    /// `group.max.size`.
+    pub group_max_size: u32,
+    /// `offsets.commit.timeout.ms`: how long any answer waits for replication.
+    pub commit_timeout: Span,
+}
+
+/// The coordinator of one partition of `__consumer_offsets`.
+#[derive(Clone, Debug)]
+pub struct GroupCoordinator {
+    config: CoordinatorConfig,
+    member_ids: MemberIds,
+    is_loaded: bool,
+    groups: BTreeMap<Arc<str>, ClassicGroup>,
+    offsets: Offsets,
+    timers: Timers,
+    writes: Writes,
+}
+
+/// What a handler may touch besides the group at hand.
+struct Turn<'a> {
+    now: Instant,
+    config: &'a CoordinatorConfig,
+    member_ids: &'a mut MemberIds,
+    timers: &'a mut Timers,
+    writes: &'a mut Writes,
+    out: &'a mut Vec<Output>,
+}
+
+/// What [`GroupCoordinator::on_next_timer`] fired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fired {
+    /// A timer of a group.
+    Timer(Timer),
+    /// An answer had waited `offsets.commit.timeout.ms` for replication.
+    Replication,
+}
+
+impl From<&BrokerConfig> for CoordinatorConfig {
+    fn from(broker: &BrokerConfig) -> Self {
+        Self {
+            initial_rebalance_delay: broker.initial_rebalance_delay,
+            min_session_timeout: broker.min_session_timeout,
+            max_session_timeout: broker.max_session_timeout,
+            group_max_size: broker.group_max_size,
+            commit_timeout: broker.offsets_commit_timeout,
+        }
+    }
+}
+
+impl GroupCoordinator {
+    /// A coordinator that has yet to load its partition.
+    pub fn new(config: CoordinatorConfig, member_ids: MemberIds) -> Self {
+        Self {
+            config,
+            member_ids,
+            is_loaded: false,
+            groups: BTreeMap::new(),
+            offsets: Offsets::default(),
+            timers: Timers::default(),
+            writes: Writes::default(),
+        }
+    }
+
+    /// Applies a record of the log. A group's record counts only while the partition is loaded:
+    /// later, memory is ahead of what it has written (`CoordinatorResult.replayRecords` is false).
+    pub fn replay(&mut self, record: &CoordinatorRecord) {
+        match record {
+            CoordinatorRecord::OffsetCommit {
+                group,
+                partition,
+                offset,
+                committed_at,
+                because,
+            } => {
+                let committed = CommittedOffset {
+                    offset: *offset,
+                    committed_at: *committed_at,
+                    because: *because,
+                };
+                self.offsets.set(group, *partition, committed);
+                self.group_or_new(*committed_at, group);
+            }
+            CoordinatorRecord::GroupMetadata { group, .. } if !self.is_loaded => {
+                let loaded = ClassicGroup::from_record(record);
+                self.groups.insert(Arc::clone(group), loaded);
+            }
+            CoordinatorRecord::GroupMetadata { .. } => {}
+        }
+    }
+
+    /// The log is replayed: every member gets a fresh session, and requests are answered.
+    pub fn on_loaded(&mut self, now: Instant, out: &mut Vec<Output>) {
+        assert!(!self.is_loaded, "a coordinator loads once");
+        self.is_loaded = true;
+        let names: Vec<_> = self.groups.keys().cloned().collect();
+        for name in names {
+            let (group, mut turn) = self.turn(now, &name, out);
+            turn.load(group.expect("a loaded group is known"));
+        }
+    }
+
+    /// Another broker leads the partition now: whoever waits here is told to look for it.
+    pub fn resign(mut self, out: &mut Vec<Output>) {
+        for then in self.writes.abandon() {
+            if let Continuation::Answer(token, response) = then {
+                let response = write::failure(response, ErrorCode::NotCoordinator);
+                out.push(Output::Reply { token, response });
+            }
+        }
+        for group in self.groups.values_mut() {
+            for member in group.members.values_mut() {
+                let id = Arc::clone(&member.id);
+                reply_to(&mut member.join, out, || {
+                    join::refusal(&id, ErrorCode::NotCoordinator)
+                });
+                reply_to(&mut member.sync, out, || {
+                    sync::refusal(ErrorCode::NotCoordinator)
+                });
+            }
+        }
+    }
+
+    /// `JoinGroup`. Answered when the join phase completes, or at once if refused.
+    pub fn handle_join(
+        &mut self,
+        now: Instant,
+        request: &JoinGroupRequest,
+        token: Token,
+        out: &mut Vec<Output>,
+    ) {
+        assert!(
+            Span::ZERO < request.rebalance_timeout,
+            "max.poll.interval.ms is at least 1"
+        );
+        let creates = request.member.is_empty() && !self.groups.contains_key(&request.group);
+        let error = if self.is_loaded {
+            self.join_error(request)
+        } else {
+            ErrorCode::CoordinatorLoadInProgress
+        };
+        if error != ErrorCode::None {
+            let (_, mut turn) = self.turn(now, &request.group, out);
+            turn.refuse_join(&request.group, &request.member, token, error);
+            return;
+        }
+        self.group_or_new(now, &request.group);
+        let (group, mut turn) = self.turn(now, &request.group, out);
+        let group = group.expect("the group was made if need be");
+        turn.join(group, request, token);
+        if creates {
+            turn.write_new_group(group);
+        }
+        turn.watch_parked(&request.group, token);
+    }
+
+    /// What refuses a join before its group is looked into.
+    fn join_error(&self, request: &JoinGroupRequest) -> ErrorCode {
+        let bounds = self.config.min_session_timeout..=self.config.max_session_timeout;
+        if !bounds.contains(&request.session_timeout) {
+            ErrorCode::InvalidSessionTimeout
+        } else if !request.member.is_empty() && !self.groups.contains_key(&request.group) {
+            ErrorCode::UnknownMemberId
+        } else {
+            ErrorCode::None
+        }
+    }
+
+    /// `SyncGroup`. Answered when the leader's assignment is replicated, or at once.
+    pub fn handle_sync(
+        &mut self,
+        now: Instant,
+        request: &SyncGroupRequest,
+        token: Token,
+        out: &mut Vec<Output>,
+    ) {
+        let is_loaded = self.is_loaded;
+        let (group, mut turn) = self.turn(now, &request.group, out);
+        match group {
+            _ if !is_loaded => {
+                turn.refuse_sync(request, token, ErrorCode::CoordinatorLoadInProgress);
+            }
+            Some(group) if group.state != GroupState::Empty => {
+                turn.sync(group, request, token);
+                turn.watch_parked(&request.group, token);
+            }
+            _ => turn.refuse_sync(request, token, ErrorCode::UnknownMemberId),
+        }
+    }
+
+    /// `Heartbeat`. While the partition is loaded every heartbeat is fine.
+    pub fn handle_heartbeat(
+        &mut self,
+        now: Instant,
+        request: &HeartbeatRequest,
+        token: Token,
+        out: &mut Vec<Output>,
+    ) {
+        let is_loaded = self.is_loaded;
+        let (group, mut turn) = self.turn(now, &request.group, out);
+        match group {
+            _ if !is_loaded => turn.reply(token, Response::Heartbeat(ErrorCode::None)),
+            Some(group) => turn.heartbeat(group, request, token),
+            None => turn.refuse_heartbeat(request, token, ErrorCode::UnknownMemberId),
+        }
+    }
+
+    /// `LeaveGroup`.
+    pub fn handle_leave(
+        &mut self,
+        now: Instant,
+        request: &LeaveGroupRequest,
+        token: Token,
+        out: &mut Vec<Output>,
+    ) {
+        let is_loaded = self.is_loaded;
+        let (group, mut turn) = self.turn(now, &request.group, out);
+        match group {
+            _ if !is_loaded => {
+                let loading = membership::leave_failure(ErrorCode::CoordinatorLoadInProgress);
+                turn.reply(token, loading);
+            }
+            Some(group) => turn.leave(group, request, token),
+            None => turn.reply(token, membership::leave_of_unknown_group(request)),
+        }
+    }
+
+    /// The group of this name.
+    pub fn group(&self, name: &str) -> Option<&ClassicGroup> {
+        self.groups.get(name)
+    }
+
+    /// The committed offset of a group's partition, with the number of the fact that set it.
+    pub fn committed(&self, group: &str, partition: TopicPartition) -> Option<CommittedOffset> {
+        self.offsets.get(group, partition)
+    }
+
+    /// When [`GroupCoordinator::on_timers`] is to be called next.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let due = self.timers.next_due().into_iter();
+        due.chain(self.writes.next_due()).min().map(|(at, _)| at)
+    }
+
+    /// Fires everything that is due, by deadline, at one instant in the order of setting.
+    pub fn on_timers(&mut self, now: Instant, out: &mut Vec<Output>) {
+        while self.on_next_timer(now, out).is_some() {}
+    }
+
+    /// Fires the first timer that is due, if one is. The caller replays what it writes before the
+    /// next one.
+    pub fn on_next_timer(&mut self, now: Instant, out: &mut Vec<Output>) -> Option<Fired> {
+        let (timer, replication) = (self.timers.next_due(), self.writes.next_due());
+        let first = timer.into_iter().chain(replication).min()?;
+        if now < first.0 {
+            return None;
+        }
+        if replication == Some(first) {
+            let then = self.writes.time_out().expect("something waits");
+            self.go_on(now, then, ErrorCode::RequestTimedOut, out);
+            return Some(Fired::Replication);
+        }
+        let timer = self.timers.pop().expect("a timer is armed");
+        let (group, mut turn) = self.turn(now, timer.group(), out);
+        if let Some(group) = group {
+            turn.fire(group, &timer);
+        }
+        Some(Fired::Timer(timer))
+    }
+
+    /// This write and all before it are replicated.
+    pub fn on_replicated(&mut self, now: Instant, up_to: WriteId, out: &mut Vec<Output>) {
+        let events = self.writes.events_replicated(up_to);
+        out.extend(events.map(Output::Note));
+        for then in self.writes.replicated(up_to) {
+            self.go_on(now, then, ErrorCode::None, out);
+        }
+    }
+
+    /// The records of this write were not appended, so not replayed either. `error` is the log's.
+    pub fn on_write_failed(
+        &mut self,
+        now: Instant,
+        id: WriteId,
+        error: ErrorCode,
+        out: &mut Vec<Output>,
+    ) {
+        assert!(error != ErrorCode::None, "a write fails with an error");
+        let failed = self.writes.failed(id);
+        for then in failed.iter().cloned() {
+            self.go_on(now, then, error, out);
+        }
+        for then in failed {
+            if let Continuation::NewGroup { group } = then {
+                self.groups.remove(&group);
+            }
+        }
+    }
+
+    /// Does what waited for a write that is replicated (`NONE`) or is not.
+    fn go_on(
+        &mut self,
+        now: Instant,
+        then: Continuation,
+        append: ErrorCode,
+        out: &mut Vec<Output>,
+    ) {
+        let error = write::client_error(append);
+        match then {
+            Continuation::Answer(token, response) => {
+                let response = match error {
+                    ErrorCode::None => response,
+                    error => write::failure(response, error),
+                };
+                out.push(Output::Reply { token, response });
+            }
+            Continuation::NewGroup { .. } => {}
+            Continuation::Parked { group, token } => {
+                if let (Some(group), mut turn) = self.turn(now, &group, out) {
+                    turn.after_parked(group, token, error);
+                }
+            }
+            Continuation::Assignment { group, plan } => {
+                if let (Some(group), mut turn) = self.turn(now, &group, out) {
+                    turn.after_assignment(group, &plan, error);
+                }
+            }
+            Continuation::StaticRejoin { group, rejoin } => {
+                if let (Some(group), mut turn) = self.turn(now, &group, out) {
+                    turn.after_static_rejoin(group, *rejoin, error);
+                }
+            }
+        }
+    }
+
+    /// The group of this name, made if there is none.
+    fn group_or_new(&mut self, now: Instant, name: &Arc<str>) -> &mut ClassicGroup {
+        self.groups
+            .entry(Arc::clone(name))
+            .or_insert_with(|| ClassicGroup::new(Arc::clone(name), now))
+    }
+
+    /// Splits the coordinator into one group and what its handlers may touch besides.
+    fn turn<'a>(
+        &'a mut self,
+        now: Instant,
+        group: &str,
+        out: &'a mut Vec<Output>,
+    ) -> (Option<&'a mut ClassicGroup>, Turn<'a>) {
+        let turn = Turn {
+            now,
+            config: &self.config,
+            member_ids: &mut self.member_ids,
+            timers: &mut self.timers,
+            writes: &mut self.writes,
+            out,
+        };
+        (self.groups.get_mut(group), turn)
+    }
+}
+
+impl Turn<'_> {
+    /// Answers at once.
+    fn reply(&mut self, token: Token, response: Response) {
+        self.out.push(Output::Reply { token, response });
+    }
+
+    /// Answers once everything written so far is replicated.
+    fn reply_when_replicated(&mut self, token: Token, response: Response) {
+        match self.writes.last_outstanding() {
+            None => self.reply(token, response),
+            Some(last) => self.defer(last, Continuation::Answer(token, response)),
+        }
+    }
+
+    /// Says what happened.
+    fn note(&mut self, event: GroupEvent) {
+        self.out.push(Output::Note(event));
+    }
+
+    /// Says that a request was refused.
+    fn note_refusal(&mut self, group: &Arc<str>, member: &MemberId, api: Api, error: ErrorCode) {
+        self.note(GroupEvent::Refused {
+            group: Arc::clone(group),
+            member: Arc::clone(member),
+            api,
+            error,
+        });
+    }
+
+    /// Asks for records to be written.
+    fn write(&mut self, records: Vec<CoordinatorRecord>) -> WriteId {
+        assert!(!records.is_empty(), "a write has records");
+        let id = self.writes.issue();
+        let records = records.into();
+        self.out.push(Output::Write { id, records });
+        id
+    }
+
+    /// Lets something wait for a write, as long as it may.
+    fn defer(&mut self, after: WriteId, then: Continuation) {
+        let deadline = self.now + self.config.commit_timeout;
+        let due = self.timers.due_at(deadline);
+        self.writes.defer(after, due, then);
+    }
+
+    /// A join or sync that is parked behind writes is told if they do not get through, even if it
+    /// waits for something else.
+    fn watch_parked(&mut self, group: &Arc<str>, token: Token) {
+        if let Some(last) = self.writes.last_outstanding() {
+            let group = Arc::clone(group);
+            self.defer(last, Continuation::Parked { group, token });
+        }
+    }
+
+    /// The end of [`Turn::watch_parked`]: the group goes on waiting on behalf of the request.
+    fn after_parked(&mut self, group: &mut ClassicGroup, token: Token, error: ErrorCode) {
+        if error == ErrorCode::None {
+            return;
+        }
+        let is_ours = |parked: &&mut Parked| parked.token == token && !parked.abandoned;
+        for member in group.members.values_mut() {
+            let response = if let Some(parked) = member.join.as_mut().filter(is_ours) {
+                parked.abandoned = true;
+                join::refusal("", error)
+            } else if let Some(parked) = member.sync.as_mut().filter(is_ours) {
+                parked.abandoned = true;
+                sync::refusal(error)
+            } else {
+                continue;
+            };
+            self.out.push(Output::Reply { token, response });
+        }
+    }
+}
+
+/// Answers a parked request, if there is one and it has not been answered already.
+fn reply_to(
+    parked: &mut Option<Parked>,
+    out: &mut Vec<Output>,
+    response: impl FnOnce() -> Response,
+) -> bool {
+    let Some(parked) = parked.take() else {
+        return false;
+    };
+    if !parked.abandoned {
+        let (token, response) = (parked.token, response());
+        out.push(Output::Reply { token, response });
+    }
+    true
+}

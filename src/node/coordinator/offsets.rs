@@ -1,0 +1,247 @@
+//! Committed offsets: who may commit, what is kept, and what is read
+//! (`ClassicGroup.validateOffsetCommit`, `OffsetMetadataManager`).
+//!
+//! | who commits | accepted |
+//! |---|---|
+//! | generation below 0, group unknown or Empty | always, whoever asks: tools and consumers without a group |
+//! | member with its generation | Stable, and `PreparingRebalance` until the join phase is over |
+//! | the same in `CompletingRebalance` | no: `REBALANCE_IN_PROGRESS` |
+//! | anybody else | no: `UNKNOWN_MEMBER_ID`, `FENCED_INSTANCE_ID`, `ILLEGAL_GENERATION` |
+//!
+//! Nothing checks who owns a partition, nor that an offset grows: a valid member may set any.
+//! An offset commit that times out stays in the log, and is read by whoever asks after it is replicated.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::event::OffsetChange;
+use super::group::{ClassicGroup, GroupState, Member};
+use super::{GroupCoordinator, GroupEvent, Output, Token};
+use crate::base::{Instant, Offset, TopicPartition};
+use crate::kafka::ErrorCode;
+use crate::kafka::group::{
+    CoordinatorRecord, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest,
+    OffsetFetchResponse,
+};
+use crate::kafka::message::{Api, Response};
+
+/// The first version of `OffsetCommit` that knows `GROUP_ID_NOT_FOUND`.
+const VERSION_GROUP_ID_NOT_FOUND: i16 = 9;
+
+/// A committed offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommittedOffset {
+    /// The next offset to read.
+    pub offset: Offset,
+    /// When the coordinator wrote it.
+    pub committed_at: Instant,
+    /// The number of the fact that asked for it.
+    pub because: u64,
+}
+
+/// Who somebody that commits offsets says it is.
+#[derive(Clone, Copy, Debug)]
+pub struct CommitClaim<'a> {
+    /// The member id, or empty.
+    pub member: &'a str,
+    /// The `group.instance.id`.
+    pub instance: Option<&'a str>,
+    /// The generation, negative outside a group.
+    pub generation: i32,
+}
+
+/// How offsets are committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitKind {
+    /// `OffsetCommit` of this version.
+    Plain {
+        /// The request's version.
+        version: i16,
+    },
+    /// `TxnOffsetCommit`: a rebalance does not stop it.
+    Transactional,
+}
+
+/// The committed offsets of all groups here. [`GroupCoordinator::replay`] alone changes them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Offsets {
+    by_group: BTreeMap<Arc<str>, BTreeMap<TopicPartition, CommittedOffset>>,
+}
+
+impl Offsets {
+    pub(super) fn set(
+        &mut self,
+        group: &Arc<str>,
+        partition: TopicPartition,
+        committed: CommittedOffset,
+    ) {
+        let offsets = self.by_group.entry(Arc::clone(group)).or_default();
+        offsets.insert(partition, committed);
+    }
+
+    pub(super) fn get(&self, group: &str, partition: TopicPartition) -> Option<CommittedOffset> {
+        self.by_group.get(group)?.get(&partition).copied()
+    }
+}
+
+impl GroupCoordinator {
+    /// `OffsetCommit`. `because` is the number of the fact behind it, which whoever reads the offset
+    /// gets back. Answered once the records are replicated; after `offsets.commit.timeout.ms` with
+    /// `COORDINATOR_NOT_AVAILABLE`, which does not undo them.
+    pub fn handle_commit(
+        &mut self,
+        now: Instant,
+        request: &OffsetCommitRequest,
+        because: u64,
+        token: Token,
+        out: &mut Vec<Output>,
+    ) {
+        let error = self.commit_error(request);
+        if error != ErrorCode::None {
+            let (_, mut turn) = self.turn(now, &request.group, out);
+            turn.note_refusal(&request.group, &request.member, Api::OffsetCommit, error);
+            return turn.reply(token, commit_outcome(request, error));
+        }
+        let offsets = self.offset_changes(request);
+        self.group_or_new(now, &request.group);
+        let (group, mut turn) = self.turn(now, &request.group, out);
+        let group = group.expect("the group was made if need be");
+        let member = group.members.get(&request.member);
+        if let Some(member) = member {
+            turn.set_session_timer(&group.name, &member.id, member.session_timeout);
+        }
+        if !request.offsets.is_empty() {
+            let id = turn.write(commit_records(now, request, because));
+            let event = GroupEvent::OffsetsCommitted {
+                group: Arc::clone(&request.group),
+                who: member.map(Member::who),
+                offsets,
+                because,
+            };
+            turn.writes.note_when_replicated(id, event);
+        }
+        turn.reply_when_replicated(token, commit_outcome(request, ErrorCode::None));
+    }
+
+    fn offset_changes(&self, request: &OffsetCommitRequest) -> Arc<[OffsetChange]> {
+        let change = |&(partition, offset): &(TopicPartition, Offset)| OffsetChange {
+            partition,
+            offset,
+            before: self
+                .offsets
+                .get(&request.group, partition)
+                .map(|c| c.offset),
+        };
+        request.offsets.iter().map(change).collect()
+    }
+
+    fn commit_error(&self, request: &OffsetCommitRequest) -> ErrorCode {
+        if !self.is_loaded {
+            return ErrorCode::CoordinatorLoadInProgress;
+        }
+        let claim = CommitClaim {
+            member: &request.member,
+            instance: request.instance.as_deref(),
+            generation: request.generation,
+        };
+        let version = request.version;
+        self.validate_commit(&request.group, claim, CommitKind::Plain { version })
+    }
+
+    /// Whether somebody may commit offsets to a group now: `NONE` or why not.
+    pub fn validate_commit(
+        &self,
+        group: &str,
+        claim: CommitClaim<'_>,
+        kind: CommitKind,
+    ) -> ErrorCode {
+        match (self.groups.get(group), kind) {
+            (Some(group), _) => member_commit_error(group, claim, kind),
+            (None, _) if claim.generation < 0 => ErrorCode::None,
+            (None, CommitKind::Plain { version }) if VERSION_GROUP_ID_NOT_FOUND <= version => {
+                ErrorCode::GroupIdNotFound
+            }
+            (None, _) => ErrorCode::IllegalGeneration,
+        }
+    }
+
+    /// `OffsetFetch` as Java consumers send it, with `require.stable`: the latest offsets, answered
+    /// once everything written so far is replicated.
+    pub fn handle_offset_fetch(
+        &mut self,
+        now: Instant,
+        request: &OffsetFetchRequest,
+        token: Token,
+        out: &mut Vec<Output>,
+    ) {
+        let error = if self.is_loaded {
+            ErrorCode::None
+        } else {
+            ErrorCode::CoordinatorLoadInProgress
+        };
+        let known = |&partition: &TopicPartition| {
+            let committed = self.offsets.get(&request.group, partition);
+            (partition, committed.map(|c| (c.offset, c.because)))
+        };
+        let offsets = match error {
+            ErrorCode::None => request.partitions.iter().map(known).collect(),
+            _ => Vec::new(),
+        };
+        let response = Response::OffsetFetch(OffsetFetchResponse { error, offsets });
+        let (_, mut turn) = self.turn(now, &request.group, out);
+        turn.reply_when_replicated(token, response);
+    }
+}
+
+/// `ClassicGroup.validateOffsetCommit`, check by check in its order.
+fn member_commit_error(
+    group: &ClassicGroup,
+    claim: CommitClaim<'_>,
+    kind: CommitKind,
+) -> ErrorCode {
+    let is_empty = group.state == GroupState::Empty;
+    if claim.generation < 0 && is_empty {
+        return ErrorCode::None;
+    }
+    let is_plain = kind != CommitKind::Transactional;
+    let names_somebody =
+        0 <= claim.generation || !claim.member.is_empty() || claim.instance.is_some();
+    if names_somebody {
+        let error = group.validate_member(claim.member, claim.instance);
+        if error != ErrorCode::None {
+            return error;
+        }
+        if claim.generation != group.generation {
+            return ErrorCode::IllegalGeneration;
+        }
+    } else if is_plain && !is_empty {
+        return ErrorCode::UnknownMemberId;
+    }
+    if is_plain && group.state == GroupState::CompletingRebalance {
+        return ErrorCode::RebalanceInProgress;
+    }
+    ErrorCode::None
+}
+
+fn commit_records(
+    now: Instant,
+    request: &OffsetCommitRequest,
+    because: u64,
+) -> Vec<CoordinatorRecord> {
+    let record =
+        |&(partition, offset): &(TopicPartition, Offset)| CoordinatorRecord::OffsetCommit {
+            group: Arc::clone(&request.group),
+            partition,
+            offset,
+            committed_at: now,
+            because,
+        };
+    request.offsets.iter().map(record).collect()
+}
+
+fn commit_outcome(request: &OffsetCommitRequest, error: ErrorCode) -> Response {
+    let outcome = |&(partition, _): &(TopicPartition, Offset)| (partition, error);
+    Response::OffsetCommit(OffsetCommitResponse {
+        partitions: request.offsets.iter().map(outcome).collect(),
+    })
+}

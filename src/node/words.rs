@@ -1,0 +1,322 @@
+//! The words of the scenario file for facts (`when:`, `must-happen:`).
+//!
+//! Only facts that a node or the network states itself; what is derived from a whole run is the
+//! verdict's. Several facts may share a word, one fact has at most one.
+
+use super::fact::{AppFact, BatchReason, Fact, FaultFact, GroupFact, LogFact, ProduceFact, Stated};
+use crate::base::{GroupId, NodeId, TopicPartition};
+use crate::kafka::ErrorCode;
+
+/// The word of a fact, if the grammar has one for it.
+pub fn word_of(fact: &Fact) -> Option<&'static str> {
+    match fact {
+        Fact::Produce(fact) => word_of_produce(fact),
+        Fact::Log(fact) => word_of_log(fact),
+        Fact::Group(fact) => word_of_group(fact),
+        Fact::App(fact) => word_of_app(fact),
+        Fact::Fault(fact) => Some(word_of_fault(fact)),
+    }
+}
+
+fn word_of_produce(fact: &ProduceFact) -> Option<&'static str> {
+    Some(match fact {
+        ProduceFact::BatchSent {
+            reason: BatchReason::Full,
+            ..
+        } => "batch-full",
+        ProduceFact::BatchSent {
+            reason: BatchReason::LingerOver,
+            ..
+        } => "linger-over",
+        ProduceFact::BatchSent { .. } => "batch-sent",
+        ProduceFact::Retry { .. } => "retry",
+        ProduceFact::RequestTimedOut { .. } => "request-timed-out",
+        ProduceFact::DeliveryTimedOut { .. } => "delivery-timed-out",
+        ProduceFact::OutOfOrderSequence { .. } => "out-of-order-sequence",
+        ProduceFact::ProducerEpochBumped { .. } => "producer-epoch-bumped",
+        ProduceFact::BufferFull => "buffer-full",
+        ProduceFact::Sent { .. }
+        | ProduceFact::RequestSent { .. }
+        | ProduceFact::Acknowledged { .. }
+        | ProduceFact::Failed { .. }
+        | ProduceFact::ProducerIdAssigned { .. }
+        | ProduceFact::Finished => return None,
+    })
+}
+
+fn word_of_log(fact: &LogFact) -> Option<&'static str> {
+    Some(match fact {
+        LogFact::RetryDeduplicated { .. } => "retry-deduplicated",
+        LogFact::TopicCreated { .. } => "topic-created",
+        LogFact::MetadataRefreshed => "metadata-refreshed",
+        LogFact::Appended { .. }
+        | LogFact::AppendRefused { .. }
+        | LogFact::Replicated { .. }
+        | LogFact::PartitionState { .. } => return None,
+    })
+}
+
+fn word_of_group(fact: &GroupFact) -> Option<&'static str> {
+    Some(match fact {
+        GroupFact::RoundCompleted { first: true, .. } => "group-formed",
+        GroupFact::RoundCompleted { first: false, .. } => "rebalance",
+        GroupFact::PartitionMoved { .. } => "partition-moved",
+        GroupFact::SessionExpired { .. } => "session-expired",
+        GroupFact::PollIntervalExceeded { .. } => "poll-interval-exceeded",
+        GroupFact::MemberFenced { .. } => "member-fenced",
+        GroupFact::OffsetCommitted {
+            before: Some(before),
+            offset,
+            ..
+        } if offset < before => "commit-rewound",
+        GroupFact::OffsetCommitted { .. } => "offset-committed",
+        GroupFact::CommitFailed { .. } => "commit-failed",
+        GroupFact::PollFailed { .. } => "poll-failed",
+        GroupFact::OffsetReset { .. } => "offset-reset",
+        GroupFact::RebalanceStarted { .. }
+        | GroupFact::JoinCompleted { .. }
+        | GroupFact::MemberLeft { .. }
+        | GroupFact::GroupEmpty { .. }
+        | GroupFact::Joining { .. }
+        | GroupFact::Assigned { .. }
+        | GroupFact::Revoked { .. }
+        | GroupFact::Lost { .. }
+        | GroupFact::CommitRequested { .. }
+        | GroupFact::CommitConfirmed { .. }
+        | GroupFact::PositionSet { .. } => return None,
+    })
+}
+
+fn word_of_app(fact: &AppFact) -> Option<&'static str> {
+    Some(match fact {
+        AppFact::ProcessingFailed { .. } => "processing-failed",
+        AppFact::RecordSkipped { .. } => "record-skipped",
+        AppFact::Polled { .. }
+        | AppFact::Processed { .. }
+        | AppFact::HandedOn { .. }
+        | AppFact::HandedOff { .. }
+        | AppFact::Dropped { .. }
+        | AppFact::Stopped { .. } => return None,
+    })
+}
+
+fn word_of_fault(fact: &FaultFact) -> &'static str {
+    match fact {
+        FaultFact::Crashed => "crashed",
+        FaultFact::Restarted => "restarted",
+        FaultFact::Paused => "paused",
+        FaultFact::Resumed => "resumed",
+        FaultFact::Stalled => "stalled",
+        FaultFact::StallEnded => "stall-ended",
+        FaultFact::Closed => "closed",
+        FaultFact::Started => "started",
+        FaultFact::Sought => "sought",
+        FaultFact::OffsetsSet { .. } => "offsets-set",
+        FaultFact::RequestLost { .. } => "request-lost",
+        FaultFact::ResponseLost { .. } => "response-lost",
+    }
+}
+
+/// Whether a fact counts for a word: its own, or one it implies (`batch-full` is a `batch-sent`, a
+/// rewound commit is an `offset-committed`).
+pub fn counts_for(fact: &Fact, word: &str) -> bool {
+    match word_of(fact) {
+        Some(own) if own == word => true,
+        Some("batch-full" | "linger-over") => word == "batch-sent",
+        Some("commit-rewound") => word == "offset-committed",
+        Some(_) | None => false,
+    }
+}
+
+/// What a fact is about, so that a pattern can narrow it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// The actor it concerns, if not the one that states it.
+    pub actor: Option<NodeId>,
+    /// The group.
+    pub group: Option<GroupId>,
+    /// The partition.
+    pub partition: Option<TopicPartition>,
+    /// The exception.
+    pub exception: Option<&'static str>,
+    /// The error code.
+    pub error: Option<ErrorCode>,
+}
+
+/// The subject of a fact.
+pub fn subject(stated: &Stated) -> Subject {
+    match &stated.fact {
+        Fact::Produce(fact) => subject_of_produce(fact),
+        Fact::Log(fact) => subject_of_log(fact),
+        Fact::Group(fact) => subject_of_group(fact),
+        Fact::App(fact) => subject_of_app(fact),
+        Fact::Fault(FaultFact::OffsetsSet { group, error }) => Subject {
+            group: Some(*group),
+            error: Some(*error),
+            ..Subject::default()
+        },
+        Fact::Fault(_) => Subject::default(),
+    }
+}
+
+fn subject_of_produce(fact: &ProduceFact) -> Subject {
+    let mut subject = Subject::default();
+    match fact {
+        ProduceFact::BatchSent { partition, .. }
+        | ProduceFact::Acknowledged { partition, .. }
+        | ProduceFact::DeliveryTimedOut { partition, .. }
+        | ProduceFact::OutOfOrderSequence { partition, .. } => subject.partition = Some(*partition),
+        ProduceFact::Retry {
+            partition, error, ..
+        } => {
+            subject.partition = Some(*partition);
+            subject.error = Some(*error);
+        }
+        ProduceFact::Failed {
+            topic,
+            partition,
+            error,
+            ..
+        } => {
+            subject.partition = partition.map(|p| TopicPartition::new(*topic, p));
+            subject.error = Some(*error);
+        }
+        ProduceFact::Sent { .. }
+        | ProduceFact::RequestSent { .. }
+        | ProduceFact::RequestTimedOut { .. }
+        | ProduceFact::ProducerIdAssigned { .. }
+        | ProduceFact::ProducerEpochBumped { .. }
+        | ProduceFact::BufferFull
+        | ProduceFact::Finished => {}
+    }
+    subject
+}
+
+fn subject_of_log(fact: &LogFact) -> Subject {
+    let mut subject = Subject::default();
+    match fact {
+        LogFact::Appended { partition, .. }
+        | LogFact::RetryDeduplicated { partition, .. }
+        | LogFact::Replicated { partition, .. }
+        | LogFact::PartitionState { partition, .. } => subject.partition = Some(*partition),
+        LogFact::AppendRefused {
+            partition, error, ..
+        } => {
+            subject.partition = Some(*partition);
+            subject.error = Some(*error);
+        }
+        LogFact::TopicCreated { topic, .. } => {
+            subject.partition = Some(TopicPartition::new(*topic, 0));
+        }
+        LogFact::MetadataRefreshed => {}
+    }
+    subject
+}
+
+fn subject_of_group(fact: &GroupFact) -> Subject {
+    let mut subject = Subject::default();
+    let group = match fact {
+        GroupFact::SessionExpired { group, member } | GroupFact::MemberLeft { group, member } => {
+            subject.actor = Some(*member);
+            group
+        }
+        GroupFact::MemberFenced {
+            group,
+            member,
+            error,
+            ..
+        } => {
+            subject.actor = Some(*member);
+            subject.error = Some(*error);
+            group
+        }
+        GroupFact::OffsetCommitted {
+            group,
+            member,
+            partition,
+            ..
+        } => {
+            subject.actor = *member;
+            subject.partition = Some(*partition);
+            group
+        }
+        GroupFact::PartitionMoved {
+            group,
+            partition,
+            to,
+            ..
+        } => {
+            subject.actor = Some(*to);
+            subject.partition = Some(*partition);
+            group
+        }
+        GroupFact::PositionSet {
+            group, partition, ..
+        }
+        | GroupFact::OffsetReset {
+            group, partition, ..
+        } => {
+            subject.partition = Some(*partition);
+            group
+        }
+        GroupFact::CommitFailed {
+            group,
+            exception,
+            error,
+            ..
+        } => {
+            subject.exception = Some(exception);
+            subject.error = *error;
+            group
+        }
+        GroupFact::PollFailed { group, exception } => {
+            subject.exception = Some(exception);
+            group
+        }
+        GroupFact::RebalanceStarted { group, .. }
+        | GroupFact::JoinCompleted { group, .. }
+        | GroupFact::RoundCompleted { group, .. }
+        | GroupFact::GroupEmpty { group, .. }
+        | GroupFact::Joining { group }
+        | GroupFact::Assigned { group, .. }
+        | GroupFact::Revoked { group, .. }
+        | GroupFact::Lost { group, .. }
+        | GroupFact::PollIntervalExceeded { group }
+        | GroupFact::CommitRequested { group, .. }
+        | GroupFact::CommitConfirmed { group, .. } => group,
+    };
+    subject.group = Some(*group);
+    subject
+}
+
+fn subject_of_app(fact: &AppFact) -> Subject {
+    let (group, partition) = match fact {
+        AppFact::Polled {
+            group, partition, ..
+        }
+        | AppFact::Processed {
+            group, partition, ..
+        }
+        | AppFact::ProcessingFailed {
+            group, partition, ..
+        }
+        | AppFact::RecordSkipped {
+            group, partition, ..
+        }
+        | AppFact::HandedOn {
+            group, partition, ..
+        }
+        | AppFact::HandedOff {
+            group, partition, ..
+        }
+        | AppFact::Dropped {
+            group, partition, ..
+        } => (*group, Some(*partition)),
+        AppFact::Stopped { group, .. } => (*group, None),
+    };
+    Subject {
+        group: Some(group),
+        partition,
+        ..Subject::default()
+    }
+}

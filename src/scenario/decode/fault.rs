@@ -1,0 +1,482 @@
+//! Faults: one verb, one trigger, parameters.
+
+use super::fault_rules;
+use super::fields::{Context, Fields};
+use super::names::Names;
+use crate::kafka::message::Api;
+use crate::scenario::diagnostic::{Kind, Problem, line_of};
+use crate::scenario::not_yet::{self, Area};
+use crate::scenario::resolved::Fault;
+use crate::scenario::resolved::fault::{
+    Action, Breakage, Loss, Moment, Reset, Target, Trigger, Verb,
+};
+use crate::scenario::tree::{Entry, Node, Value};
+use crate::scenario::value::{self, Drawn};
+use crate::verdict::record::is_name;
+use crate::verdict::{RecordName, words};
+
+/// `faults`.
+pub(super) fn faults(context: &mut Context, node: Option<&Node>, names: &Names<'_>) -> Vec<Fault> {
+    let Some(node) = node else { return Vec::new() };
+    let items = context.items(node, "a list of faults");
+    let mut faults: Vec<Fault> = Vec::new();
+    for item in items {
+        if let Some(fault) = fault(context, item, names) {
+            faults.push(fault);
+        }
+    }
+    // With a fault that could not be read, a name that nobody bears may be its name.
+    if faults.len() == items.len() {
+        fault_rules::check(context, items, &faults, names);
+    }
+    faults
+}
+
+fn fault(context: &mut Context, node: &Node, names: &Names<'_>) -> Option<Fault> {
+    let Some(entries) = node.entries() else {
+        context.expected("a fault such as `{ crash: workers, at: 10s }`", node);
+        return None;
+    };
+    let entry = verb_entry(context, node, entries)?;
+    let verb = Verb::parse(&entry.key)?;
+    let mut fields = Fields::of(context, node, format!("a `{verb}` fault"), Area::Fault);
+    fields.get(verb.word());
+    let who = who(context, &entry.node, verb, names);
+    let action = action(context, &mut fields, entry, verb, who, names);
+    let trigger = trigger(context, &mut fields, entry, verb, names);
+    let record = fields.get("record").and_then(|node| {
+        let record = names.record(context, node)?;
+        names.check_known_before(context, &record, node.place);
+        Some(record)
+    });
+    let mut fault = Fault::new(action?, trigger?);
+    fault.record = record;
+    fault.line = line_of(&context.source, node.place.start) as u32;
+    let written = context.source.get(node.place.start..node.place.end);
+    fault.written = one_line(written.unwrap_or_default());
+    modifiers(context, &mut fields, &mut fault);
+    fields.finish(context);
+    fault_rules::check_one(context, node, entry, &fault, names);
+    Some(fault)
+}
+
+/// A stretch of the file with its blanks and line breaks run together.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The one entry whose key is a verb.
+fn verb_entry<'t>(context: &mut Context, node: &Node, entries: &'t [Entry]) -> Option<&'t Entry> {
+    let not_yet: Vec<&Entry> = entries
+        .iter()
+        .filter(|entry| not_yet::is_not_yet(Area::Verb, &entry.key))
+        .collect();
+    let built: Vec<&Entry> = entries
+        .iter()
+        .filter(|entry| Verb::parse(&entry.key).is_some())
+        .collect();
+    match (built.as_slice(), not_yet.as_slice()) {
+        ([one], []) => Some(one),
+        ([], [later]) => {
+            let ends = entries
+                .iter()
+                .any(|e| matches!(e.key.as_str(), "for" | "heal"));
+            if later.key == "cut" && !ends && !heals_later(context, node) {
+                let help = "`for: 30s`, or a later `heal` of the same link";
+                context.error_help(Kind::Fault, node.place, "this cut has no end", help);
+            }
+            context.not_yet(later.key_place, &format!("the fault `{}`", later.key));
+            None
+        }
+        ([], []) => {
+            let known: Vec<&str> = Verb::ALL.iter().map(|verb| verb.word()).collect();
+            let all = [known.as_slice(), not_yet::words(Area::Verb)].concat();
+            let near = entries.iter().find_map(|entry| {
+                let near = crate::scenario::suggest::nearest(&entry.key, all.iter().copied())?;
+                Some((entry, near))
+            });
+            let list = format!("verbs: {}", all.join(", "));
+            match near {
+                Some((entry, near)) => {
+                    let text = format!("`{}` is no verb", entry.key);
+                    let help = format!("did you mean `{near}`? {list}");
+                    context.error_help(Kind::Fault, entry.key_place, text, help);
+                }
+                None => {
+                    let text = "this fault has no verb";
+                    context.error_help(Kind::Fault, node.place, text, list);
+                }
+            }
+            None
+        }
+        _ => {
+            let verbs = built
+                .iter()
+                .chain(&not_yet)
+                .map(|entry| format!("`{}`", entry.key));
+            let verbs: Vec<String> = verbs.collect();
+            let text = format!("a fault has one verb, this has {}", verbs.join(" and "));
+            context.error(Kind::Fault, node.place, text);
+            None
+        }
+    }
+}
+
+/// Whether the file heals a link somewhere: which one is judged when cuts are built.
+fn heals_later(context: &Context, cut: &Node) -> bool {
+    context
+        .source
+        .get(cut.place.end..)
+        .is_some_and(|rest| rest.contains("heal:"))
+}
+
+/// Whom the verb befalls, as names that exist.
+fn who(context: &mut Context, node: &Node, verb: Verb, names: &Names<'_>) -> Vec<String> {
+    if matches!(node.value, Value::Map(_) | Value::Null) {
+        context.expected(&format!("an actor to `{verb}`"), node);
+        return Vec::new();
+    }
+    let items = context.one_or_more(node);
+    let mut who: Vec<String> = Vec::new();
+    for item in items {
+        let Some(name) = names.any_actor(context, item) else {
+            continue;
+        };
+        if who.contains(&name) {
+            context.error(
+                Kind::Name,
+                item.place,
+                format!("`{name}` stands here twice"),
+            );
+        } else {
+            who.push(name);
+        }
+    }
+    who
+}
+
+fn action(
+    context: &mut Context,
+    fields: &mut Fields<'_>,
+    entry: &Entry,
+    verb: Verb,
+    who: Vec<String>,
+    names: &Names<'_>,
+) -> Option<Action> {
+    let restart_after = |context: &mut Context, fields: &mut Fields<'_>| {
+        let node = fields.get("restart-after")?;
+        context.drawn_duration(node)
+    };
+    Some(match verb {
+        Verb::Crash => Action::Crash {
+            who,
+            restart_after: restart_after(context, fields),
+        },
+        Verb::Close => Action::Close {
+            who,
+            restart_after: restart_after(context, fields),
+        },
+        Verb::Pause | Verb::Stall => {
+            let Some(node) = fields.get("for") else {
+                let text = format!("this `{verb}` does not say how long");
+                context.error_help(Kind::Missing, entry.key_place, text, "e.g. `for: 30s`");
+                return None;
+            };
+            let length = context.drawn_duration(node)?;
+            match verb {
+                Verb::Pause => Action::Pause { who, length },
+                _ => Action::Stall { who, length },
+            }
+        }
+        Verb::Start => Action::Start { who },
+        Verb::Seek => {
+            let to = fields.get("to");
+            let to = required_target(context, entry, to, names)?;
+            Action::Seek { who, to }
+        }
+        Verb::SetOffsets => set_offsets(context, fields, entry, who, names)?,
+        Verb::LoseRequest => Action::LoseRequest(loss(context, fields, who, names)),
+        Verb::LoseResponse => Action::LoseResponse(loss(context, fields, who, names)),
+    })
+}
+
+fn required_target(
+    context: &mut Context,
+    entry: &Entry,
+    to: Option<&Node>,
+    names: &Names<'_>,
+) -> Option<Target> {
+    let Some(node) = to else {
+        let text = format!("this `{}` does not say where to", entry.key);
+        let help = "write `to: orders-0@40`, `to: earliest` or `to: latest`";
+        context.error_help(Kind::Missing, entry.key_place, text, help);
+        return None;
+    };
+    let text = context.text(node)?;
+    match text.as_str() {
+        "earliest" => return Some(Target::Earliest),
+        "latest" => return Some(Target::Latest),
+        _ => {}
+    }
+    let record = RecordName::parse(&text).filter(|record| !record.is_span());
+    let Some(RecordName::Stored {
+        topic,
+        partition,
+        first,
+        ..
+    }) = record
+    else {
+        let text = format!("`{text}` is no place to seek to");
+        let help = "write `orders-0@40`, `earliest` or `latest`";
+        context.error_help(Kind::Value, node.place, text, help);
+        return None;
+    };
+    let name = RecordName::Stored {
+        topic: topic.clone(),
+        partition,
+        first,
+        last: first,
+    };
+    names.check_record(context, &name, node.place);
+    Some(Target::Offset {
+        topic,
+        partition,
+        offset: first,
+    })
+}
+
+fn set_offsets(
+    context: &mut Context,
+    fields: &mut Fields<'_>,
+    entry: &Entry,
+    who: Vec<String>,
+    names: &Names<'_>,
+) -> Option<Action> {
+    let (to, shift) = (fields.entry("to"), fields.entry("shift-by"));
+    let reset = match (to, shift) {
+        (Some(to), Some(shift)) => {
+            let text = "`to` and `shift-by` cannot stand together";
+            let problem = Problem::new(Kind::Conflict, to.key_place, text);
+            context
+                .problems
+                .push(problem.also(shift.key_place).help("keep one"));
+            return None;
+        }
+        (None, Some(shift)) => {
+            let read = |text: &str| {
+                let wrong = || value::wrong(format!("`{text}` is no whole number"));
+                text.parse::<i64>().map_err(|_| wrong())
+            };
+            Reset::ShiftBy(context.scalar(&shift.node, "a whole number", read)?)
+        }
+        (to, None) => {
+            let to = to.map(|entry| &entry.node);
+            Reset::To(required_target(context, entry, to, names)?)
+        }
+    };
+    let group = match who.as_slice() {
+        [group] if names.groups.contains(group) => group.clone(),
+        _ => {
+            let text = "`set-offsets` takes one group";
+            context.error(Kind::Fault, entry.node.place, text);
+            return None;
+        }
+    };
+    Some(Action::SetOffsets { group, to: reset })
+}
+
+/// The requests that clients send, for `request:`.
+const APIS: [(&str, Api); 12] = [
+    ("Produce", Api::Produce),
+    ("Fetch", Api::Fetch),
+    ("ListOffsets", Api::ListOffsets),
+    ("Metadata", Api::Metadata),
+    ("OffsetCommit", Api::OffsetCommit),
+    ("OffsetFetch", Api::OffsetFetch),
+    ("FindCoordinator", Api::FindCoordinator),
+    ("JoinGroup", Api::JoinGroup),
+    ("Heartbeat", Api::Heartbeat),
+    ("LeaveGroup", Api::LeaveGroup),
+    ("SyncGroup", Api::SyncGroup),
+    ("InitProducerId", Api::InitProducerId),
+];
+
+words! {
+    /// Requests of Kafka that no client here sends yet.
+    enum LaterApi {
+        AddPartitionsToTxn = "AddPartitionsToTxn",
+        AddOffsetsToTxn = "AddOffsetsToTxn",
+        EndTxn = "EndTxn",
+        TxnOffsetCommit = "TxnOffsetCommit",
+        ConsumerGroupHeartbeat = "ConsumerGroupHeartbeat",
+        ShareFetch = "ShareFetch",
+        ShareAcknowledge = "ShareAcknowledge",
+        ShareGroupHeartbeat = "ShareGroupHeartbeat",
+        OffsetForLeaderEpoch = "OffsetForLeaderEpoch",
+    }
+}
+
+fn loss(
+    context: &mut Context,
+    fields: &mut Fields<'_>,
+    who: Vec<String>,
+    names: &Names<'_>,
+) -> Loss {
+    let request = fields.get("request").and_then(|node| {
+        let text = context.text(node)?;
+        let found = APIS.iter().find(|(name, _)| *name == text);
+        if found.is_none() {
+            if LaterApi::parse(&text).is_some() {
+                context.not_yet(node.place, &format!("the request `{text}`"));
+                return None;
+            }
+            let words: Vec<&str> = APIS.iter().map(|(name, _)| *name).collect();
+            context.unknown_word(node.place, &text, &words);
+        }
+        found.map(|(_, api)| *api)
+    });
+    let to = fields.get("to").and_then(|node| {
+        let name = names.any_actor(context, node)?;
+        fault_rules::must_be_broker(context, names, &name, node.place);
+        Some(name)
+    });
+    let connection = fields
+        .get("as")
+        .and_then(|node| context.word(node, Area::Nothing));
+    Loss {
+        who,
+        request,
+        to,
+        connection: connection.unwrap_or(Breakage::Reset),
+    }
+}
+
+/// The trigger: `None` if there is a mistake, `Some(None)` for a message verb.
+#[allow(
+    clippy::option_option,
+    reason = "the outer level is the mistake already reported, the inner one a value of the format"
+)]
+fn trigger(
+    context: &mut Context,
+    fields: &mut Fields<'_>,
+    entry: &Entry,
+    verb: Verb,
+    names: &Names<'_>,
+) -> Option<Option<Trigger>> {
+    let keys = ["at", "before", "after", "when"];
+    let given: Vec<&Entry> = keys
+        .into_iter()
+        .filter_map(|key| fields.entry(key))
+        .collect();
+    let (of, error) = (fields.get("of"), fields.get("error"));
+    let message = matches!(verb, Verb::LoseRequest | Verb::LoseResponse);
+    let one = match given.as_slice() {
+        [] if message => return Some(None),
+        [] => {
+            let text = "this fault never strikes: it has none of `at`, `before`, `after`, `when`";
+            context.error_help(Kind::Fault, entry.key_place, text, "e.g. `at: 10s`");
+            return None;
+        }
+        [one] if message => {
+            let text = format!(
+                "`{}` beside `{verb}`: the message itself is the trigger",
+                one.key
+            );
+            let help = "narrow it with `request`, `to`, `record` and `nth`";
+            context.error_help(Kind::Fault, one.key_place, text, help);
+            return None;
+        }
+        [one] => one,
+        [first, second, ..] => {
+            let text = format!(
+                "a fault has one trigger, this has `{}` and `{}`",
+                first.key, second.key
+            );
+            let problem = Problem::new(Kind::Conflict, first.key_place, text);
+            context
+                .problems
+                .push(problem.also(second.key_place).help("keep one"));
+            return None;
+        }
+    };
+    let trigger = match one.key.as_str() {
+        "at" => Trigger::At(moment(context, &one.node)?),
+        "when" => {
+            let fact = super::must_happen::fact(context, &one.node, true)?;
+            Trigger::When {
+                fact,
+                of: of.map_or_else(Vec::new, |node| names.things(context, node)),
+                error: error.and_then(|node| context.text(node)),
+            }
+        }
+        side => {
+            let step = fault_rules::step_name(context, &one.node)?;
+            match side {
+                "before" => Trigger::Before(step),
+                _ => Trigger::After(step),
+            }
+        }
+    };
+    if !matches!(trigger, Trigger::When { .. }) {
+        for node in [of, error].into_iter().flatten() {
+            let text = "`of` and `error` narrow the fact of a `when`";
+            context.error(Kind::Fault, node.place, text);
+        }
+    }
+    Some(Some(trigger))
+}
+
+/// `10s`, `2s..8s`, `stall`, `stall + 3s`.
+fn moment(context: &mut Context, node: &Node) -> Option<Moment> {
+    let text = context.text_of_any(node)?;
+    let (name, after) = match text.split_once(" + ") {
+        Some((name, span)) => (name, Some(span)),
+        None => (text.as_str(), None),
+    };
+    let begins_with_letter = name.starts_with(|c: char| c.is_ascii_alphabetic());
+    if is_name(name) && begins_with_letter {
+        let span = match after {
+            Some(span) => context.read_part(node, span, value::duration)?,
+            None => crate::base::Span::ZERO,
+        };
+        let name = name.to_owned();
+        return Some(Moment::AfterFault { name, span });
+    }
+    let read = |text: &str| value::drawn(text, value::duration);
+    context
+        .scalar(node, "an instant such as `10s`", read)
+        .map(Moment::Time)
+}
+
+fn modifiers(context: &mut Context, fields: &mut Fields<'_>, fault: &mut Fault) {
+    if let Some(node) = fields.get("nth") {
+        let read = |text: &str| value::drawn(text, value::count);
+        let nth = context.scalar(node, "a number, counted from 1", read);
+        let least = nth.map(|nth| match nth {
+            Drawn::One(value) | Drawn::Between(value, _) => value,
+        });
+        if least == Some(0) {
+            context.error(Kind::Value, node.place, "`nth` counts from 1");
+        }
+        fault.nth = nth.unwrap_or(fault.nth);
+    }
+    if let Some(node) = fields.get("times") {
+        let times = context.count_in(node, 1, 1_000_000);
+        fault.times = times.map_or(fault.times, u64::from);
+    }
+    fault.every = fields.get("every").and_then(|node| context.timing(node));
+    if let Some(node) = fields.get("name") {
+        fault.name = context.text(node);
+        if let Some(name) = &fault.name {
+            context.name(name, node.place);
+            if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+                let text =
+                    "the name of a fault begins with a letter: else `at:` would read an instant";
+                context.error(Kind::Name, node.place, text);
+            }
+        }
+    }
+    if let Some(node) = fields.get("optional") {
+        fault.optional = context.boolean(node).unwrap_or(false);
+    }
+}

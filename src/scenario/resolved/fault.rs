@@ -1,0 +1,355 @@
+//! Faults of a resolved scenario: one verb, one trigger, parameters.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::step::StepName;
+use crate::base::Span;
+use crate::kafka::message::Api;
+use crate::scenario::value::{Drawn, Timing};
+use crate::verdict::quantity::FactWord;
+use crate::verdict::{RecordName, words};
+
+/// One thing done to the system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What is done, and to whom.
+    pub action: Action,
+    /// When; a message verb needs none.
+    pub trigger: Option<Trigger>,
+    /// Only where the step, or the message, concerns this record.
+    pub record: Option<RecordName>,
+    /// The nth time the condition holds, from 1.
+    pub nth: Drawn<u64>,
+    /// It strikes at so many occurrences in a row.
+    pub times: u64,
+    /// The time between strikes of a fault at an instant.
+    pub every: Option<Timing>,
+    /// By which other faults refer to it.
+    pub name: Option<String>,
+    /// Whether it is no failure if it never strikes.
+    pub optional: bool,
+    /// The line of the file on which it stands, from 1; 0 if it was not read from a file.
+    pub line: u32,
+    /// The entry as it was written, for messages; empty if it was not read from a file.
+    pub written: String,
+}
+
+/// When a fault strikes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// At an instant.
+    At(Moment),
+    /// The actor is about to take the step.
+    Before(StepName),
+    /// The step has returned to the actor.
+    After(StepName),
+    /// At the instant of the first such fact.
+    When {
+        /// The fact.
+        fact: FactWord,
+        /// Only of these actors, groups, topics or partitions; of all if empty.
+        of: Vec<String>,
+        /// Only with this error.
+        error: Option<String>,
+    },
+}
+
+/// An instant of the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Since time 0.
+    Time(Drawn<Span>),
+    /// After another fault first struck.
+    AfterFault {
+        /// The name of that fault.
+        name: String,
+        /// How long after.
+        span: Span,
+    },
+}
+
+/// What is done, and to whom. `who` are names of actors, groups, producers, or roles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The process dies at once.
+    Crash {
+        /// Who.
+        who: Vec<String>,
+        /// When a new process starts; never if absent.
+        restart_after: Option<Drawn<Span>>,
+    },
+    /// The process stands still.
+    Pause {
+        /// Who.
+        who: Vec<String>,
+        /// How long.
+        length: Drawn<Span>,
+    },
+    /// The application thread stands still.
+    Stall {
+        /// Who.
+        who: Vec<String>,
+        /// How long.
+        length: Drawn<Span>,
+    },
+    /// Graceful close.
+    Close {
+        /// Who.
+        who: Vec<String>,
+        /// When a new process starts; never if absent.
+        restart_after: Option<Drawn<Span>>,
+    },
+    /// Starts what is down.
+    Start {
+        /// Who.
+        who: Vec<String>,
+    },
+    /// The application calls `seek` before its next poll.
+    Seek {
+        /// Who.
+        who: Vec<String>,
+        /// Where to.
+        to: Target,
+    },
+    /// `kafka-consumer-groups --reset-offsets`.
+    SetOffsets {
+        /// The group.
+        group: String,
+        /// Where to.
+        to: Reset,
+    },
+    /// A request does not arrive.
+    LoseRequest(Loss),
+    /// The answer to a request does not arrive.
+    LoseResponse(Loss),
+}
+
+/// Which message is lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The clients that send the request.
+    pub who: Vec<String>,
+    /// Which request; any if absent.
+    pub request: Option<Api>,
+    /// To which broker or role; any if absent.
+    pub to: Option<String>,
+    /// How the connection is lost with it.
+    pub connection: Breakage,
+}
+
+words! {
+    /// How a connection is lost with a message.
+    pub enum Breakage {
+        /// Both ends learn of it at once.
+        Reset = "reset",
+        /// Silent, until the request times out.
+        Silence = "silence",
+    }
+}
+
+/// Where a position is set to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// An offset of one partition.
+    Offset {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u32,
+        /// The offset.
+        offset: u64,
+    },
+    /// The log start offset of all partitions.
+    Earliest,
+    /// The end of all partitions.
+    Latest,
+}
+
+/// Where the offsets of a group are set to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reset {
+    /// As for a seek.
+    To(Target),
+    /// Each committed offset moved by so much.
+    ShiftBy(i64),
+}
+
+words! {
+    /// What is done.
+    pub enum Verb {
+        /// The process dies at once.
+        Crash = "crash",
+        /// The process stands still.
+        Pause = "pause",
+        /// The application thread stands still.
+        Stall = "stall",
+        /// Graceful close.
+        Close = "close",
+        /// Starts what is down.
+        Start = "start",
+        /// The application seeks.
+        Seek = "seek",
+        /// The offsets of a group are reset.
+        SetOffsets = "set-offsets",
+        /// A request does not arrive.
+        LoseRequest = "lose-request",
+        /// An answer does not arrive.
+        LoseResponse = "lose-response",
+    }
+}
+
+impl Fault {
+    /// A fault of this kind with the defaults of the format.
+    pub fn new(action: Action, trigger: Option<Trigger>) -> Self {
+        Self {
+            action,
+            trigger,
+            record: None,
+            nth: Drawn::One(1),
+            times: 1,
+            every: None,
+            name: None,
+            optional: false,
+            line: 0,
+            written: String::new(),
+        }
+    }
+}
+
+impl Action {
+    /// The verb.
+    pub fn verb(&self) -> Verb {
+        match self {
+            Self::Crash { .. } => Verb::Crash,
+            Self::Pause { .. } => Verb::Pause,
+            Self::Stall { .. } => Verb::Stall,
+            Self::Close { .. } => Verb::Close,
+            Self::Start { .. } => Verb::Start,
+            Self::Seek { .. } => Verb::Seek,
+            Self::SetOffsets { .. } => Verb::SetOffsets,
+            Self::LoseRequest(_) => Verb::LoseRequest,
+            Self::LoseResponse(_) => Verb::LoseResponse,
+        }
+    }
+
+    /// Whom it befalls, by the names of the file.
+    pub fn who(&self) -> &[String] {
+        match self {
+            Self::Crash { who, .. }
+            | Self::Pause { who, .. }
+            | Self::Stall { who, .. }
+            | Self::Close { who, .. }
+            | Self::Start { who }
+            | Self::Seek { who, .. } => who,
+            Self::SetOffsets { group, .. } => std::slice::from_ref(group),
+            Self::LoseRequest(loss) | Self::LoseResponse(loss) => &loss.who,
+        }
+    }
+}
+
+impl std::fmt::Display for Moment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Time(time) => write!(f, "{time}"),
+            Self::AfterFault { name, span } if *span == Span::ZERO => f.write_str(name),
+            Self::AfterFault { name, span } => write!(f, "{name} + {span}"),
+        }
+    }
+}
+
+impl Target {
+    fn text(&self) -> String {
+        match self {
+            Self::Offset {
+                topic,
+                partition,
+                offset,
+            } => format!("{topic}-{partition}@{offset}"),
+            Self::Earliest => "earliest".to_owned(),
+            Self::Latest => "latest".to_owned(),
+        }
+    }
+}
+
+impl Serialize for Fault {
+    /// The flat map of the file: verb, trigger, parameters.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(name) = &self.name {
+            map.serialize_entry("name", name)?;
+        }
+        let who = self.action.who();
+        match who {
+            [one] => map.serialize_entry(&self.action.verb(), one)?,
+            several => map.serialize_entry(&self.action.verb(), several)?,
+        }
+        self.action.serialize_parameters(&mut map)?;
+        if let Some(trigger) = &self.trigger {
+            trigger.serialize_into(&mut map)?;
+        }
+        if let Some(record) = &self.record {
+            map.serialize_entry("record", record)?;
+        }
+        if self.nth != Drawn::One(1) || !matches!(self.trigger, Some(Trigger::At(_))) {
+            map.serialize_entry("nth", &self.nth)?;
+        }
+        map.serialize_entry("times", &self.times)?;
+        if let Some(every) = &self.every {
+            map.serialize_entry("every", every)?;
+        }
+        map.serialize_entry("optional", &self.optional)?;
+        map.end()
+    }
+}
+
+impl Trigger {
+    fn serialize_into<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        match self {
+            Self::At(moment) => map.serialize_entry("at", &moment.to_string()),
+            Self::Before(step) => map.serialize_entry("before", step),
+            Self::After(step) => map.serialize_entry("after", step),
+            Self::When { fact, of, error } => {
+                map.serialize_entry("when", fact)?;
+                if !of.is_empty() {
+                    map.serialize_entry("of", of)?;
+                }
+                match error {
+                    Some(error) => map.serialize_entry("error", error),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+impl Action {
+    fn serialize_parameters<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        match self {
+            Self::Crash { restart_after, .. } | Self::Close { restart_after, .. } => {
+                match restart_after {
+                    Some(span) => map.serialize_entry("restart-after", span),
+                    None => Ok(()),
+                }
+            }
+            Self::Pause { length, .. } | Self::Stall { length, .. } => {
+                map.serialize_entry("for", length)
+            }
+            Self::Start { .. } => Ok(()),
+            Self::Seek { to, .. } => map.serialize_entry("to", &to.text()),
+            Self::SetOffsets { to, .. } => match to {
+                Reset::To(target) => map.serialize_entry("to", &target.text()),
+                Reset::ShiftBy(shift) => map.serialize_entry("shift-by", shift),
+            },
+            Self::LoseRequest(loss) | Self::LoseResponse(loss) => {
+                if let Some(request) = loss.request {
+                    map.serialize_entry("request", &request)?;
+                }
+                if let Some(to) = &loss.to {
+                    map.serialize_entry("to", to)?;
+                }
+                map.serialize_entry("as", &loss.connection)
+            }
+        }
+    }
+}

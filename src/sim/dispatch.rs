@@ -1,0 +1,140 @@
+//! The one place that knows which node is what: a call to a node becomes a handler of its role.
+
+use crate::base::{ConnId, GroupId, Instant, NodeId, Offset, TopicPartition};
+use crate::kafka::message::{Body, Envelope, Response};
+use crate::node::broker::Broker;
+use crate::node::consumer::{Member, SeekRequest};
+use crate::node::controller::Controller;
+use crate::node::producer::Producer;
+use crate::node::{Ctx, TimerKey};
+
+/// A process of the run.
+#[derive(Clone, Debug)]
+pub(super) enum Node {
+    /// A controller.
+    Controller(Box<Controller>),
+    /// A broker.
+    Broker(Box<Broker>),
+    /// A producer instance.
+    Producer(Box<Producer>),
+    /// A group member.
+    Member(Box<Member>),
+}
+
+/// What the kernel says to a node.
+#[derive(Debug)]
+pub(super) enum Call {
+    /// The process begins.
+    Start,
+    /// A connection it opened is up.
+    Connected(ConnId),
+    /// A connection is gone.
+    Disconnected(ConnId),
+    /// A message arrived; the sender stands beside it.
+    Message(ConnId, NodeId, Box<Envelope>),
+    /// A timer fired.
+    Timer(TimerKey),
+    /// No fault took it down at the point it stands at.
+    GoOn,
+    /// A fault is about to act: state what has happened before this instant.
+    Settle,
+    /// End gracefully.
+    Close,
+    /// The application thread stands still until then.
+    Stall(Instant),
+    /// The application seeks before its next poll.
+    Seek(SeekRequest),
+    /// A tool sets the offsets of a group at its coordinator.
+    ResetOffsets(GroupId, Vec<(TopicPartition, Offset)>),
+}
+
+impl Node {
+    /// Calls the handler.
+    pub(super) fn handle(&mut self, ctx: &mut Ctx<'_>, call: Call) {
+        match self {
+            Self::Controller(controller) => match call {
+                Call::Start => controller.on_start(ctx),
+                Call::Connected(conn) => controller.on_connected(ctx, conn),
+                Call::Disconnected(conn) => controller.on_disconnected(ctx, conn),
+                Call::Message(conn, from, envelope) => match body(*envelope) {
+                    Ok(envelope) => controller.on_request(ctx, conn, from, &envelope),
+                    Err((number, response)) => controller.on_response(ctx, conn, number, response),
+                },
+                Call::Timer(key) => controller.on_timer(ctx, key),
+                other => unreachable!("a controller is never told {other:?}"),
+            },
+            Self::Broker(broker) => match call {
+                Call::Start => broker.on_start(ctx),
+                Call::Connected(conn) => broker.on_connected(ctx, conn),
+                Call::Disconnected(conn) => broker.on_disconnected(ctx, conn),
+                Call::Message(conn, from, envelope) => match body(*envelope) {
+                    Ok(envelope) => broker.on_request(ctx, conn, from, Box::new(envelope)),
+                    Err((number, response)) => broker.on_response(ctx, conn, number, response),
+                },
+                Call::Timer(key) => broker.on_timer(ctx, key),
+                Call::ResetOffsets(group, offsets) => broker.reset_offsets(ctx, group, offsets),
+                other => unreachable!("a broker is never told {other:?}"),
+            },
+            Self::Producer(producer) => match call {
+                Call::Start => producer.on_start(ctx),
+                Call::Connected(conn) => producer.on_connected(ctx, conn),
+                Call::Disconnected(conn) => producer.on_disconnected(ctx, conn),
+                Call::Message(conn, _, envelope) => {
+                    let (number, response) = answer(*envelope);
+                    producer.on_response(ctx, conn, number, response);
+                }
+                Call::Timer(key) => producer.on_timer(ctx, key),
+                Call::GoOn => producer.go_on(ctx),
+                Call::Settle => producer.settle(ctx),
+                Call::Close => producer.close(ctx),
+                Call::Stall(until) => producer.stall(ctx, until),
+                other @ (Call::Seek(_) | Call::ResetOffsets(..)) => {
+                    unreachable!("a producer is never told {other:?}")
+                }
+            },
+            Self::Member(member) => match call {
+                Call::Start => member.on_start(ctx),
+                Call::Connected(conn) => member.on_connected(ctx, conn),
+                Call::Disconnected(conn) => member.on_disconnected(ctx, conn),
+                Call::Message(conn, _, envelope) => {
+                    let (number, response) = answer(*envelope);
+                    member.on_response(ctx, conn, number, response);
+                }
+                Call::Timer(key) => member.on_timer(ctx, key),
+                Call::GoOn => member.go_on(ctx),
+                Call::Settle => member.settle(ctx),
+                Call::Close => member.close(ctx),
+                Call::Stall(until) => member.stall(ctx, until),
+                Call::Seek(request) => member.seek(ctx, request),
+                other @ Call::ResetOffsets(..) => {
+                    unreachable!("a member is never told {other:?}")
+                }
+            },
+        }
+    }
+
+    /// The process dies: memory gone, disk kept.
+    pub(super) fn crash(&mut self) {
+        match self {
+            Self::Controller(_) => unreachable!("faults on controllers are not built yet"),
+            Self::Broker(broker) => broker.crash(),
+            Self::Producer(producer) => producer.crash(),
+            Self::Member(member) => member.crash(),
+        }
+    }
+}
+
+/// A request as it came, or the number and content of a response.
+fn body(envelope: Envelope) -> Result<Envelope, (u32, Response)> {
+    match envelope.body {
+        Body::Request(_) => Ok(envelope),
+        Body::Response(response) => Err((envelope.correlation, response)),
+    }
+}
+
+fn answer(envelope: Envelope) -> (u32, Response) {
+    match body(envelope) {
+        Err(answer) => answer,
+        Ok(request) => unreachable!("nobody asks a client: {request:?}"),
+    }
+}

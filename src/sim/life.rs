@@ -1,0 +1,130 @@
+//! The lives of processes: start, stop, crash, restart, pause, stall.
+
+use super::dispatch::{Call, Node};
+use super::event::{Event, Turn};
+use super::{Scratch, Sim, Status};
+use crate::base::{Instant, NodeId, Span};
+use crate::engine::Class;
+use crate::node::FactId;
+use crate::node::fact::FaultFact;
+
+impl Sim {
+    /// Plans a turn in a node's life.
+    pub(super) fn plan(&mut self, node: NodeId, turn: Turn, at: Instant, cause: FactId) {
+        self.outstanding += 1;
+        self.queue
+            .push(at, Class::Fault, node, Event::Life { node, turn, cause });
+    }
+
+    pub(super) fn turn(&mut self, node: NodeId, turn: Turn, by: FactId, scratch: &mut Scratch) {
+        let status = self.status[node.index()];
+        match turn {
+            Turn::Start => {
+                if status == Status::NotStarted {
+                    self.start(node, FactId::NONE, scratch);
+                }
+            }
+            Turn::Stop => {
+                if status == Status::Up {
+                    self.close_process(node, by, scratch);
+                }
+            }
+            Turn::Restart => {
+                if status == Status::Down {
+                    let cause = self.note(node, by, FaultFact::Restarted, scratch);
+                    self.start(node, cause, scratch);
+                }
+            }
+            Turn::Resume => self.resume(node, by, scratch),
+            Turn::StallEnd => {
+                if self.is_up(node) {
+                    self.note(node, by, FaultFact::StallEnded, scratch);
+                }
+            }
+        }
+    }
+
+    pub(super) fn start(&mut self, node: NodeId, cause: FactId, scratch: &mut Scratch) {
+        self.status[node.index()] = Status::Up;
+        self.call(node, cause, scratch, Call::Start);
+    }
+
+    fn resume(&mut self, node: NodeId, by: FactId, scratch: &mut Scratch) {
+        let Status::Paused { until, at_point } = self.status[node.index()] else {
+            return;
+        };
+        if until != self.now {
+            return; // A longer pause struck meanwhile; its own end is planned.
+        }
+        self.status[node.index()] = Status::Up;
+        let cause = self.note(node, by, FaultFact::Resumed, scratch);
+        if at_point {
+            self.call(node, cause, scratch, Call::GoOn);
+        }
+    }
+
+    /// The process dies at once. Returns the fact.
+    pub(super) fn crash(&mut self, node: NodeId, by: FactId, scratch: &mut Scratch) -> FactId {
+        self.settle(node, scratch);
+        scratch.reached = None;
+        let cause = self.note(node, by, FaultFact::Crashed, scratch);
+        self.nodes[node.index()].crash();
+        self.gone(node, cause);
+        cause
+    }
+
+    /// Lets a client state what has happened before this instant.
+    pub(super) fn settle(&mut self, node: NodeId, scratch: &mut Scratch) {
+        if matches!(
+            self.nodes[node.index()],
+            Node::Producer(_) | Node::Member(_)
+        ) {
+            let standing = scratch.reached.take();
+            self.invoke(node, FactId::NONE, scratch, Call::Settle);
+            assert!(
+                scratch.reached.is_none(),
+                "settling states facts and reaches no point"
+            );
+            scratch.reached = standing;
+        }
+    }
+
+    /// The process is no more: its timers are off, its connections close.
+    pub(super) fn gone(&mut self, node: NodeId, cause: FactId) {
+        self.status[node.index()] = Status::Down;
+        for table in &mut self.timers[node.index()] {
+            table.clear();
+        }
+        for conn in self.network.open_of(node) {
+            self.close(conn, node, cause);
+        }
+    }
+
+    /// Tells a client to end gracefully. Returns the fact.
+    pub(super) fn close_process(
+        &mut self,
+        node: NodeId,
+        by: FactId,
+        scratch: &mut Scratch,
+    ) -> FactId {
+        let cause = self.note(node, by, FaultFact::Closed, scratch);
+        self.call(node, cause, scratch, Call::Close);
+        cause
+    }
+
+    pub(super) fn pause(
+        &mut self,
+        node: NodeId,
+        lasting: Span,
+        at_point: bool,
+        by: FactId,
+        scratch: &mut Scratch,
+    ) -> FactId {
+        self.settle(node, scratch);
+        let cause = self.note(node, by, FaultFact::Paused, scratch);
+        let until = self.now + lasting;
+        self.status[node.index()] = Status::Paused { until, at_point };
+        self.plan(node, Turn::Resume, until, cause);
+        cause
+    }
+}

@@ -1,0 +1,235 @@
+//! One step of the world: the only code that touches everything.
+
+use super::dispatch::Call;
+use super::event::Event;
+use super::{End, Ends, Scratch, Sim, Status};
+use crate::base::{Instant, NodeId};
+use crate::engine::{Class, Direction, Fired, Scheduled};
+use crate::node::{Ctx, Effect, Fact, FactId, Stated, TimerKey};
+
+impl Sim {
+    /// Handles the next event; its facts are left in the scratch. Gives the end of the run, if this
+    /// was it.
+    pub fn step(&mut self, scratch: &mut Scratch) -> Option<End> {
+        let limits = self.setup.limits;
+        let Some(next) = self.queue.pop() else {
+            let reason = self.why_not_drained().unwrap_or_default();
+            return Some(self.end(scratch, Ends::Stuck { reason }));
+        };
+        if Instant::ZERO + limits.time < next.at {
+            let which = format!("limits.time: {}", limits.time);
+            return Some(self.end(scratch, Ends::Limit { which }));
+        }
+        if let Some(stuck) = self.drain_is_over(next.at) {
+            return Some(self.end(scratch, stuck));
+        }
+        assert!(self.now <= next.at, "time never goes back");
+        self.now = next.at;
+        self.events += 1;
+        if limits.events < self.events {
+            let which = format!("limits.events: {}", limits.events);
+            return Some(self.end(scratch, Ends::Limit { which }));
+        }
+        self.handle(next, scratch);
+        self.strike_for_facts(scratch);
+        self.may_end().then(|| self.end(scratch, Ends::Drained))
+    }
+
+    fn handle(&mut self, next: Scheduled<Event>, scratch: &mut Scratch) {
+        match next.event {
+            Event::Deliver {
+                conn,
+                direction,
+                envelope,
+            } => {
+                let (client, server) = self.network.ends(conn);
+                let (from, to) = match direction {
+                    Direction::ToServer => (client, server),
+                    Direction::ToClient => (server, client),
+                };
+                if let Some(until) = self.paused_until(to) {
+                    let event = Event::Deliver {
+                        conn,
+                        direction,
+                        envelope,
+                    };
+                    self.queue.push(until, Class::Delivery, to, event);
+                    return;
+                }
+                self.data_arrived(&envelope);
+                if self.network.is_open_at(conn, direction) && self.is_up(to) {
+                    let cause = FactId(envelope.cause);
+                    self.call(to, cause, scratch, Call::Message(conn, from, envelope));
+                }
+            }
+            Event::Connected { conn } => self.connected(conn, scratch),
+            Event::Disconnected {
+                conn,
+                direction,
+                cause,
+            } => {
+                self.disconnected(conn, direction, cause, scratch);
+            }
+            Event::Timer { node, key } => self.timer_came_up(node, key, &next, scratch),
+            Event::Overdue { node, key, cause } => {
+                if self.is_up(node) {
+                    self.call(node, cause, scratch, Call::Timer(key));
+                }
+            }
+            Event::Life { node, turn, cause } => {
+                self.outstanding -= 1;
+                self.turn(node, turn, cause, scratch);
+            }
+            Event::Strike { fault } => {
+                self.outstanding -= 1;
+                self.strike_at_instant(fault as usize, scratch);
+            }
+            Event::Wake => {}
+        }
+    }
+
+    pub(super) fn paused_until(&self, node: NodeId) -> Option<Instant> {
+        match self.status[node.index()] {
+            Status::Paused { until, .. } => Some(until),
+            Status::NotStarted | Status::Up | Status::Down => None,
+        }
+    }
+
+    fn timer_came_up(
+        &mut self,
+        node: NodeId,
+        key: TimerKey,
+        next: &Scheduled<Event>,
+        scratch: &mut Scratch,
+    ) {
+        let (table, slot) = (usize::from(key.application), usize::from(key.slot));
+        let class = if key.application {
+            Class::Application
+        } else {
+            Class::Timer
+        };
+        match self.timers[node.index()][table].fired(slot, next.at, next.sequence) {
+            Fired::Stale => {}
+            Fired::Rearm(at, number) => {
+                self.queue
+                    .push_numbered(at, class, node, number, Event::Timer { node, key });
+            }
+            Fired::Fire => {
+                let cause = self.timer_causes[node.index()][table][slot];
+                match self.paused_until(node) {
+                    Some(until) => {
+                        self.queue
+                            .push(until, class, node, Event::Overdue { node, key, cause });
+                    }
+                    None => self.call(node, cause, scratch, Call::Timer(key)),
+                }
+            }
+        }
+    }
+
+    /// Calls a node, carries out what it asks, and lets it go on from every watched point at which
+    /// no fault holds it.
+    pub(super) fn call(&mut self, node: NodeId, cause: FactId, scratch: &mut Scratch, first: Call) {
+        self.invoke(node, cause, scratch, first);
+        while let Some(point) = scratch.reached.take() {
+            let goes_on = self.strike_at_point(node, &point, scratch);
+            // What a strike says to the node may have brought it to its next point already.
+            if goes_on && scratch.reached.is_none() {
+                let cause = self.last_fact(scratch, cause);
+                self.invoke(node, cause, scratch, Call::GoOn);
+            }
+        }
+    }
+
+    /// The youngest fact of this step, or the cause it began with.
+    fn last_fact(&self, scratch: &Scratch, otherwise: FactId) -> FactId {
+        scratch.facts.last().map_or(otherwise, |stated| stated.id)
+    }
+
+    pub(super) fn invoke(
+        &mut self,
+        node: NodeId,
+        cause: FactId,
+        scratch: &mut Scratch,
+        call: Call,
+    ) {
+        let mut ctx = Ctx {
+            now: self.now,
+            me: node,
+            cause,
+            watched: self.watched[node.index()],
+            effects: &mut scratch.effects,
+            facts: &mut scratch.facts,
+            next_fact: &mut self.next_fact,
+            next_conn: &mut self.next_conn,
+        };
+        self.nodes[node.index()].handle(&mut ctx, call);
+        let cause = ctx.cause;
+        let mut effects = std::mem::take(&mut scratch.effects);
+        for effect in effects.drain(..) {
+            assert!(
+                scratch.reached.is_none(),
+                "a node that stands at a point asks nothing more"
+            );
+            self.carry_out(node, cause, effect, scratch);
+        }
+        scratch.effects = effects;
+    }
+
+    fn carry_out(&mut self, node: NodeId, cause: FactId, effect: Effect, scratch: &mut Scratch) {
+        match effect {
+            Effect::Open { conn, to, lane: _ } => self.open(conn, node, to, cause),
+            Effect::Send { conn, envelope } => self.send(conn, node, envelope, scratch),
+            Effect::Answered { .. } => {}
+            Effect::Close { conn } => self.close(conn, node, cause),
+            Effect::SetTimer { key, at } => self.set_timer(node, key, at, cause),
+            Effect::CancelTimer { key } => {
+                let table = usize::from(key.application);
+                self.timers[node.index()][table].cancel(usize::from(key.slot));
+            }
+            Effect::Reached(point) => scratch.reached = Some(point),
+            Effect::Exit => self.gone(node, cause),
+        }
+    }
+
+    fn set_timer(&mut self, node: NodeId, key: TimerKey, at: Instant, cause: FactId) {
+        let (table, slot) = (usize::from(key.application), usize::from(key.slot));
+        let number = self.queue.number();
+        let causes = &mut self.timer_causes[node.index()][table];
+        if causes.len() <= slot {
+            causes.resize(slot + 1, FactId::NONE);
+        }
+        causes[slot] = cause;
+        if self.timers[node.index()][table].set(slot, at, number) {
+            let class = if key.application {
+                Class::Application
+            } else {
+                Class::Timer
+            };
+            self.queue
+                .push_numbered(at, class, node, number, Event::Timer { node, key });
+        }
+    }
+
+    /// States a fact on behalf of the kernel.
+    pub(super) fn note(
+        &mut self,
+        who: NodeId,
+        by: FactId,
+        fact: impl Into<Fact>,
+        scratch: &mut Scratch,
+    ) -> FactId {
+        let id = self.next_fact;
+        self.next_fact.0 += 1;
+        let stated = Stated {
+            id,
+            at: self.now,
+            who,
+            by,
+            since: FactId::NONE,
+            fact: fact.into(),
+        };
+        scratch.facts.push(stated);
+        id
+    }
+}

@@ -1,0 +1,296 @@
+//! The words of `expect` and `must-happen`: quantities, stages of a loss, facts.
+//!
+//! Only what is built is here; words of the grammar that are not yet built are listed by the loader.
+
+use super::words;
+
+words! {
+    /// A quantity of `expect`. Which subjects have it, and what is compared, is in [`Shape::of`].
+    pub enum Quantity {
+        /// Records whose effect was applied exactly once.
+        Once = "once",
+        /// Records whose effect was applied more than once.
+        Duplicated = "duplicated",
+        /// Records whose effect was never applied and never will be.
+        Lost = "lost",
+        /// Group: effects against offset order per key. Topic: appends against send order.
+        Reordered = "reordered",
+        /// Records that failed here and were sent to another topic.
+        HandedOn = "handed-on",
+        /// Records neither done nor lost when the run ended.
+        Waiting = "waiting",
+        /// Deliveries by `poll`.
+        Delivered = "delivered",
+        /// Executions of `process`.
+        Processed = "processed",
+        /// Executions beyond the first of each record.
+        ProcessedAgain = "processed-again",
+        /// Records an offset commit moved past before they were processed.
+        PastUnprocessed = "past-unprocessed",
+        /// Completed rounds after the first, after `warm-up`.
+        Rebalances = "rebalances",
+        /// Partitions that changed owner.
+        Moved = "moved",
+        /// Partitions that had an owner and then none for a while.
+        PartitionsStopped = "partitions-stopped",
+        /// The longest time a partition had no owner.
+        LongestStop = "longest-stop",
+        /// The median latency.
+        LatencyP50 = "latency-p50",
+        /// The 99th percentile of the latency.
+        LatencyP99 = "latency-p99",
+        /// The largest latency.
+        LatencyMax = "latency-max",
+        /// The calls of the rebalance listener, by member.
+        Callbacks = "callbacks",
+        /// The most members without a partition at the end of any rebalance.
+        IdleMembers = "idle-members",
+        /// Partitions by member, at the end.
+        Assignment = "assignment",
+        /// The committed offset by partition, at the end.
+        Committed = "committed",
+        /// The position by partition, at the end.
+        Position = "position",
+        /// The first offset delivered after the last assignment, by partition.
+        ResumedAt = "resumed-at",
+        /// The largest lag seen, by partition.
+        LargestLag = "largest-lag",
+        /// Records passed to `send()`.
+        Sent = "sent",
+        /// Records whose acknowledgement the client has.
+        Acknowledged = "acknowledged",
+        /// Records whose future failed.
+        Failed = "failed",
+        /// Produce requests sent.
+        Requests = "requests",
+        /// Batches sent again.
+        Retries = "retries",
+        /// Batches closed.
+        Batches = "batches",
+        /// Records in the log.
+        Appended = "appended",
+        /// Records in the log more than once.
+        AppendedTwice = "appended-twice",
+        /// The number of partitions.
+        Partitions = "partitions",
+        /// The number of partitions that hold records.
+        PartitionsUsed = "partitions-used",
+        /// The leader's log end offset, by partition.
+        EndOffset = "end-offset",
+        /// The leader's log start offset, by partition.
+        StartOffset = "start-offset",
+        /// The exact content, by partition.
+        Log = "log",
+        /// The keys, by partition, in any order.
+        KeysIn = "keys-in",
+        /// Keys with records in more than one partition.
+        KeyMoved = "key-moved",
+        /// The leader of a partition.
+        Leader = "leader",
+        /// The in-sync replicas of a partition.
+        Isr = "isr",
+        /// The high watermark of a partition.
+        HighWatermark = "high-watermark",
+    }
+}
+
+words! {
+    /// Where a lost record was lost.
+    pub enum Stage {
+        /// The client was never told that it was stored, and it was not.
+        NeverAcknowledged = "never-acknowledged",
+        /// Acknowledged, then gone from every log.
+        Truncated = "truncated",
+        /// Retention or compaction passed it first.
+        Expired = "expired",
+        /// The committed offset moved past it.
+        SkippedByCommit = "skipped-by-commit",
+        /// A reset moved the position past it.
+        SkippedByReset = "skipped-by-reset",
+        /// The application gave it up.
+        DroppedByApplication = "dropped-by-application",
+    }
+}
+
+words! {
+    /// A fact of `must-happen` and of a fault's `when:`.
+    pub enum FactWord {
+        /// A batch left in a request.
+        BatchSent = "batch-sent",
+        /// A batch was closed because it was full.
+        BatchFull = "batch-full",
+        /// A batch was ready because `linger.ms` was over.
+        LingerOver = "linger-over",
+        /// A batch was sent again.
+        Retry = "retry",
+        /// A broker recognised a retried batch.
+        RetryDeduplicated = "retry-deduplicated",
+        /// A broker refused a batch with a gap in its sequence.
+        OutOfOrderSequence = "out-of-order-sequence",
+        /// A request had no answer within `request.timeout.ms`.
+        RequestTimedOut = "request-timed-out",
+        /// A batch was given up after `delivery.timeout.ms`.
+        DeliveryTimedOut = "delivery-timed-out",
+        /// An answer was lost on its way.
+        ResponseLost = "response-lost",
+        /// An idempotent producer began a new epoch.
+        ProducerEpochBumped = "producer-epoch-bumped",
+        /// `send()` found no room in `buffer.memory`.
+        BufferFull = "buffer-full",
+        /// A topic came into being.
+        TopicCreated = "topic-created",
+        /// A client learnt new metadata.
+        MetadataRefreshed = "metadata-refreshed",
+        /// A group completed its first round.
+        GroupFormed = "group-formed",
+        /// A group that had a generation completed another round.
+        Rebalance = "rebalance",
+        /// A partition changed its owner.
+        PartitionMoved = "partition-moved",
+        /// The coordinator heard nothing of a member for `session.timeout.ms`.
+        SessionExpired = "session-expired",
+        /// A member did not poll for `max.poll.interval.ms`.
+        PollIntervalExceeded = "poll-interval-exceeded",
+        /// A member was told that it is no member any more.
+        MemberFenced = "member-fenced",
+        /// An offset commit was stored.
+        OffsetCommitted = "offset-committed",
+        /// An offset commit failed.
+        CommitFailed = "commit-failed",
+        /// `poll` threw.
+        PollFailed = "poll-failed",
+        /// An offset commit moved a committed offset back.
+        CommitRewound = "commit-rewound",
+        /// A position was set by `auto.offset.reset`.
+        OffsetReset = "offset-reset",
+        /// The application failed at a record.
+        ProcessingFailed = "processing-failed",
+        /// The application gave a record up.
+        RecordSkipped = "record-skipped",
+        /// A record was processed that had been processed before. Derived from the whole run.
+        ProcessedAgain = "processed-again",
+        /// A process died.
+        Crashed = "crashed",
+        /// A process came back.
+        Restarted = "restarted",
+        /// A process stood still.
+        Paused = "paused",
+        /// A paused process went on.
+        Resumed = "resumed",
+        /// An application thread stood still.
+        Stalled = "stalled",
+        /// A stalled application thread went on.
+        StallEnded = "stall-ended",
+        /// A client was closed gracefully by a fault.
+        Closed = "closed",
+        /// A client was started by a fault.
+        Started = "started",
+        /// A fault let the application seek.
+        Sought = "sought",
+        /// A fault set the offsets of a group.
+        OffsetsSet = "offsets-set",
+        /// A request was lost on its way.
+        RequestLost = "request-lost",
+    }
+}
+
+/// What a statement is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubjectKind {
+    /// All groups, or all producers, summed.
+    Run,
+    /// One group.
+    Group,
+    /// One topic, or one partition.
+    Topic,
+    /// One producer.
+    Producer,
+}
+
+/// What a quantity is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A RANGE.
+    Count,
+    /// A RANGE of durations.
+    Time,
+    /// A RANGE for the size of a set of records, or the exact list.
+    Records,
+    /// The same, or a map from stages to such.
+    LostRecords,
+    /// A map from partitions to RANGE or `none`.
+    Offsets,
+    /// A map from members to lists of partitions, or their number.
+    Partitions,
+    /// A map from members to lists of calls.
+    Calls,
+    /// A map from partitions to lists of records.
+    Contents,
+    /// A map from partitions to lists of keys.
+    Keys,
+    /// An actor or `none`; only of a partition.
+    Actor,
+    /// A list of actors; only of a partition.
+    Actors,
+    /// An offset; only of a partition.
+    Offset,
+}
+
+impl Shape {
+    /// What a quantity of such a subject is compared with; `None` if the subject has no such
+    /// quantity.
+    pub fn of(quantity: Quantity, subject: SubjectKind) -> Option<Self> {
+        match subject {
+            SubjectKind::Group => Self::of_group(quantity),
+            SubjectKind::Topic => Self::of_topic(quantity),
+            SubjectKind::Producer => Self::of_producer(quantity),
+            SubjectKind::Run => {
+                let shape = Self::of_group(quantity).or_else(|| Self::of_producer(quantity));
+                let summed =
+                    |s: &Self| matches!(s, Self::Count | Self::Records | Self::LostRecords);
+                shape.filter(summed)
+            }
+        }
+    }
+
+    fn of_group(quantity: Quantity) -> Option<Self> {
+        use Quantity as Q;
+        Some(match quantity {
+            Q::Once | Q::Duplicated | Q::Reordered | Q::HandedOn | Q::Waiting => Self::Records,
+            Q::PastUnprocessed => Self::Records,
+            Q::Lost => Self::LostRecords,
+            Q::Delivered | Q::Processed | Q::ProcessedAgain | Q::Rebalances => Self::Count,
+            Q::Moved | Q::PartitionsStopped | Q::IdleMembers => Self::Count,
+            Q::LongestStop | Q::LatencyP50 | Q::LatencyP99 | Q::LatencyMax => Self::Time,
+            Q::Callbacks => Self::Calls,
+            Q::Assignment => Self::Partitions,
+            Q::Committed | Q::Position | Q::ResumedAt | Q::LargestLag => Self::Offsets,
+            _ => return None,
+        })
+    }
+
+    fn of_topic(quantity: Quantity) -> Option<Self> {
+        use Quantity as Q;
+        Some(match quantity {
+            Q::Appended | Q::AppendedTwice | Q::Reordered => Self::Records,
+            Q::Partitions | Q::PartitionsUsed | Q::KeyMoved => Self::Count,
+            Q::EndOffset | Q::StartOffset => Self::Offsets,
+            Q::Log => Self::Contents,
+            Q::KeysIn => Self::Keys,
+            Q::Leader => Self::Actor,
+            Q::Isr => Self::Actors,
+            Q::HighWatermark => Self::Offset,
+            _ => return None,
+        })
+    }
+
+    fn of_producer(quantity: Quantity) -> Option<Self> {
+        use Quantity as Q;
+        Some(match quantity {
+            Q::Sent | Q::Acknowledged | Q::Failed => Self::Records,
+            Q::Requests | Q::Retries | Q::Batches => Self::Count,
+            Q::LatencyP50 | Q::LatencyP99 | Q::LatencyMax => Self::Time,
+            _ => return None,
+        })
+    }
+}
