@@ -33,5 +33,4 @@ pub use quantity::{FactWord, Quantity, Stage};
 pub use range::Range;
 pub use record::RecordName;
 pub use summary::{EndOfRun, Ending, Unstruck, Verdict};
-pub(crate) use word::words;
 pub(crate) use word::{Word, words};
