@@ -3,3 +3,4 @@
 mod consumer;
 mod coordinator;
 mod oracle;
+mod producer;
