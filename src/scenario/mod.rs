@@ -9,6 +9,7 @@ mod not_yet;
 mod plain;
 mod reader;
 pub mod resolved;
+mod show;
 mod suggest;
 mod tree;
 pub mod value;

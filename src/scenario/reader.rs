@@ -149,8 +149,7 @@ impl<'s> Reader<'s> {
             return None;
         }
         if DEPTH_MAX <= open.len() {
-            let text = format!("the file nests deeper than {DEPTH_MAX} levels");
-            self.problems.push(Problem::new(Kind::File, place, text));
+            self.problems.push(too_deep(place));
             return None;
         }
         open.push(new);
@@ -331,6 +330,10 @@ impl<'s> Reader<'s> {
         let before = &self.source[..place.start.min(self.source.len())];
         let last_lines = before.rfind('\n').unwrap_or(0);
         let from = before[..last_lines].rfind('\n').map_or(0, |i| i + 1);
+        if info.contains("recursion limit") {
+            // The parser's own bound on brackets, met before ours where no key can tell them apart.
+            return too_deep(place);
+        }
         if let Some(problem) = self.commented_record() {
             return problem;
         }
@@ -402,6 +405,11 @@ impl<'s> Reader<'s> {
             end: place.start + text.len(),
         }
     }
+}
+
+fn too_deep(place: Place) -> Problem {
+    let text = format!("the file nests deeper than {DEPTH_MAX} levels");
+    Problem::new(Kind::File, place, text)
 }
 
 /// The error of `lost:0`.

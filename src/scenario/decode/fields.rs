@@ -174,10 +174,7 @@ impl Context {
             self.expected("a text", node);
             return None;
         };
-        if scalar.is_number()
-            || scalar.is_boolean()
-            || is_grouped_number(&scalar.text) && is_plain(node)
-        {
+        if scalar.is_number() || scalar.is_boolean() || scalar.is_grouped_number() {
             let text = format!(
                 "a text is due here, and `{}` is {}",
                 scalar.text,
@@ -399,14 +396,4 @@ impl Context {
         let (name, overlay) = self.overlay.as_ref()?;
         overlay.contains(place).then_some(name.as_str())
     }
-}
-
-fn is_plain(node: &Node) -> bool {
-    use crate::scenario::tree::Style;
-    node.scalar().is_some_and(|s| s.style == Style::Plain)
-}
-
-/// `10_000`: an integer to some YAML readers.
-fn is_grouped_number(text: &str) -> bool {
-    text.contains('_') && text.bytes().all(|b| b.is_ascii_digit() || b == b'_')
 }
