@@ -87,14 +87,15 @@ pub const fn decrement_sequence(sequence: i32, decrement: u32) -> i32 {
 /// How many sequence numbers there are.
 const SEQUENCES: u32 = 1 << 31;
 
-/// Bytes of a record without its own length: attributes, deltas and the `fields` behind them.
-fn framed(offset_delta: u32, timestamp_delta_ms: i64, fields: u32) -> u32 {
+/// Bytes of a record whose key, value and headers take `fields` bytes: what is the same for a
+/// record wherever it goes can be counted once.
+pub fn framed(offset_delta: u32, timestamp_delta_ms: i64, fields: u32) -> u32 {
     let body = 1 + varint(i64::from(offset_delta)) + varint(timestamp_delta_ms) + fields;
     varint(i64::from(body)) + body
 }
 
-/// Key, value and headers with their lengths in front of them.
-fn fields(key: Option<u32>, value: Option<u32>, headers: &[HeaderLengths]) -> u32 {
+/// Bytes of key, value and headers with their lengths in front of them.
+pub fn fields(key: Option<u32>, value: Option<u32>, headers: &[HeaderLengths]) -> u32 {
     let headers_bytes: u32 = headers
         .iter()
         .map(|&(name, value)| bytes_field(Some(name)) + bytes_field(value))

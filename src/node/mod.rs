@@ -8,8 +8,10 @@
 //! Nodes speak through `kafka::message` and never import each other; only the broker owns a
 //! coordinator.
 
+pub mod broker;
 pub mod client;
 pub mod consumer;
+pub mod controller;
 pub mod coordinator;
 pub mod fact;
 pub mod point;

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use super::dispatch::Node;
 use super::event::{Event, Turn};
 use super::fault::Faults;
-use super::setup::{GroupSetup, Setup};
+use super::setup::Setup;
 use super::{Sim, Status};
-use crate::base::{Instant, NodeId};
+use crate::base::{Instant, NodeId, TopicId};
 use crate::engine::network::LinkLatency;
 use crate::engine::{Class, Network, Queue, Timers};
-use crate::kafka::cast::Role;
 use crate::kafka::message::PartitionMetadata;
 use crate::node::broker::{Broker, BrokerSetup, BrokerTopic};
 use crate::node::consumer::Member;
@@ -59,12 +58,23 @@ impl Sim {
 
     fn plan_lives(&mut self) {
         let setup = self.setup.clone();
-        for node in setup.cluster.controllers.iter().chain(&setup.cluster.brokers) {
+        for node in setup
+            .cluster
+            .controllers
+            .iter()
+            .chain(&setup.cluster.brokers)
+        {
             self.plan(*node, Turn::Start, Instant::ZERO, FactId::NONE);
         }
         let producers = setup.producers.iter().map(|(p, life)| (p.node, *life));
         let members = setup.members.iter().map(|(m, life)| {
-            (setup.cast.node(&m.name).expect("every member is in the cast"), *life)
+            (
+                setup
+                    .cast
+                    .node(&m.name)
+                    .expect("every member is in the cast"),
+                *life,
+            )
         });
         for (node, life) in producers.chain(members) {
             self.plan(node, Turn::Start, life.start_at, FactId::NONE);
@@ -73,6 +83,101 @@ impl Sim {
             }
         }
         let at_least = setup.limits.at_least;
-        self.queue.push(at_least, Class::Application, NodeId(0), Event::Wake);
+        self.queue
+            .push(at_least, Class::Application, NodeId(0), Event::Wake);
+    }
+}
+
+/// Every process, in the order of the cast.
+fn nodes(setup: &Setup) -> Vec<Node> {
+    let (controller_setup, placed) = placement(setup);
+    let mut nodes: Vec<Option<Node>> = vec![None; setup.cast.actors.len()];
+    for node in &setup.cluster.controllers {
+        let mut controller = Controller::new(ControllerSetup {
+            node: *node,
+            ..controller_setup.clone()
+        });
+        placed
+            .iter()
+            .for_each(|partitions| controller.preload(partitions));
+        nodes[node.index()] = Some(Node::Controller(Box::new(controller)));
+    }
+    for (index, node) in setup.cluster.brokers.iter().enumerate() {
+        let mut broker = Broker::new(broker_setup(setup, *node, index as u32 + 1));
+        placed
+            .iter()
+            .for_each(|partitions| broker.preload(partitions));
+        for group in &setup.groups {
+            if !group.committed.is_empty() {
+                broker.preload_committed(&group.name, &group.committed);
+            }
+        }
+        nodes[node.index()] = Some(Node::Broker(Box::new(broker)));
+    }
+    for (producer, _) in &setup.producers {
+        let node = Node::Producer(Box::new(Producer::new(producer.clone())));
+        nodes[producer.node.index()] = Some(node);
+    }
+    for (member, _) in &setup.members {
+        let node = setup
+            .cast
+            .node(&member.name)
+            .expect("every member is in the cast");
+        nodes[node.index()] = Some(Node::Member(Box::new(Member::new(member.clone()))));
+    }
+    let all = nodes
+        .into_iter()
+        .map(|node| node.expect("every actor has a node"));
+    all.collect()
+}
+
+/// Where the partitions of the topics present at time 0 lie. `__consumer_offsets` is among them only
+/// if a group has stored offsets before.
+fn placement(setup: &Setup) -> (ControllerSetup, Vec<Arc<[PartitionMetadata]>>) {
+    let controller = ControllerSetup {
+        node: setup.cluster.controllers[0],
+        seed: setup.seed,
+        cast: setup.cast.clone(),
+        brokers: setup.cluster.brokers.clone().into(),
+    };
+    let has_committed = setup.groups.iter().any(|group| !group.committed.is_empty());
+    let mut placed = Vec::new();
+    for (index, topic) in setup.topics.iter().enumerate() {
+        let id = TopicId(index as u32);
+        if !topic.before_start && !(topic.internal && has_committed) {
+            continue;
+        }
+        let partitions = match &topic.assignment {
+            Some(assignment) => Some(ControllerSetup::assigned(id, assignment)),
+            None => controller.place_topic(id, topic.partitions, topic.replication_factor),
+        };
+        placed.push(partitions.expect("the loader counts brokers against replication factors"));
+    }
+    (controller, placed)
+}
+
+fn broker_setup(setup: &Setup, node: NodeId, node_id: u32) -> BrokerSetup {
+    let topics = setup.topics.iter().map(|topic| BrokerTopic {
+        config: topic.config.clone(),
+        partitions: topic.partitions,
+        replication_factor: topic.replication_factor,
+        internal: topic.internal,
+    });
+    let offsets = setup
+        .topics
+        .iter()
+        .position(|t| t.internal)
+        .map(|i| TopicId(i as u32));
+    BrokerSetup {
+        node,
+        node_id,
+        seed: setup.seed,
+        config: setup.cluster.config.clone(),
+        cast: setup.cast.clone(),
+        topics: topics.collect(),
+        offsets_topic: offsets,
+        controllers: setup.cluster.controllers.clone().into(),
+        brokers: setup.cluster.brokers.clone().into(),
+        request_time: setup.cluster.request_time.clone(),
     }
 }

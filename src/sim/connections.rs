@@ -14,10 +14,15 @@ impl Sim {
     pub(super) fn open(&mut self, conn: ConnId, client: NodeId, server: NodeId, cause: FactId) {
         let known_at = self.network.open(conn, client, server, self.now);
         if self.is_up(server) {
-            self.queue.push(known_at, Class::Delivery, client, Event::Connected { conn });
+            self.queue
+                .push(known_at, Class::Delivery, client, Event::Connected { conn });
         } else {
             let direction = Direction::ToClient;
-            let event = Event::Disconnected { conn, direction, cause };
+            let event = Event::Disconnected {
+                conn,
+                direction,
+                cause,
+            };
             self.queue.push(known_at, Class::Delivery, client, event);
         }
     }
@@ -25,7 +30,8 @@ impl Sim {
     pub(super) fn connected(&mut self, conn: ConnId, scratch: &mut Scratch) {
         let (client, _) = self.network.ends(conn);
         if let Some(until) = self.paused_until(client) {
-            self.queue.push(until, Class::Delivery, client, Event::Connected { conn });
+            self.queue
+                .push(until, Class::Delivery, client, Event::Connected { conn });
         } else if self.network.is_open_at(conn, Direction::ToClient) && self.is_up(client) {
             self.call(client, FactId::NONE, scratch, Call::Connected(conn));
         }
@@ -39,9 +45,17 @@ impl Sim {
         scratch: &mut Scratch,
     ) {
         let (client, server) = self.network.ends(conn);
-        let node = if direction == Direction::ToServer { server } else { client };
+        let node = if direction == Direction::ToServer {
+            server
+        } else {
+            client
+        };
         if let Some(until) = self.paused_until(node) {
-            let event = Event::Disconnected { conn, direction, cause };
+            let event = Event::Disconnected {
+                conn,
+                direction,
+                cause,
+            };
             self.queue.push(until, Class::Delivery, node, event);
         } else if self.network.is_open_at(conn, direction) {
             self.network.told_closed(conn, direction);
@@ -54,9 +68,16 @@ impl Sim {
     pub(super) fn close(&mut self, conn: ConnId, by: NodeId, cause: FactId) {
         if let Some((other, at)) = self.network.close(conn, by, self.now) {
             let (client, _) = self.network.ends(conn);
-            let direction =
-                if by == client { Direction::ToServer } else { Direction::ToClient };
-            let event = Event::Disconnected { conn, direction, cause };
+            let direction = if by == client {
+                Direction::ToServer
+            } else {
+                Direction::ToClient
+            };
+            let event = Event::Disconnected {
+                conn,
+                direction,
+                cause,
+            };
             self.queue.push(at, Class::Delivery, other, event);
         }
     }
@@ -80,7 +101,16 @@ impl Sim {
         let kind = envelope.api() as u8;
         if let Fate::DeliverAt(at) = self.network.send(conn, direction, kind, self.now) {
             self.data_in_flight += u32::from(carries_data(&envelope));
-            self.queue.push(at, Class::Delivery, to, Event::Deliver { conn, direction, envelope });
+            self.queue.push(
+                at,
+                Class::Delivery,
+                to,
+                Event::Deliver {
+                    conn,
+                    direction,
+                    envelope,
+                },
+            );
         }
     }
 
@@ -98,7 +128,9 @@ impl Sim {
         envelope: &Envelope,
         scratch: &mut Scratch,
     ) -> bool {
-        let Some(loss) = self.message_fault(conn, client, server, envelope) else { return false };
+        let Some(loss) = self.message_fault(conn, client, server, envelope) else {
+            return false;
+        };
         let api = envelope.api();
         let fact = match envelope.body {
             Body::Request(_) => FaultFact::RequestLost { api },
@@ -114,11 +146,23 @@ impl Sim {
 
     /// Both ends lose the connection at once; requests already on their way still arrive.
     fn reset(&mut self, conn: ConnId, client: NodeId, server: NodeId, cause: FactId) {
-        let arrived = self.network.last_arrival(conn, Direction::ToServer).max(self.now);
+        let arrived = self
+            .network
+            .last_arrival(conn, Direction::ToServer)
+            .max(self.now);
         self.network.silence(conn);
-        let to_client = Event::Disconnected { conn, direction: Direction::ToClient, cause };
-        self.queue.push(self.now, Class::Delivery, client, to_client);
-        let to_server = Event::Disconnected { conn, direction: Direction::ToServer, cause };
+        let to_client = Event::Disconnected {
+            conn,
+            direction: Direction::ToClient,
+            cause,
+        };
+        self.queue
+            .push(self.now, Class::Delivery, client, to_client);
+        let to_server = Event::Disconnected {
+            conn,
+            direction: Direction::ToServer,
+            cause,
+        };
         self.queue.push(arrived, Class::Delivery, server, to_server);
     }
 }

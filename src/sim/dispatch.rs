@@ -1,6 +1,6 @@
 //! The one place that knows which node is what: a call to a node becomes a handler of its role.
 
-use crate::base::{ConnId, Instant, NodeId};
+use crate::base::{ConnId, GroupId, Instant, NodeId, Offset, TopicPartition};
 use crate::kafka::message::{Body, Envelope, Response};
 use crate::node::broker::Broker;
 use crate::node::consumer::{Member, SeekRequest};
@@ -44,6 +44,8 @@ pub(super) enum Call {
     Stall(Instant),
     /// The application seeks before its next poll.
     Seek(SeekRequest),
+    /// A tool sets the offsets of a group at its coordinator.
+    ResetOffsets(GroupId, Vec<(TopicPartition, Offset)>),
 }
 
 impl Node {
@@ -55,7 +57,7 @@ impl Node {
                 Call::Connected(conn) => controller.on_connected(ctx, conn),
                 Call::Disconnected(conn) => controller.on_disconnected(ctx, conn),
                 Call::Message(conn, from, envelope) => match body(*envelope) {
-                    Ok(envelope) => controller.on_request(ctx, conn, from, envelope),
+                    Ok(envelope) => controller.on_request(ctx, conn, from, &envelope),
                     Err((number, response)) => controller.on_response(ctx, conn, number, response),
                 },
                 Call::Timer(key) => controller.on_timer(ctx, key),
@@ -66,11 +68,11 @@ impl Node {
                 Call::Connected(conn) => broker.on_connected(ctx, conn),
                 Call::Disconnected(conn) => broker.on_disconnected(ctx, conn),
                 Call::Message(conn, from, envelope) => match body(*envelope) {
-                    Ok(envelope) => broker.on_request(ctx, conn, from, envelope),
+                    Ok(envelope) => broker.on_request(ctx, conn, from, Box::new(envelope)),
                     Err((number, response)) => broker.on_response(ctx, conn, number, response),
                 },
                 Call::Timer(key) => broker.on_timer(ctx, key),
-                Call::Settle => {}
+                Call::ResetOffsets(group, offsets) => broker.reset_offsets(ctx, group, offsets),
                 other => unreachable!("a broker is never told {other:?}"),
             },
             Self::Producer(producer) => match call {
@@ -86,7 +88,9 @@ impl Node {
                 Call::Settle => producer.settle(ctx),
                 Call::Close => producer.close(ctx),
                 Call::Stall(until) => producer.stall(ctx, until),
-                Call::Seek(_) => unreachable!("a producer seeks nothing"),
+                other @ (Call::Seek(_) | Call::ResetOffsets(..)) => {
+                    unreachable!("a producer is never told {other:?}")
+                }
             },
             Self::Member(member) => match call {
                 Call::Start => member.on_start(ctx),
@@ -102,6 +106,9 @@ impl Node {
                 Call::Close => member.close(ctx),
                 Call::Stall(until) => member.stall(ctx, until),
                 Call::Seek(request) => member.seek(ctx, request),
+                other @ Call::ResetOffsets(..) => {
+                    unreachable!("a member is never told {other:?}")
+                }
             },
         }
     }

@@ -30,13 +30,17 @@ impl Sim {
         let bound = self.setup.limits.drain;
         (calm + bound < next).then(|| {
             let why = self.why_not_drained().unwrap_or_default();
-            Ends::Stuck { reason: format!("{why}, {bound} after the last record and fault") }
+            Ends::Stuck {
+                reason: format!("{why}, {bound} after the last record and fault"),
+            }
         })
     }
 
     fn producers_are_done(&self) -> bool {
         self.setup.producers.iter().all(|(setup, _)| {
-            let Node::Producer(producer) = &self.nodes[setup.node.index()] else { return true };
+            let Node::Producer(producer) = &self.nodes[setup.node.index()] else {
+                return true;
+            };
             match self.status[setup.node.index()] {
                 Status::Down => true,
                 Status::NotStarted => false,
@@ -51,23 +55,37 @@ impl Sim {
             return Some("a request with records or offsets is on its way".to_owned());
         }
         for broker in &self.setup.cluster.brokers {
-            let Node::Broker(broker_node) = &self.nodes[broker.index()] else { continue };
+            let Node::Broker(broker_node) = &self.nodes[broker.index()] else {
+                continue;
+            };
             if broker_node.open_data_requests() != 0 {
                 let name = self.setup.cast.actor(*broker);
-                return Some(format!("{name} has not answered every request with records or offsets"));
+                return Some(format!(
+                    "{name} has not answered every request with records or offsets"
+                ));
             }
         }
-        self.setup.groups.iter().find_map(|group| self.group_waits_for(group))
+        self.setup
+            .groups
+            .iter()
+            .find_map(|group| self.group_waits_for(group))
     }
 
     fn group_waits_for(&self, group: &super::setup::GroupSetup) -> Option<String> {
-        let alive: Vec<NodeId> = group.members.iter().copied().filter(|m| self.is_up(*m)).collect();
+        let alive: Vec<NodeId> = group
+            .members
+            .iter()
+            .copied()
+            .filter(|m| self.is_up(*m))
+            .collect();
         if alive.is_empty() {
             return None;
         }
         let mut owned = 0;
         for &node in &alive {
-            let Node::Member(member) = &self.nodes[node.index()] else { continue };
+            let Node::Member(member) = &self.nodes[node.index()] else {
+                continue;
+            };
             let name = self.setup.cast.actor(node);
             if !member.quiet() {
                 return Some(format!("{name} is not at rest"));
@@ -89,7 +107,10 @@ impl Sim {
         let partitions = |topic: &crate::base::TopicId| self.partition_count(*topic);
         let expected: u32 = group.topics.iter().map(partitions).sum();
         (owned < expected).then(|| {
-            format!("{} of {expected} partitions of group {} have an owner", owned, group.name)
+            format!(
+                "{} of {expected} partitions of group {} have an owner",
+                owned, group.name
+            )
         })
     }
 
@@ -97,14 +118,23 @@ impl Sim {
     fn partition_count(&self, topic: crate::base::TopicId) -> u32 {
         let setup = &self.setup.topics[topic.index()];
         let first = TopicPartition::new(topic, 0);
-        if self.high_watermark(first).is_some() { setup.partitions } else { 0 }
+        if self.high_watermark(first).is_some() {
+            setup.partitions
+        } else {
+            0
+        }
     }
 
     /// The high watermark at the leader of a partition.
     pub fn high_watermark(&self, tp: TopicPartition) -> Option<Offset> {
         self.setup.cluster.brokers.iter().find_map(|broker| {
-            let Node::Broker(broker) = &self.nodes[broker.index()] else { return None };
-            broker.is_leader(tp).then(|| broker.high_watermark(tp)).flatten()
+            let Node::Broker(broker) = &self.nodes[broker.index()] else {
+                return None;
+            };
+            broker
+                .is_leader(tp)
+                .then(|| broker.high_watermark(tp))
+                .flatten()
         })
     }
 
@@ -116,6 +146,11 @@ impl Sim {
                 self.settle(node, scratch);
             }
         }
-        End { at: self.now, events: self.events, how, unstruck: self.faults.unstruck(&self.setup) }
+        End {
+            at: self.now,
+            events: self.events,
+            how,
+            unstruck: self.faults.unstruck(&self.setup),
+        }
     }
 }

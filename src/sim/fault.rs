@@ -3,42 +3,43 @@
 //! An entry waits for an instant, a step, a fact or a message; counts how often its condition held
 //! over all actors named; strikes at the `nth` and the following `times - 1`. An entry that never
 //! strikes fails the run, unless it is optional: that is for whoever judges, from [`Unstruck`].
+//! What a strike does is in `strike`, lost messages are in `loss`.
 
 use std::collections::BTreeSet;
 
-use super::dispatch::{Call, Node};
-use super::event::{Event, Turn};
-use super::setup::{
-    Drawn, FactPattern, FaultSetup, LossKind, RecordName, SeekTo, Setup, Target, Trigger, Verb,
-};
-use super::{Scratch, Sim, Status, Unstruck};
-use crate::base::{ConnId, Instant, NodeId, Seed, Span, Stream};
+use super::dispatch::Node;
+use super::event::Event;
+use super::setup::{Drawn, FactPattern, FaultSetup, RecordName, Setup, Target, Trigger};
+use super::{Scratch, Sim, Unstruck};
+use crate::base::{ConnId, GroupId, Instant, NodeId, RecordId, Stream, TopicPartition};
 use crate::engine::Class;
-use crate::kafka::message::{Body, Envelope, ProduceRequest, Request};
-use crate::node::fact::FaultFact;
 use crate::node::{Concern, FactId, Point, Stated, StepMask, words};
 
 /// What is known of one entry during a run.
 #[derive(Clone, Debug)]
-struct Entry {
+pub(super) struct Entry {
     nth: u64,
     reached: u64,
-    struck: u32,
-    stream: Stream,
+    pub(super) struck: u32,
+    pub(super) stream: Stream,
 }
 
 impl Entry {
-    fn draw(&mut self, drawn: Drawn) -> u64 {
-        if drawn.low == drawn.high { drawn.low } else { self.stream.between(drawn.low, drawn.high) }
+    pub(super) fn draw(&mut self, drawn: Drawn) -> u64 {
+        if drawn.low == drawn.high {
+            drawn.low
+        } else {
+            self.stream.between(drawn.low, drawn.high)
+        }
     }
 
     /// Counts an occurrence; whether the entry strikes at it.
-    fn counts(&mut self, times: u32) -> bool {
+    pub(super) fn counts(&mut self, times: u32) -> bool {
         self.reached += 1;
         self.nth <= self.reached && self.reached < self.nth + u64::from(times)
     }
 
-    fn is_done(&self, times: u32) -> bool {
+    pub(super) fn is_done(&self, times: u32) -> bool {
         self.nth + u64::from(times) <= self.reached + 1
     }
 }
@@ -46,18 +47,23 @@ impl Entry {
 /// All entries of a run.
 #[derive(Clone, Debug)]
 pub(super) struct Faults {
-    entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
     messages: bool,
     facts: bool,
     /// Produce requests that carry the record a `lose-response` waits for.
-    marked: BTreeSet<(ConnId, u32, usize)>,
+    pub(super) marked: BTreeSet<(ConnId, u32, usize)>,
 }
 
 impl Faults {
     pub(super) fn new(setup: &Setup) -> Self {
         let entry = |(index, fault): (usize, &FaultSetup)| {
-            let stream = Stream::new(Seed(setup.seed.0), "fault", &index.to_string());
-            let mut entry = Entry { nth: 0, reached: 0, struck: 0, stream };
+            let stream = Stream::new(setup.seed, "fault", &index.to_string());
+            let mut entry = Entry {
+                nth: 0,
+                reached: 0,
+                struck: 0,
+                stream,
+            };
             entry.nth = entry.draw(fault.nth);
             entry
         };
@@ -80,9 +86,18 @@ impl Faults {
             let wanted = &setup.faults[fault];
             let short = entry.struck < wanted.times && !wanted.optional;
             let (reached, nth, struck) = (entry.reached, entry.nth, entry.struck);
-            short.then_some(Unstruck { fault, reached, nth, struck })
+            short.then_some(Unstruck {
+                fault,
+                reached,
+                nth,
+                struck,
+            })
         };
-        self.entries.iter().enumerate().filter_map(missing).collect()
+        self.entries
+            .iter()
+            .enumerate()
+            .filter_map(missing)
+            .collect()
     }
 }
 
@@ -99,12 +114,14 @@ impl Sim {
         self.watch_points();
     }
 
-    fn plan_strikes(&mut self, index: usize, first: Instant) {
+    pub(super) fn plan_strikes(&mut self, index: usize, first: Instant) {
         let setup = self.setup.clone();
         let mut at = first;
         for _ in 0..setup.faults[index].times {
             self.outstanding += 1;
-            let event = Event::Strike { fault: index as u32 };
+            let event = Event::Strike {
+                fault: index as u32,
+            };
             self.queue.push(at, Class::Fault, NodeId(0), event);
             if let Some(every) = &setup.faults[index].every {
                 at += every.sample(&mut self.faults.entries[index].stream);
@@ -115,10 +132,16 @@ impl Sim {
     /// Recomputes the points at which each node has to stop.
     fn watch_points(&mut self) {
         let setup = self.setup.clone();
-        let base = if setup.stepped { StepMask::ALL } else { StepMask::NONE };
+        let base = if setup.stepped {
+            StepMask::ALL
+        } else {
+            StepMask::NONE
+        };
         self.watched.fill(base);
         for (entry, fault) in self.faults.entries.iter().zip(&setup.faults) {
-            let Trigger::Step { step, phase, .. } = fault.trigger else { continue };
+            let Trigger::Step { step, phase, .. } = fault.trigger else {
+                continue;
+            };
             if entry.is_done(fault.times) {
                 continue;
             }
@@ -150,12 +173,21 @@ impl Sim {
         let setup = self.setup.clone();
         let mut goes_on = true;
         for (index, fault) in setup.faults.iter().enumerate() {
-            let Trigger::Step { step, phase, record } = &fault.trigger else { continue };
+            let Trigger::Step {
+                step,
+                phase,
+                record,
+            } = &fault.trigger
+            else {
+                continue;
+            };
             if !goes_on
                 || (*step, *phase) != (point.step, point.phase)
                 || self.faults.entries[index].is_done(fault.times)
                 || !self.is_target(&fault.target, node)
-                || !record.as_ref().is_none_or(|r| self.concerns(&point.concerns, r))
+                || !record
+                    .as_ref()
+                    .is_none_or(|r| self.concerns(&point.concerns, r))
             {
                 continue;
             }
@@ -169,7 +201,7 @@ impl Sim {
         goes_on
     }
 
-    fn is_target(&self, target: &Target, node: NodeId) -> bool {
+    pub(super) fn is_target(&self, target: &Target, node: NodeId) -> bool {
         match target {
             Target::Actors(actors) => actors.contains(&node),
             Target::OwnerOf(tp, group) => self.owner_of(*tp, *group) == Some(node),
@@ -177,14 +209,12 @@ impl Sim {
         }
     }
 
-    fn owner_of(
-        &self,
-        tp: crate::base::TopicPartition,
-        group: crate::base::GroupId,
-    ) -> Option<NodeId> {
+    pub(super) fn owner_of(&self, tp: TopicPartition, group: GroupId) -> Option<NodeId> {
         let members = self.setup.groups[group.index()].members.iter().copied();
         members.filter(|m| self.is_up(*m)).find(|m| {
-            let Node::Member(member) = &self.nodes[m.index()] else { return false };
+            let Node::Member(member) = &self.nodes[m.index()] else {
+                return false;
+            };
             member.positions().any(|(owned, _)| owned == tp)
         })
     }
@@ -203,15 +233,24 @@ impl Sim {
     }
 
     /// Whether a record stands in the log at one of the offsets.
-    fn stands_in(&self, concern: &Concern, id: crate::base::RecordId) -> bool {
-        let leader = self.setup.cluster.brokers.iter().find_map(|b| match &self.nodes[b.index()] {
-            Node::Broker(broker) if broker.is_leader(concern.partition) => Some(broker),
-            _ => None,
-        });
+    pub(super) fn stands_in(&self, concern: &Concern, id: RecordId) -> bool {
+        let leader = self
+            .setup
+            .cluster
+            .brokers
+            .iter()
+            .find_map(|b| match &self.nodes[b.index()] {
+                Node::Broker(broker) if broker.is_leader(concern.partition) => Some(broker),
+                _ => None,
+            });
         let Some(log) = leader.and_then(|broker| broker.log(concern.partition)) else {
             return false;
         };
-        concern.offsets.clone().any(|offset| log.record_at(offset) == Some(id))
+        let range = &concern.offsets;
+        log.batches().any(|logged| {
+            let index = logged.batch.records().position(id);
+            index.is_some_and(|i| range.contains(&(logged.base_offset + u64::from(i))))
+        })
     }
 
     /// Lets faults strike that waited for a fact stated in this step.
@@ -225,7 +264,9 @@ impl Sim {
             let stated = scratch.facts[seen].clone();
             seen += 1;
             for (index, fault) in setup.faults.iter().enumerate() {
-                let Trigger::When(pattern) = &fault.trigger else { continue };
+                let Trigger::When(pattern) = &fault.trigger else {
+                    continue;
+                };
                 if self.faults.entries[index].is_done(fault.times)
                     || !matches_pattern(pattern, &stated)
                 {
@@ -242,192 +283,6 @@ impl Sim {
         self.faults.entries[index].reached += 1;
         self.strike_targets(index, FactId::NONE, scratch);
     }
-
-    fn strike_targets(&mut self, index: usize, by: FactId, scratch: &mut Scratch) {
-        let setup = self.setup.clone();
-        match &setup.faults[index].target {
-            Target::Actors(actors) => {
-                for &actor in actors {
-                    self.strike(index, actor, false, by, scratch);
-                }
-            }
-            Target::OwnerOf(tp, group) => {
-                if let Some(owner) = self.owner_of(*tp, *group) {
-                    self.strike(index, owner, false, by, scratch);
-                }
-            }
-            Target::Group(group) => {
-                if let Verb::SetOffsets(to) = &setup.faults[index].verb {
-                    self.set_offsets(*group, to, by, scratch);
-                    self.has_struck(index);
-                }
-            }
-        }
-    }
-
-    fn has_struck(&mut self, index: usize) {
-        self.faults.entries[index].struck += 1;
-        if self.faults.entries[index].struck > 1 {
-            return;
-        }
-        let setup = self.setup.clone();
-        for (later, fault) in setup.faults.iter().enumerate() {
-            if let Trigger::AfterFault(first, drawn) = fault.trigger
-                && first == index
-            {
-                let wait = Span(self.faults.entries[later].draw(drawn));
-                self.plan_strikes(later, self.now + wait);
-            }
-        }
-    }
-
-    /// Strikes one node. Whether the node, if it stands at a point, is to go on.
-    fn strike(
-        &mut self,
-        index: usize,
-        node: NodeId,
-        at_point: bool,
-        by: FactId,
-        scratch: &mut Scratch,
-    ) -> bool {
-        let setup = self.setup.clone();
-        let verb = &setup.faults[index].verb;
-        let is_start = *verb == Verb::Start;
-        if self.is_up(node) == is_start {
-            return true; // Nothing to strike: a dead process cannot die, a living one not start.
-        }
-        self.has_struck(index);
-        match verb {
-            Verb::Crash { restart_after } => {
-                let cause = self.crash(node, by, scratch);
-                self.plan_restart(index, node, *restart_after, cause);
-                false
-            }
-            Verb::Close { restart_after } => {
-                let cause = self.close_process(node, by, scratch);
-                self.plan_restart(index, node, *restart_after, cause);
-                false
-            }
-            Verb::Pause { lasting } => {
-                let lasting = Span(self.faults.entries[index].draw(*lasting));
-                self.pause(node, lasting, at_point, by, scratch);
-                false
-            }
-            Verb::Stall { lasting } => {
-                let lasting = Span(self.faults.entries[index].draw(*lasting));
-                self.settle(node, scratch);
-                let cause = self.note(node, by, FaultFact::Stalled, scratch);
-                let until = self.now + lasting;
-                self.plan(node, Turn::StallEnd, until, cause);
-                self.invoke(node, cause, scratch, Call::Stall(until));
-                true
-            }
-            Verb::Start => {
-                let cause = self.note(node, by, FaultFact::Started, scratch);
-                self.start(node, cause, scratch);
-                true
-            }
-            Verb::Seek(to) => {
-                let cause = self.note(node, by, FaultFact::Sought, scratch);
-                self.invoke(node, cause, scratch, Call::Seek(seek_request(to)));
-                true
-            }
-            Verb::SetOffsets(_) | Verb::LoseRequest(_) | Verb::LoseResponse(_) => {
-                unreachable!("these verbs strike no process")
-            }
-        }
-    }
-
-    fn plan_restart(
-        &mut self,
-        index: usize,
-        node: NodeId,
-        after: Option<Drawn>,
-        cause: FactId,
-    ) {
-        if let Some(after) = after {
-            let wait = Span(self.faults.entries[index].draw(after));
-            self.plan(node, Turn::Restart, self.now + wait, cause);
-        }
-    }
-
-    /// The fault that takes this message, if one does.
-    pub(super) fn message_fault(
-        &mut self,
-        conn: ConnId,
-        client: NodeId,
-        server: NodeId,
-        envelope: &Envelope,
-    ) -> Option<LossKind> {
-        let setup = self.setup.clone();
-        let mut taken = None;
-        for (index, fault) in setup.faults.iter().enumerate() {
-            let Trigger::Message { api, to, record } = &fault.trigger else { continue };
-            let waits = !self.faults.entries[index].is_done(fault.times)
-                && self.is_target(&fault.target, client)
-                && api.is_none_or(|api| api == envelope.api())
-                && (to.is_empty() || to.contains(&server));
-            if !waits {
-                continue;
-            }
-            let carries = match record {
-                None => true,
-                Some(name) => self.carries(conn, envelope, index, name),
-            };
-            let kind = match (&fault.verb, &envelope.body) {
-                (Verb::LoseRequest(kind), Body::Request(_))
-                | (Verb::LoseResponse(kind), Body::Response(_)) => *kind,
-                _ => continue,
-            };
-            if carries && self.faults.entries[index].counts(fault.times) && taken.is_none() {
-                self.has_struck(index);
-                taken = Some(kind);
-            }
-        }
-        taken
-    }
-
-    /// Whether a request, or the request this answers, carries a record.
-    fn carries(
-        &mut self,
-        conn: ConnId,
-        envelope: &Envelope,
-        index: usize,
-        name: &RecordName,
-    ) -> bool {
-        let key = (conn, envelope.correlation, index);
-        match &envelope.body {
-            Body::Request(Request::Produce(ProduceRequest { batches, .. })) => {
-                let id = match name {
-                    RecordName::Id(id) => *id,
-                    RecordName::At(..) => return false,
-                };
-                let held = batches.iter().any(|(_, b)| b.records().position(id).is_some());
-                if held {
-                    self.faults.marked.insert(key);
-                }
-                held
-            }
-            Body::Request(Request::OffsetCommit(request)) => {
-                // An offset commit carries the record just below the offset it stores.
-                let below = |(tp, offset): &(_, u64)| match name {
-                    RecordName::At(named, at) => named == tp && at + 1 == *offset,
-                    RecordName::Id(id) => *offset != 0 && {
-                        let offsets = offset - 1..*offset;
-                        let records = crate::kafka::Records::EMPTY;
-                        self.stands_in(&Concern { partition: *tp, offsets, records }, *id)
-                    },
-                };
-                let held = request.offsets.iter().any(below);
-                if held {
-                    self.faults.marked.insert(key);
-                }
-                held
-            }
-            Body::Request(_) => false,
-            Body::Response(_) => self.faults.marked.remove(&key),
-        }
-    }
 }
 
 fn matches_pattern(pattern: &FactPattern, stated: &Stated) -> bool {
@@ -438,13 +293,19 @@ fn matches_pattern(pattern: &FactPattern, stated: &Stated) -> bool {
     let actor = subject.actor.unwrap_or(stated.who);
     let error = |name: &str| {
         subject.exception == Some(name)
-            || subject.error.is_some_and(|e| e.name() == name || e.exception() == Some(name))
+            || subject
+                .error
+                .is_some_and(|e| e.name() == name || e.exception() == Some(name))
     };
     (pattern.actors.is_empty()
         || pattern.actors.contains(&actor)
         || pattern.actors.contains(&stated.who))
         && pattern.group.is_none_or(|g| subject.group == Some(g))
-        && pattern.topic.is_none_or(|t| subject.partition.is_some_and(|tp| tp.topic == t))
-        && pattern.partition.is_none_or(|tp| subject.partition == Some(tp))
+        && pattern
+            .topic
+            .is_none_or(|t| subject.partition.is_some_and(|tp| tp.topic == t))
+        && pattern
+            .partition
+            .is_none_or(|tp| subject.partition == Some(tp))
         && pattern.error.as_deref().is_none_or(error)
 }

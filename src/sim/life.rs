@@ -12,7 +12,8 @@ impl Sim {
     /// Plans a turn in a node's life.
     pub(super) fn plan(&mut self, node: NodeId, turn: Turn, at: Instant, cause: FactId) {
         self.outstanding += 1;
-        self.queue.push(at, Class::Fault, node, Event::Life { node, turn, cause });
+        self.queue
+            .push(at, Class::Fault, node, Event::Life { node, turn, cause });
     }
 
     pub(super) fn turn(&mut self, node: NodeId, turn: Turn, by: FactId, scratch: &mut Scratch) {
@@ -49,7 +50,9 @@ impl Sim {
     }
 
     fn resume(&mut self, node: NodeId, by: FactId, scratch: &mut Scratch) {
-        let Status::Paused { until, at_point } = self.status[node.index()] else { return };
+        let Status::Paused { until, at_point } = self.status[node.index()] else {
+            return;
+        };
         if until != self.now {
             return; // A longer pause struck meanwhile; its own end is planned.
         }
@@ -72,10 +75,16 @@ impl Sim {
 
     /// Lets a client state what has happened before this instant.
     pub(super) fn settle(&mut self, node: NodeId, scratch: &mut Scratch) {
-        if matches!(self.nodes[node.index()], Node::Producer(_) | Node::Member(_)) {
+        if matches!(
+            self.nodes[node.index()],
+            Node::Producer(_) | Node::Member(_)
+        ) {
             let standing = scratch.reached.take();
             self.invoke(node, FactId::NONE, scratch, Call::Settle);
-            assert!(scratch.reached.is_none(), "settling states facts and reaches no point");
+            assert!(
+                scratch.reached.is_none(),
+                "settling states facts and reaches no point"
+            );
             scratch.reached = standing;
         }
     }

@@ -1,3 +1,156 @@
-//! The world of a run.
+//! The world: every mutable byte of a run, the loop that moves it, and the faults done to it.
+//!
+//! A [`Sim`] owns everything and is `Clone`: a clone is a fork of the world that goes on alike and
+//! apart. It does not know that anybody judges it: facts go out through a sink.
+//!
+//! ```text
+//! step: pop the next event -> call one node's handler -> carry out its effects in order
+//!       -> let faults strike that waited for a point or a fact -> may the run end?
+//! ```
 
+mod build;
+mod connections;
+mod dispatch;
+mod drain;
+mod event;
+mod fault;
+mod life;
+mod loss;
 pub mod setup;
+mod step;
+mod strike;
+
+use std::sync::Arc;
+
+use crate::base::{Instant, NodeId};
+use crate::engine::{Network, Queue, Timers};
+use crate::node::{Effect, FactId, Point, Stated, StepMask};
+
+use dispatch::Node;
+use event::Event;
+use fault::Faults;
+use setup::Setup;
+
+/// Whether a process is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    /// It has not been started yet.
+    NotStarted,
+    /// It runs.
+    Up,
+    /// It stands still until then; whether it also stands at a point and is to go on there.
+    Paused {
+        /// The end of the pause.
+        until: Instant,
+        /// Whether it is to be told to go on.
+        at_point: bool,
+    },
+    /// It is gone: crashed, closed, or ended by itself.
+    Down,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// Everything was sent, read and committed; nothing was still to come.
+    Drained,
+    /// The drain took longer than its bound.
+    Stuck {
+        /// What it waited for.
+        reason: String,
+    },
+    /// A bound of the run was hit, so nothing is known.
+    Limit {
+        /// Which.
+        which: String,
+    },
+}
+
+/// A fault that did not strike as often as the file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unstruck {
+    /// Its index in the setup.
+    pub fault: usize,
+    /// How often its condition held.
+    pub reached: u64,
+    /// The drawn `nth`.
+    pub nth: u64,
+    /// How often it struck.
+    pub struck: u32,
+}
+
+/// The end of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// When.
+    pub at: Instant,
+    /// How many events were handled.
+    pub events: u64,
+    /// How.
+    pub how: Ends,
+    /// Faults that never struck although they were not optional.
+    pub unstruck: Vec<Unstruck>,
+}
+
+/// Buffers of the loop, outside the world so that a fork does not copy them.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    effects: Vec<Effect>,
+    reached: Option<Box<Point>>,
+    /// The facts of the last step.
+    pub facts: Vec<Stated>,
+}
+
+/// A world.
+#[derive(Clone, Debug)]
+pub struct Sim {
+    setup: Arc<Setup>,
+    now: Instant,
+    queue: Queue<Event>,
+    network: Network,
+    nodes: Vec<Node>,
+    status: Vec<Status>,
+    /// Per node: machinery timers and application timers.
+    timers: Vec<[Timers; 2]>,
+    /// Per node and class: the fact behind each timer.
+    timer_causes: Vec<[Vec<FactId>; 2]>,
+    watched: Vec<StepMask>,
+    faults: Faults,
+    next_fact: FactId,
+    next_conn: u32,
+    events: u64,
+    /// Turns of life and strikes at instants that are still to come.
+    outstanding: u32,
+    /// Requests with records or offsets that are on their way.
+    data_in_flight: u32,
+    /// Since when only the drain is left.
+    calm_since: Option<Instant>,
+}
+
+impl Sim {
+    /// The time.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Runs to the end, handing every fact to the sink.
+    pub fn run(&mut self, sink: &mut impl FnMut(&Stated)) -> End {
+        let mut scratch = Scratch::default();
+        loop {
+            let end = self.step(&mut scratch);
+            for fact in scratch.facts.drain(..) {
+                sink(&fact);
+            }
+            if let Some(end) = end {
+                return end;
+            }
+        }
+    }
+
+    fn is_up(&self, node: NodeId) -> bool {
+        matches!(
+            self.status[node.index()],
+            Status::Up | Status::Paused { .. }
+        )
+    }
+}

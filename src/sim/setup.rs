@@ -150,11 +150,24 @@ pub enum Trigger {
     Message {
         /// Only this API.
         api: Option<Api>,
-        /// Only to (or from) these brokers; empty: any.
-        to: Vec<NodeId>,
+        /// Only to (or from) such a broker.
+        to: ServerFilter,
         /// Only if it carries this record.
         record: Option<RecordName>,
     },
+}
+
+/// Which broker a lost message goes to, or comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerFilter {
+    /// Any.
+    Any,
+    /// One of these.
+    Brokers(Vec<NodeId>),
+    /// The leader of a partition at that instant.
+    LeaderOf(TopicPartition),
+    /// The coordinator of a group at that instant.
+    CoordinatorOf(GroupId),
 }
 
 /// How the file names a record.

@@ -37,14 +37,22 @@ impl Sim {
 
     fn handle(&mut self, next: Scheduled<Event>, scratch: &mut Scratch) {
         match next.event {
-            Event::Deliver { conn, direction, envelope } => {
+            Event::Deliver {
+                conn,
+                direction,
+                envelope,
+            } => {
                 let (client, server) = self.network.ends(conn);
                 let (from, to) = match direction {
                     Direction::ToServer => (client, server),
                     Direction::ToClient => (server, client),
                 };
                 if let Some(until) = self.paused_until(to) {
-                    let event = Event::Deliver { conn, direction, envelope };
+                    let event = Event::Deliver {
+                        conn,
+                        direction,
+                        envelope,
+                    };
                     self.queue.push(until, Class::Delivery, to, event);
                     return;
                 }
@@ -55,7 +63,11 @@ impl Sim {
                 }
             }
             Event::Connected { conn } => self.connected(conn, scratch),
-            Event::Disconnected { conn, direction, cause } => {
+            Event::Disconnected {
+                conn,
+                direction,
+                cause,
+            } => {
                 self.disconnected(conn, direction, cause, scratch);
             }
             Event::Timer { node, key } => self.timer_came_up(node, key, &next, scratch),
@@ -91,17 +103,23 @@ impl Sim {
         scratch: &mut Scratch,
     ) {
         let (table, slot) = (usize::from(key.application), usize::from(key.slot));
-        let class = if key.application { Class::Application } else { Class::Timer };
+        let class = if key.application {
+            Class::Application
+        } else {
+            Class::Timer
+        };
         match self.timers[node.index()][table].fired(slot, next.at, next.sequence) {
             Fired::Stale => {}
             Fired::Rearm(at, number) => {
-                self.queue.push_numbered(at, class, node, number, Event::Timer { node, key });
+                self.queue
+                    .push_numbered(at, class, node, number, Event::Timer { node, key });
             }
             Fired::Fire => {
                 let cause = self.timer_causes[node.index()][table][slot];
                 match self.paused_until(node) {
                     Some(until) => {
-                        self.queue.push(until, class, node, Event::Overdue { node, key, cause });
+                        self.queue
+                            .push(until, class, node, Event::Overdue { node, key, cause });
                     }
                     None => self.call(node, cause, scratch, Call::Timer(key)),
                 }
@@ -111,13 +129,7 @@ impl Sim {
 
     /// Calls a node, carries out what it asks, and lets it go on from every watched point at which
     /// no fault holds it.
-    pub(super) fn call(
-        &mut self,
-        node: NodeId,
-        cause: FactId,
-        scratch: &mut Scratch,
-        first: Call,
-    ) {
+    pub(super) fn call(&mut self, node: NodeId, cause: FactId, scratch: &mut Scratch, first: Call) {
         self.invoke(node, cause, scratch, first);
         while let Some(point) = scratch.reached.take() {
             let goes_on = self.strike_at_point(node, &point, scratch);
@@ -155,7 +167,10 @@ impl Sim {
         let cause = ctx.cause;
         let mut effects = std::mem::take(&mut scratch.effects);
         for effect in effects.drain(..) {
-            assert!(scratch.reached.is_none(), "a node that stands at a point asks nothing more");
+            assert!(
+                scratch.reached.is_none(),
+                "a node that stands at a point asks nothing more"
+            );
             self.carry_out(node, cause, effect, scratch);
         }
         scratch.effects = effects;
@@ -186,8 +201,13 @@ impl Sim {
         }
         causes[slot] = cause;
         if self.timers[node.index()][table].set(slot, at, number) {
-            let class = if key.application { Class::Application } else { Class::Timer };
-            self.queue.push_numbered(at, class, node, number, Event::Timer { node, key });
+            let class = if key.application {
+                Class::Application
+            } else {
+                Class::Timer
+            };
+            self.queue
+                .push_numbered(at, class, node, number, Event::Timer { node, key });
         }
     }
 
@@ -201,7 +221,14 @@ impl Sim {
     ) -> FactId {
         let id = self.next_fact;
         self.next_fact.0 += 1;
-        let stated = Stated { id, at: self.now, who, by, since: FactId::NONE, fact: fact.into() };
+        let stated = Stated {
+            id,
+            at: self.now,
+            who,
+            by,
+            since: FactId::NONE,
+            fact: fact.into(),
+        };
         scratch.facts.push(stated);
         id
     }

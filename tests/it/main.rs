@@ -1,5 +1,6 @@
 //! The integration tests, in one binary.
 
+mod consumer;
 mod coordinator;
 mod loader;
 mod oracle;

@@ -8,7 +8,7 @@ use crate::base::{Span, Stream};
 pub struct Backoff {
     initial: Span,
     max: Span,
-    jitter: Stream,
+    jitter: Option<Stream>,
 }
 
 impl Backoff {
@@ -17,7 +17,16 @@ impl Backoff {
         Self {
             initial: initial.min(max),
             max,
-            jitter,
+            jitter: Some(jitter),
+        }
+    }
+
+    /// Growth without jitter, for comparison with recordings in which `u` was fixed at 1.
+    pub fn steady(initial: Span, max: Span) -> Self {
+        Self {
+            initial: initial.min(max),
+            max,
+            jitter: None,
         }
     }
 
@@ -27,7 +36,10 @@ impl Backoff {
         if self.max <= self.initial {
             return self.max;
         }
-        let jitter_percent_milli = self.jitter.between(80_000, 120_000);
+        let jitter_percent_milli = match &mut self.jitter {
+            Some(jitter) => jitter.between(80_000, 120_000),
+            None => 100_000,
+        };
         let mut span = self.initial;
         for _ in 0..failures {
             if self.max <= span {

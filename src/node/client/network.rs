@@ -158,6 +158,55 @@ impl<T> NetworkClient<T> {
             .copied()
     }
 
+    /// The broker for a request that any may answer: the least loaded with room for it. If there is
+    /// none and none is being connected to, begins to connect to the one left alone longest
+    /// (`leastLoadedNode`).
+    pub fn least_loaded_or_connect(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        brokers: &[NodeId],
+    ) -> Option<NodeId> {
+        let max_in_flight = self.config.max_in_flight;
+        let free = |b: &&NodeId| {
+            self.is_connected(**b, Lane::Main) && self.in_flight(**b, Lane::Main) < max_in_flight
+        };
+        let open = brokers.iter().filter(free);
+        if let Some(broker) = open.min_by_key(|b| self.in_flight(**b, Lane::Main)) {
+            return Some(*broker);
+        }
+        let connecting = |link: &Link<T>| matches!(link.state, LinkState::Connecting(_));
+        if !self.links.iter().any(connecting) {
+            let idle = |b: &NodeId| match self.find(*b, Lane::Main) {
+                None => Some((Instant::ZERO, *b)),
+                Some(link) if link.state == LinkState::Idle => Some((link.retry_at, *b)),
+                Some(_) => None,
+            };
+            let oldest = brokers.iter().filter_map(idle).min_by_key(|(at, _)| *at);
+            if let Some((_, broker)) = oldest {
+                self.ready(ctx, broker, Lane::Main);
+            }
+        }
+        None
+    }
+
+    /// When one of these brokers may be tried again, if none of them has a link that is up or
+    /// coming up.
+    pub fn next_retry(&self, brokers: &[NodeId]) -> Option<Instant> {
+        let retry_at = |b: &NodeId| self.retry_at(*b, Lane::Main);
+        brokers.iter().filter_map(retry_at).min()
+    }
+
+    /// The number the next request on a link will have.
+    pub fn next_correlation(&self, broker: NodeId, lane: Lane) -> u32 {
+        self.find(broker, lane)
+            .map_or(0, |link| link.next_correlation)
+    }
+
+    /// Requests awaiting an answer on all links.
+    pub fn total_in_flight(&self) -> usize {
+        self.links.iter().map(|link| link.in_flight.len()).sum()
+    }
+
     /// Sends a request on a ready link and returns its number. `timeout` is `request.timeout.ms`
     /// unless the API has its own.
     pub fn send(

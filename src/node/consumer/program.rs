@@ -199,3 +199,33 @@ impl Program {
         .any(|steps| any(steps))
     }
 }
+
+impl ProcessSpec {
+    /// Whether a record has its own time or failures.
+    pub fn is_special(&self, record: RecordId, tp: TopicPartition, offset: Offset) -> bool {
+        let keys = [RecordKey::Id(record), RecordKey::At(tp, offset)];
+        keys.iter()
+            .any(|key| self.slow.contains_key(key) || self.fails.contains_key(key))
+    }
+
+    /// The time a record takes of its own, if any.
+    pub fn slow_time(&self, record: RecordId, tp: TopicPartition, offset: Offset) -> Option<Span> {
+        let by_id = self.slow.get(&RecordKey::Id(record));
+        by_id
+            .or_else(|| self.slow.get(&RecordKey::At(tp, offset)))
+            .copied()
+    }
+
+    /// How often processing of a record fails, if at all.
+    pub fn failures(
+        &self,
+        record: RecordId,
+        tp: TopicPartition,
+        offset: Offset,
+    ) -> Option<Failures> {
+        let by_id = self.fails.get(&RecordKey::Id(record));
+        by_id
+            .or_else(|| self.fails.get(&RecordKey::At(tp, offset)))
+            .copied()
+    }
+}

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::{Draws, ProducerSetup};
 use crate::base::{Dist, Instant, TopicId};
 
 /// How the keys of a workload are chosen.
@@ -98,4 +99,18 @@ pub struct Workload {
     pub partitioning: Partitioning,
     /// What happens when a send fails.
     pub on_failure: OnSendFailure,
+}
+
+/// The key of the `nth` record (from 0) of a producer, asked in any order. Who asks for many makes
+/// the [`Draws`] once and asks those.
+pub fn key_of(setup: &Arc<ProducerSetup>, nth: u32) -> Option<Arc<str>> {
+    Draws::new(setup, nth).key_of(nth)
+}
+
+/// The topic the `nth` record (from 0) of a producer is sent to.
+pub fn topic_of(setup: &ProducerSetup, nth: u32) -> TopicId {
+    let workload = &setup.workload;
+    let scripted = workload.script.get(nth as usize);
+    let own = scripted.and_then(|record| record.topic);
+    own.unwrap_or_else(|| workload.topics[nth as usize % workload.topics.len()])
 }

@@ -11,7 +11,7 @@ use crate::scenario::resolved::fault::{self as resolved, Action, Breakage, Loss,
 use crate::scenario::resolved::step::StepName;
 use crate::scenario::value;
 use crate::sim::setup::{
-    Drawn, FactPattern, FaultSetup, LossKind, RecordName, SeekTo, Target, Trigger, Verb,
+    Drawn, FactPattern, FaultSetup, LossKind, RecordName, SeekTo, ServerFilter, Target, Trigger, Verb,
 };
 use crate::verdict::{self, FactWord};
 
@@ -131,11 +131,25 @@ impl Compiler<'_> {
         let (Action::LoseRequest(loss) | Action::LoseResponse(loss)) = action else {
             unreachable!("the loader wants a trigger for every other verb");
         };
-        let to = loss.to.as_ref().map(|to| self.actors(to));
+        let to = loss.to.as_deref().map(|to| self.server(to));
         Trigger::Message {
             api: loss.request,
-            to: to.unwrap_or_default(),
+            to: to.unwrap_or(ServerFilter::Any),
             record,
+        }
+    }
+
+    /// The broker a message goes to: by name, or by a role that is looked up when it leaves.
+    fn server(&self, to: &str) -> ServerFilter {
+        if let Some(partition) = to.strip_prefix("leader of ") {
+            return ServerFilter::LeaderOf(self.partition(partition));
+        }
+        match to.strip_prefix("group coordinator of ") {
+            Some(group) => {
+                let group = self.cast.group_id(group);
+                ServerFilter::CoordinatorOf(group.expect("the loader has checked the group"))
+            }
+            None => ServerFilter::Brokers(self.actors(to)),
         }
     }
 

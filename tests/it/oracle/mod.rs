@@ -16,6 +16,7 @@ mod group_classic;
 mod hash;
 mod java_hash;
 mod offset_commit_rules;
+mod producer_timeline;
 mod size;
 
 /// Every file the tests read: what makes a folder a folder of oracle data.

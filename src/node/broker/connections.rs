@@ -1,0 +1,253 @@
+//! The connections of clients to a broker (`SocketServer`).
+//!
+//! ```text
+//!          on_request                    work done                 answered
+//! Idle ------------------> In service ----------------> Parked ----------------> Idle, or the next
+//!                               |                          answered at once          ^
+//!                               +----------------------------------------------------+
+//! ```
+//!
+//! One request per connection at a time: what follows is not read before the answer was sent, so a
+//! produce request that waits for replication holds back the next one behind it. When a client goes
+//! away, what was not read is lost; what is being worked on still takes effect, and only its answer
+//! is dropped.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+
+use super::fetch::ParkedFetch;
+use super::produce::ParkedProduce;
+use crate::base::{ConnId, Instant, NodeId};
+use crate::kafka::message::{Api, Envelope};
+use crate::node::FactId;
+
+/// What a parked request waits for.
+#[derive(Clone, Debug)]
+pub(super) enum Parked {
+    /// Replication.
+    Produce(ParkedProduce),
+    /// Data, for a consumer.
+    Fetch(ParkedFetch),
+    /// Data, for the follower at this place in the list of brokers.
+    Follower(usize),
+    /// Whatever the group coordinator says.
+    Coordinator,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    InService(Box<Envelope>),
+    AtWork,
+    Parked(Parked),
+}
+
+/// The request a connection is at.
+#[derive(Clone, Debug)]
+struct Current {
+    correlation: u32,
+    api: Api,
+    deadline: Option<Instant>,
+    cause: FactId,
+    state: State,
+}
+
+#[derive(Clone, Debug)]
+struct Connection {
+    client: NodeId,
+    current: Option<Current>,
+    queue: VecDeque<Box<Envelope>>,
+    is_closed: bool,
+}
+
+/// The connections of clients.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Connections {
+    by_id: BTreeMap<ConnId, Connection>,
+    in_service: BinaryHeap<Reverse<(Instant, u64, ConnId)>>,
+    deadlines: std::collections::BTreeSet<(Instant, ConnId)>,
+    served: u64,
+    open_data_requests: usize,
+}
+
+/// Whether a request carries records or offsets to be stored.
+fn carries_data(api: Api) -> bool {
+    matches!(api, Api::Produce | Api::OffsetCommit)
+}
+
+impl Connections {
+    /// A request arrives. Returns whether the connection has nothing else to do.
+    pub(super) fn receive(
+        &mut self,
+        conn: ConnId,
+        client: NodeId,
+        envelope: Box<Envelope>,
+    ) -> bool {
+        self.open_data_requests += usize::from(carries_data(envelope.api()));
+        let connection = self.by_id.entry(conn).or_insert_with(|| Connection {
+            client,
+            current: None,
+            queue: VecDeque::new(),
+            is_closed: false,
+        });
+        assert_eq!(connection.client, client, "a connection has one client");
+        connection.queue.push_back(envelope);
+        connection.current.is_none()
+    }
+
+    /// The API of the request to be served next.
+    pub(super) fn next_api(&self, conn: ConnId) -> Option<Api> {
+        Some(self.by_id.get(&conn)?.queue.front()?.api())
+    }
+
+    /// The next request is taken into service; its work is done at `done_at`.
+    pub(super) fn begin(&mut self, conn: ConnId, done_at: Instant) {
+        let connection = self.by_id.get_mut(&conn).expect("the connection is known");
+        assert!(connection.current.is_none(), "one request at a time");
+        let envelope = connection.queue.pop_front().expect("a request waits");
+        connection.current = Some(Current {
+            correlation: envelope.correlation,
+            api: envelope.api(),
+            deadline: None,
+            cause: FactId(envelope.cause),
+            state: State::InService(envelope),
+        });
+        self.served += 1;
+        self.in_service.push(Reverse((done_at, self.served, conn)));
+    }
+
+    /// When the next piece of work is done.
+    pub(super) fn next_done(&self) -> Option<Instant> {
+        self.in_service.peek().map(|Reverse((at, _, _))| *at)
+    }
+
+    /// Takes out the next request whose work is done by now, oldest first.
+    pub(super) fn take_done(&mut self, now: Instant) -> Option<(ConnId, Box<Envelope>)> {
+        if now < self.next_done()? {
+            return None;
+        }
+        let Reverse((_, _, conn)) = self.in_service.pop().expect("a request is in service");
+        let connection = self.by_id.get_mut(&conn).expect("the connection is known");
+        let current = connection
+            .current
+            .as_mut()
+            .expect("a request is in service");
+        match std::mem::replace(&mut current.state, State::AtWork) {
+            State::InService(envelope) => Some((conn, envelope)),
+            other => unreachable!("a request in service is {other:?}"),
+        }
+    }
+
+    /// The request at work has to wait, until `deadline` at most.
+    pub(super) fn park(
+        &mut self,
+        conn: ConnId,
+        parked: Parked,
+        cause: FactId,
+        deadline: Option<Instant>,
+    ) {
+        let connection = self.by_id.get_mut(&conn).expect("the connection is known");
+        let current = connection.current.as_mut().expect("a request is at work");
+        current.state = State::Parked(parked);
+        current.cause = cause;
+        current.deadline = deadline;
+        if let Some(deadline) = deadline {
+            self.deadlines.insert((deadline, conn));
+        }
+    }
+
+    /// What the request of a connection waits for, if it is parked.
+    pub(super) fn parked(&self, conn: ConnId) -> Option<&Parked> {
+        match &self.by_id.get(&conn)?.current.as_ref()?.state {
+            State::Parked(parked) => Some(parked),
+            State::InService(_) | State::AtWork => None,
+        }
+    }
+
+    /// What the request of a connection waits for, if it is parked, to be changed.
+    pub(super) fn parked_mut(&mut self, conn: ConnId) -> Option<&mut Parked> {
+        match &mut self.by_id.get_mut(&conn)?.current.as_mut()?.state {
+            State::Parked(parked) => Some(parked),
+            State::InService(_) | State::AtWork => None,
+        }
+    }
+
+    /// A parked request waits no longer: what it waited for, its number, and the fact behind it.
+    pub(super) fn unpark(&mut self, conn: ConnId) -> Option<(Parked, u32, FactId)> {
+        let current = self.by_id.get_mut(&conn)?.current.as_mut()?;
+        if !matches!(current.state, State::Parked(_)) {
+            return None;
+        }
+        if let Some(deadline) = current.deadline.take() {
+            self.deadlines.remove(&(deadline, conn));
+        }
+        match std::mem::replace(&mut current.state, State::AtWork) {
+            State::Parked(parked) => Some((parked, current.correlation, current.cause)),
+            State::InService(_) | State::AtWork => unreachable!("the request was seen parked"),
+        }
+    }
+
+    /// When the next parked request has waited long enough.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// The first parked request that has waited long enough by now.
+    pub(super) fn overdue(&self, now: Instant) -> Option<ConnId> {
+        let (at, conn) = self.deadlines.first()?;
+        (*at <= now).then_some(*conn)
+    }
+
+    /// The request of this number is done with. Returns whether anybody is there to be answered.
+    pub(super) fn finish(&mut self, conn: ConnId, correlation: u32) -> bool {
+        let Some(connection) = self.by_id.get_mut(&conn) else {
+            return false;
+        };
+        let is_current = |current: &mut Current| current.correlation == correlation;
+        let Some(done) = connection.current.take_if(is_current) else {
+            return false;
+        };
+        assert!(
+            !matches!(done.state, State::InService(_)),
+            "work is answered when it is done"
+        );
+        if let Some(deadline) = done.deadline {
+            self.deadlines.remove(&(deadline, conn));
+        }
+        self.open_data_requests -= usize::from(carries_data(done.api));
+        if connection.is_closed {
+            self.by_id.remove(&conn);
+            return false;
+        }
+        true
+    }
+
+    /// The client is gone. What was not read is lost; returns what its request was parked for.
+    pub(super) fn close(&mut self, conn: ConnId) -> Option<Parked> {
+        let connection = self.by_id.get_mut(&conn)?;
+        let unread = connection.queue.drain(..);
+        self.open_data_requests -= unread.filter(|e| carries_data(e.api())).count();
+        connection.is_closed = true;
+        let unparked = self.unpark(conn);
+        let connection = self.by_id.get(&conn).expect("the connection is known");
+        let (idle, correlation) = match &connection.current {
+            None => (true, None),
+            Some(current) => (false, Some(current.correlation)),
+        };
+        match (idle, unparked, correlation) {
+            (true, _, _) => {
+                self.by_id.remove(&conn);
+                None
+            }
+            (false, Some((parked, _, _)), Some(correlation)) => {
+                self.finish(conn, correlation);
+                Some(parked)
+            }
+            (false, _, _) => None,
+        }
+    }
+
+    /// Produce requests and offset commits that are waiting to be read, at work or parked.
+    pub(super) fn open_data_requests(&self) -> usize {
+        self.open_data_requests
+    }
+}

@@ -1,0 +1,281 @@
+//! A broker: logs on its disk, everything else in its memory.
+//!
+//! This file routes what the kernel hands in; each API has its file. A request is read when the
+//! one before it on its connection is answered, worked on for `request-time`, and then answered or
+//! parked. Whoever is parked is woken by what it waits for, and by nothing else.
+//!
+//! ```text
+//! connections --> produce, fetch, session (followers), metadata, group
+//!                    |       |        |
+//!                    v       v        v
+//!        disk: log   memory: replica (high watermark), producer_state
+//!                    ^
+//! replicate (own fetches from other leaders)
+//! ```
+//!
+//! Not here yet: elections, changes of the in-sync replicas, retention, compaction, transactions.
+
+mod connections;
+mod fetch;
+mod group;
+mod group_facts;
+pub mod log;
+mod metadata;
+mod produce;
+pub mod producer_state;
+pub mod replica;
+mod replicate;
+mod serve;
+mod session;
+pub mod setup;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod view;
+
+use std::sync::Arc;
+
+pub use log::PartitionLog;
+pub use producer_state::ProducerState;
+pub use replica::Replica;
+pub use setup::{BrokerSetup, BrokerTopic};
+
+use self::connections::Connections;
+use self::group::Groups;
+use self::metadata::View;
+use self::replicate::{Errand, Fetchers, SOCKET_TIMEOUT};
+use self::session::Sessions;
+use self::setup::Slots;
+use self::timers::{Slot, Timers};
+use crate::base::{ConnId, Instant, NodeId, Span, Stream, TopicId, TopicPartition};
+use crate::kafka::message::{Api, Envelope, PartitionMetadata, Response};
+use crate::node::client::{NetworkClient, NetworkConfig};
+use crate::node::{Ctx, FactId, TimerKey};
+
+/// A broker's connections to others reconnect after this (`reconnect.backoff.ms` of a broker's
+/// internal clients).
+const RECONNECT_BACKOFF: Span = Span::from_millis(50);
+
+/// Every API, in the order of their numbers: each has a stream of its own for its work.
+const APIS: [Api; 14] = [
+    Api::Produce,
+    Api::Fetch,
+    Api::ListOffsets,
+    Api::Metadata,
+    Api::OffsetCommit,
+    Api::OffsetFetch,
+    Api::FindCoordinator,
+    Api::JoinGroup,
+    Api::Heartbeat,
+    Api::LeaveGroup,
+    Api::SyncGroup,
+    Api::CreateTopics,
+    Api::InitProducerId,
+    Api::UpdateMetadata,
+];
+
+/// A broker.
+#[derive(Clone, Debug)]
+pub struct Broker {
+    setup: Arc<BrokerSetup>,
+    slots: Arc<Slots>,
+    request_times: Vec<Stream>,
+    disk: Disk,
+    memory: Memory,
+}
+
+/// What a crash leaves.
+#[derive(Clone, Debug, Default)]
+struct Disk {
+    logs: Vec<PartitionLog>,
+    /// How many producer ids it has given out. Stands for the blocks of ids that brokers get from
+    /// the controller, of which none is given twice.
+    producer_ids: u64,
+}
+
+/// What a crash takes.
+#[derive(Clone, Debug)]
+struct Memory {
+    partitions: Vec<Partition>,
+    connections: Connections,
+    sessions: Sessions,
+    fetchers: Fetchers,
+    network: NetworkClient<Errand>,
+    view: View,
+    groups: Groups,
+    timers: Timers,
+    /// Whether the broker's own connections may have something to do.
+    has_errands: bool,
+    /// Scratch space of produce requests: partitions to be looked at, and whether their high
+    /// watermark moved.
+    wakes: Vec<(usize, bool)>,
+}
+
+/// What a broker has in memory of one partition.
+#[derive(Clone, Debug)]
+struct Partition {
+    name: TopicPartition,
+    replica: Replica,
+    producers: ProducerState,
+    /// The connections whose produce request waits for its high watermark.
+    produces: Vec<ConnId>,
+    /// The connections whose fetch waits for its high watermark.
+    fetches: Vec<ConnId>,
+    /// The fact of the last move of its high watermark.
+    replicated: FactId,
+}
+
+impl Memory {
+    fn new(setup: &BrokerSetup) -> Self {
+        let name = setup.cast.actor(setup.node);
+        let jitter = Stream::new(setup.seed, "broker-reconnect", name);
+        let network = NetworkConfig {
+            request_timeout: SOCKET_TIMEOUT,
+            reconnect_backoff: RECONNECT_BACKOFF,
+            reconnect_backoff_max: RECONNECT_BACKOFF,
+            max_in_flight: usize::MAX,
+        };
+        let partitions = setup.topics.iter().enumerate().flat_map(|(topic, of)| {
+            (0..of.partitions).map(move |partition| Partition {
+                name: TopicPartition::new(TopicId(topic as u32), partition),
+                replica: Replica::new(
+                    of.config.min_insync_replicas,
+                    setup.config.replica_lag_time_max,
+                ),
+                producers: ProducerState::default(),
+                produces: Vec::new(),
+                fetches: Vec::new(),
+                replicated: FactId::NONE,
+            })
+        });
+        Self {
+            partitions: partitions.collect(),
+            connections: Connections::default(),
+            sessions: Sessions::new(&setup.brokers),
+            fetchers: Fetchers::default(),
+            network: NetworkClient::new(network, jitter),
+            view: View::default(),
+            groups: Groups::default(),
+            timers: Timers::default(),
+            has_errands: true,
+            wakes: Vec::new(),
+        }
+    }
+}
+
+impl Broker {
+    /// A broker with empty logs that knows of no partition yet.
+    pub fn new(setup: BrokerSetup) -> Self {
+        let slots = Slots::new(&setup.topics);
+        let name = setup.cast.actor(setup.node).to_owned();
+        let stream =
+            |api: &Api| Stream::new(setup.seed, "request-time", &format!("{name}/{api:?}"));
+        let request_times = match setup.request_time.constant() {
+            Some(_) => Vec::new(),
+            None => APIS.iter().map(stream).collect(),
+        };
+        Self {
+            request_times,
+            disk: Disk {
+                logs: vec![PartitionLog::default(); slots.len()],
+                producer_ids: 0,
+            },
+            memory: Memory::new(&setup),
+            slots: Arc::new(slots),
+            setup: Arc::new(setup),
+        }
+    }
+
+    /// Before time 0: these partitions exist.
+    pub fn preload(&mut self, partitions: &[PartitionMetadata]) {
+        self.memory.view.update(partitions);
+        for state in partitions {
+            let slot = self.slots.of(state.partition);
+            let slot = slot.expect("the setup knows every partition there can be");
+            self.assign(Instant::ZERO, slot, state, FactId::NONE);
+            let log_end = self.disk.logs[slot].end();
+            self.memory.partitions[slot].replica.form(log_end);
+        }
+    }
+
+    /// The process starts.
+    pub fn on_start(&mut self, ctx: &mut Ctx<'_>) {
+        for slot in 0..self.slots.len() {
+            self.host(ctx, slot);
+        }
+        self.end_turn(ctx);
+    }
+
+    /// One of the broker's own connections is up.
+    pub fn on_connected(&mut self, ctx: &mut Ctx<'_>, conn: ConnId) {
+        self.memory.has_errands = true;
+        self.memory.network.on_connected(conn);
+        self.end_turn(ctx);
+    }
+
+    /// A connection is gone: a client's, or one of the broker's own.
+    pub fn on_disconnected(&mut self, ctx: &mut Ctx<'_>, conn: ConnId) {
+        for done in self.memory.network.on_disconnected(ctx.now, conn) {
+            self.on_completed(ctx, done);
+        }
+        self.drop_connection(conn);
+        self.memory.has_errands = true;
+        self.end_turn(ctx);
+    }
+
+    /// A client's request arrives.
+    pub fn on_request(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        conn: ConnId,
+        client: NodeId,
+        envelope: Box<Envelope>,
+    ) {
+        if self.memory.connections.receive(conn, client, envelope) {
+            self.serve_next(ctx, conn);
+        }
+        self.end_turn(ctx);
+    }
+
+    /// An answer to one of the broker's own requests arrives.
+    pub fn on_response(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        conn: ConnId,
+        correlation: u32,
+        response: Response,
+    ) {
+        let done = self.memory.network.on_response(conn, correlation, response);
+        if let Some(done) = done {
+            self.on_completed(ctx, done);
+        }
+        self.memory.has_errands = true;
+        self.end_turn(ctx);
+    }
+
+    /// A timer fires.
+    pub fn on_timer(&mut self, ctx: &mut Ctx<'_>, key: TimerKey) {
+        let slot = Slot::of(key);
+        self.memory.timers.fired(slot);
+        match slot {
+            Slot::Service => {}
+            Slot::Parked => self.time_out_parked(ctx),
+            Slot::Coordinator => self.on_coordinator_timer(ctx),
+            Slot::Network => {
+                for done in self.memory.network.expire(ctx) {
+                    self.on_completed(ctx, done);
+                }
+                self.memory.has_errands = true;
+            }
+        }
+        self.end_turn(ctx);
+    }
+
+    /// The process dies: its memory is gone, its logs are kept.
+    pub fn crash(&mut self) {
+        self.memory = Memory::new(&self.setup);
+        for (partition, log) in self.memory.partitions.iter_mut().zip(&self.disk.logs) {
+            partition.producers = ProducerState::of(log.batches());
+        }
+    }
+}

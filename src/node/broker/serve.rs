@@ -1,0 +1,168 @@
+//! The course of a request through a broker: taken into service, worked on, answered or parked.
+
+use super::connections::Parked;
+use super::timers::Slot;
+use super::{APIS, Broker};
+use crate::base::{ConnId, Instant, Span};
+use crate::kafka::ErrorCode;
+use crate::kafka::message::{Api, Body, Envelope, Request, Response};
+use crate::node::{Ctx, FactId};
+
+impl Broker {
+    /// Takes the next request of a connection into service.
+    pub(super) fn serve_next(&mut self, ctx: &mut Ctx<'_>, conn: ConnId) {
+        if let Some(api) = self.memory.connections.next_api(conn) {
+            let work = self.work_for(api);
+            self.memory.connections.begin(conn, ctx.now + work);
+        }
+    }
+
+    /// How long the work for a request takes.
+    fn work_for(&mut self, api: Api) -> Span {
+        let request_time = &self.setup.request_time;
+        if let Some(span) = request_time.constant() {
+            return span;
+        }
+        let stream = &mut self.request_times[api as usize];
+        assert_eq!(APIS[api as usize], api, "every API is in its place");
+        request_time.sample(stream)
+    }
+
+    /// Does everything that is due now, and arms the timers for the rest.
+    pub(super) fn end_turn(&mut self, ctx: &mut Ctx<'_>) {
+        while let Some((conn, envelope)) = self.memory.connections.take_done(ctx.now) {
+            self.handle(ctx, conn, *envelope);
+        }
+        if std::mem::take(&mut self.memory.has_errands) {
+            self.run_errands(ctx);
+        }
+        let memory = &mut self.memory;
+        let deadlines = [
+            (Slot::Service, memory.connections.next_done()),
+            (Slot::Parked, memory.connections.next_deadline()),
+            (Slot::Coordinator, memory.groups.next_deadline()),
+        ];
+        for (slot, at) in deadlines {
+            if let Some(at) = at {
+                memory.timers.arm(ctx, slot, at);
+            }
+        }
+    }
+
+    fn handle(&mut self, ctx: &mut Ctx<'_>, conn: ConnId, envelope: Envelope) {
+        ctx.cause = FactId(envelope.cause);
+        let correlation = envelope.correlation;
+        let Body::Request(request) = envelope.body else {
+            unreachable!("clients send requests")
+        };
+        let response = match request {
+            Request::Produce(produce) => return self.produce(ctx, conn, correlation, produce),
+            Request::Fetch(fetch) => match fetch.replica {
+                Some(follower) => {
+                    return self.follower_fetch(ctx, conn, correlation, &fetch, follower);
+                }
+                None => return self.fetch(ctx, conn, correlation, fetch),
+            },
+            Request::ListOffsets(wanted) => Response::ListOffsets(self.list_offsets(&wanted)),
+            Request::Metadata {
+                topics,
+                allow_auto_create,
+            } => self.metadata(&topics, allow_auto_create),
+            Request::FindCoordinator { group } => self.find_coordinator(&group),
+            Request::InitProducerId => self.init_producer_id(),
+            Request::UpdateMetadata(partitions) => {
+                self.update_metadata(ctx, &partitions);
+                Response::UpdateMetadata
+            }
+            Request::CreateTopics { .. } => unreachable!("topics are created by the controller"),
+            Request::OffsetCommit(_)
+            | Request::OffsetFetch(_)
+            | Request::JoinGroup(_)
+            | Request::SyncGroup(_)
+            | Request::Heartbeat(_)
+            | Request::LeaveGroup(_) => return self.group(ctx, conn, correlation, request),
+        };
+        self.answer(ctx, conn, correlation, response);
+    }
+
+    /// A producer id nobody else has (`RPCProducerIdManager`).
+    fn init_producer_id(&mut self) -> Response {
+        let given = self.disk.producer_ids;
+        self.disk.producer_ids += 1;
+        Response::InitProducerId {
+            error: ErrorCode::None,
+            id: u64::from(self.setup.node_id) * PRODUCER_IDS_PER_BROKER + given,
+            epoch: 0,
+        }
+    }
+
+    /// Answers a request, if its client is still there, and goes on to the next of its connection.
+    pub(super) fn answer(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        conn: ConnId,
+        correlation: u32,
+        response: Response,
+    ) {
+        if self.memory.connections.finish(conn, correlation) {
+            ctx.respond(conn, correlation, response);
+            self.serve_next(ctx, conn);
+        }
+    }
+
+    /// A request is done with that gets no answer.
+    pub(super) fn finish(&mut self, ctx: &mut Ctx<'_>, conn: ConnId, correlation: u32) {
+        if self.memory.connections.finish(conn, correlation) {
+            self.serve_next(ctx, conn);
+        }
+    }
+
+    /// Closes a connection, which is all an error can say to a client that awaits no answer.
+    pub(super) fn hang_up(&mut self, ctx: &mut Ctx<'_>, conn: ConnId, correlation: u32) {
+        if self.memory.connections.finish(conn, correlation) {
+            self.memory.connections.close(conn);
+            ctx.close(conn);
+        }
+    }
+
+    /// Lets the request at work wait.
+    pub(super) fn park(
+        &mut self,
+        conn: ConnId,
+        parked: Parked,
+        cause: FactId,
+        deadline: Option<Instant>,
+    ) {
+        self.memory.connections.park(conn, parked, cause, deadline);
+    }
+
+    /// Answers who has waited long enough.
+    pub(super) fn time_out_parked(&mut self, ctx: &mut Ctx<'_>) {
+        while let Some(conn) = self.memory.connections.overdue(ctx.now) {
+            match self.memory.connections.parked(conn) {
+                Some(Parked::Produce(_)) => self.time_out_produce(ctx, conn),
+                Some(Parked::Fetch(_)) => self.complete_fetch(ctx, conn),
+                Some(Parked::Follower(index)) => {
+                    let index = *index;
+                    self.complete_follower_fetch(ctx, index);
+                }
+                Some(Parked::Coordinator) | None => {
+                    unreachable!("only produce requests and fetches have a deadline here")
+                }
+            }
+        }
+    }
+
+    /// A client's connection is gone: nobody waits there any more.
+    pub(super) fn drop_connection(&mut self, conn: ConnId) {
+        self.memory.sessions.close(conn);
+        match self.memory.connections.close(conn) {
+            Some(Parked::Produce(parked)) => self.forget_produce(conn, &parked),
+            Some(Parked::Fetch(parked)) => self.forget_fetch(conn, &parked),
+            Some(Parked::Follower(_) | Parked::Coordinator) | None => {}
+        }
+    }
+}
+
+/// How far apart the producer ids of two brokers begin.
+const PRODUCER_IDS_PER_BROKER: u64 = 1_000_000;

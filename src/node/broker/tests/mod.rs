@@ -1,0 +1,6 @@
+//! Brokers and a controller together, over connections of one millisecond.
+
+mod groups;
+mod kernel;
+mod replication;
+mod requests;

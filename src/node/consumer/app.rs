@@ -1,0 +1,581 @@
+//! The application thread: runs the program step by step, stops at watched points, waits.
+//!
+//! ```text
+//! frames:    loop [ ... poll ... ]      at most: the loop (or close), and a listener above it
+//!                        |
+//!                   on-revoked [ commit-sync ]   the poll is suspended until it returns
+//! activity:  what the top frame waits for: poll, commit, a stretch of records, one record, sleep
+//! stage:     before -> doing -> after -> next step
+//! ```
+//!
+//! Instants: activities of the application itself end with its own timer; poll, commits and close
+//! go on whenever something of theirs arrives. A `commitSync` that throws is logged and the next
+//! step runs, as in applications that catch around the call, unless the group says `stop`.
+
+use std::sync::Arc;
+
+use super::Member;
+use super::close::Closing;
+use super::commit::{CommitOutcome, Offsets};
+use super::poll::{Polling, Turn};
+use super::program::{CommitOffsets, OnThrow};
+use super::script::{Code, CommitStep, Polled, Script};
+use super::stretch::Stretch;
+use super::sync_commit::SyncCommit;
+use super::work::Work;
+use crate::base::{Instant, Offset, Span, TopicPartition};
+use crate::kafka::Records;
+use crate::node::fact::{AppFact, CommitKind};
+use crate::node::{Concern, Ctx, FactId, Phase, StepKind, TimerKey};
+
+pub(super) use super::script::Entry;
+
+/// Steps without time passing; more means a program that cannot be.
+const INSTANT_STEPS_MAX: u32 = 1_000_000;
+
+/// What follows when a listener returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// `onJoinPrepare` is over.
+    Prepared,
+    /// `onJoinComplete` is over.
+    Assigned,
+    /// `close()` goes on.
+    Closing,
+}
+
+/// What the top frame waits for.
+#[derive(Clone, Debug)]
+pub(super) enum Activity {
+    /// Nothing: the next step may run.
+    None,
+    Poll(Polling),
+    Commit(SyncCommit),
+    Stretch(Stretch),
+    Work(Work),
+    /// A record is on its way to another topic.
+    Sending,
+    Sleep,
+    /// The queue of the workers is full.
+    HandOff,
+    Close(Closing),
+    /// The application has ended; its workers may still be busy.
+    Ended,
+}
+
+/// How far a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Before,
+    Doing,
+    After,
+    Next,
+}
+
+/// A place in the program.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub(super) pc: usize,
+    pub(super) stage: Stage,
+    /// For a listener: what it interrupts, and what follows.
+    interrupts: Option<(Activity, Then)>,
+}
+
+/// The application of a member.
+#[derive(Clone, Debug)]
+pub(super) struct App {
+    pub(super) script: Arc<Script>,
+    pub(super) frames: Vec<Frame>,
+    pub(super) activity: Activity,
+    pub(super) polled: Polled,
+    /// When the application's own timer fires.
+    due_at: Option<Instant>,
+    due: bool,
+    standing: bool,
+    pub(super) stalled_until: Instant,
+    counters: Vec<u32>,
+    concerns: Vec<Concern>,
+    /// `wakeup()` was called.
+    close_requested: bool,
+    /// Why a listener or worker wants the loop to end.
+    pub(super) stop_reason: Option<&'static str>,
+    closing: bool,
+    shut: bool,
+    /// What the application last did, so that what it does next has a cause.
+    pub(super) last_fact: FactId,
+}
+
+impl App {
+    pub(super) fn new(script: Arc<Script>) -> Self {
+        let counters = vec![0; script.counters()];
+        Self {
+            script,
+            frames: Vec::new(),
+            activity: Activity::None,
+            polled: Polled::default(),
+            due_at: None,
+            due: false,
+            standing: false,
+            stalled_until: Instant::ZERO,
+            counters,
+            concerns: Vec::new(),
+            close_requested: false,
+            stop_reason: None,
+            closing: false,
+            shut: false,
+            last_fact: FactId::NONE,
+        }
+    }
+
+    /// Whether the application does nothing at an entry.
+    pub(super) fn is_empty(&self, entry: Entry) -> bool {
+        self.script.is_empty(entry)
+    }
+
+    /// Whether a running or next poll ends the loop.
+    pub(super) fn wants_to_end(&self) -> bool {
+        !self.closing && (self.close_requested || self.stop_reason.is_some())
+    }
+
+    /// Whether `close()` has told the heartbeat thread to end.
+    pub(super) fn is_shut(&self) -> bool {
+        self.shut
+    }
+
+    /// `close()` begins.
+    pub(super) fn shut(&mut self) {
+        self.shut = true;
+    }
+
+    /// Whether it waits in the poll of its loop.
+    pub(super) fn is_polling(&self) -> bool {
+        self.frames.len() == 1 && matches!(self.activity, Activity::Poll(_))
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.activity, Activity::Ended)
+    }
+
+    /// Whether the process has begun to end.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing || self.close_requested
+    }
+
+    pub(super) fn is_stalled(&self, now: Instant) -> bool {
+        now < self.stalled_until
+    }
+
+    pub(super) fn is_standing(&self) -> bool {
+        self.standing
+    }
+
+    /// Whether the application's own timer has fired for what it waits for, once.
+    pub(super) fn take_due(&mut self) -> bool {
+        std::mem::take(&mut self.due)
+    }
+
+    pub(super) fn frame(&mut self) -> &mut Frame {
+        self.frames
+            .last_mut()
+            .expect("a running application has a frame")
+    }
+}
+
+impl Frame {
+    fn at(pc: usize) -> Self {
+        Self {
+            pc,
+            stage: Stage::Before,
+            interrupts: None,
+        }
+    }
+}
+
+impl Member {
+    /// The process begins its loop.
+    pub(super) fn start_loop(&mut self, ctx: &mut Ctx<'_>) {
+        let main = self.app.script.entry(Entry::Main);
+        self.app.frames.push(Frame::at(main));
+        self.run(ctx);
+    }
+
+    /// The application goes on as far as it can without waiting.
+    pub(super) fn run(&mut self, ctx: &mut Ctx<'_>) {
+        for _ in 0..INSTANT_STEPS_MAX {
+            if self.app.standing || self.app.is_stalled(ctx.now) || self.app.frames.is_empty() {
+                return;
+            }
+            self.take_deferred(ctx);
+            let goes_on = if matches!(self.app.activity, Activity::None) {
+                self.step(ctx);
+                true
+            } else {
+                self.advance(ctx)
+            };
+            if !goes_on {
+                return;
+            }
+        }
+        panic!("an application takes time: its loop begins with a poll");
+    }
+
+    /// The application's own timer fired.
+    pub(super) fn app_due(&mut self, ctx: &mut Ctx<'_>) {
+        let at = self.app.due_at.filter(|at| *at <= ctx.now);
+        if at.is_some() {
+            self.app.due_at = None;
+            self.app.due = true;
+        }
+        if ctx.cause == FactId::NONE {
+            ctx.cause = self.app.last_fact;
+        }
+        self.run(ctx);
+    }
+
+    /// Wakes the application at an instant, not before a stall is over.
+    pub(super) fn wake_app(&mut self, ctx: &mut Ctx<'_>, at: Instant) {
+        self.app.due = false;
+        self.app.due_at = Some(at);
+        ctx.set_timer(TimerKey::application(0), at.max(self.app.stalled_until));
+    }
+
+    /// The application waits.
+    pub(super) fn sleep(&mut self, ctx: &mut Ctx<'_>, span: Span) {
+        self.app.activity = Activity::Sleep;
+        self.wake_app(ctx, ctx.now + span);
+    }
+
+    /// Goes on with what the top frame waits for. Whether the application goes on.
+    fn advance(&mut self, ctx: &mut Ctx<'_>) -> bool {
+        match &self.app.activity {
+            Activity::None => true,
+            Activity::Poll(_) => self.poll_pass(ctx),
+            Activity::Commit(_) => self.commit_sync_pass(ctx),
+            Activity::Stretch(_) => self.app.take_due() && self.end_stretch(ctx),
+            Activity::Work(_) => self.app.take_due() && self.work_due(ctx),
+            Activity::Sending => false,
+            Activity::Sleep => {
+                let over = self.app.take_due();
+                if over {
+                    self.app.activity = Activity::None;
+                }
+                over
+            }
+            Activity::HandOff => self.hand_off_pass(ctx),
+            Activity::Close(_) => self.close_pass(ctx),
+            Activity::Ended => {
+                self.exit_if_idle(ctx);
+                false
+            }
+        }
+    }
+
+    /// One stage of one step.
+    fn step(&mut self, ctx: &mut Ctx<'_>) {
+        let frame = self.app.frame();
+        let (pc, stage) = (frame.pc, frame.stage);
+        let code = self.app.script.at(pc);
+        match stage {
+            Stage::Before => {
+                if self.skips(code) {
+                    self.app.frame().stage = Stage::Next;
+                    return;
+                }
+                self.app.frame().stage = Stage::Doing;
+                self.app.concerns.clear();
+                if let Some(kind) = code.before()
+                    && ctx.watches(kind, Phase::Before)
+                {
+                    self.app.concerns = self.concerns(code);
+                    let concerns = self.app.concerns.clone();
+                    self.stand(ctx, kind, Phase::Before, concerns);
+                } else if let Some(kind) = code.after()
+                    && ctx.watches(kind, Phase::After)
+                {
+                    self.app.concerns = self.concerns(code);
+                }
+            }
+            Stage::Doing => {
+                self.app.frame().stage = Stage::After;
+                self.begin(ctx, code);
+            }
+            Stage::After => {
+                self.app.frame().stage = Stage::Next;
+                if let Some(kind) = code.after()
+                    && ctx.watches(kind, Phase::After)
+                {
+                    let concerns = if kind == StepKind::Poll {
+                        self.polled_concerns()
+                    } else {
+                        std::mem::take(&mut self.app.concerns)
+                    };
+                    self.stand(ctx, kind, Phase::After, concerns);
+                }
+            }
+            Stage::Next => self.next(ctx, code),
+        }
+    }
+
+    fn stand(&mut self, ctx: &mut Ctx<'_>, kind: StepKind, phase: Phase, of: Vec<Concern>) {
+        self.app.standing = true;
+        self.app.last_fact = ctx.cause;
+        ctx.reach(kind, phase, of);
+    }
+
+    /// Whether this time the step is only counted (`every`).
+    fn skips(&mut self, code: Code) -> bool {
+        let Code::Commit(step) = code else {
+            return false;
+        };
+        let counter = &mut self.app.counters[step.counter];
+        *counter += 1;
+        !counter.is_multiple_of(step.every)
+    }
+
+    /// Takes a step.
+    fn begin(&mut self, ctx: &mut Ctx<'_>, code: Code) {
+        match code {
+            Code::Poll(timeout) => self.begin_poll(ctx, timeout),
+            Code::EachStart => self.app.polled.rewind(),
+            Code::EachHead { end, plain } => self.each_head(ctx, end, plain),
+            Code::Process => self.begin_work(ctx),
+            Code::Commit(step) => self.begin_commit(ctx, step),
+            Code::HandOff => {
+                self.app.polled.rewind();
+                self.app.activity = Activity::HandOff;
+            }
+            Code::Sleep(span) => self.sleep(ctx, span),
+            Code::Shut => self.begin_shut(ctx),
+            Code::EachNext { .. } | Code::CloseBegin | Code::Loop | Code::Return => {}
+        }
+    }
+
+    /// Goes to the step after this one.
+    fn next(&mut self, ctx: &mut Ctx<'_>, code: Code) {
+        let pc = self.app.frame().pc;
+        let target = match code {
+            Code::Poll(_) if self.app.polled.is_empty() => self.app.script.entry(Entry::Main),
+            Code::EachNext { head } => {
+                self.app.polled.advance();
+                head
+            }
+            Code::Loop => self.app.script.entry(Entry::Main),
+            Code::Shut => {
+                self.app.activity = Activity::Ended;
+                return;
+            }
+            Code::Return => return self.end_listener(ctx),
+            // A `close` of the loop goes on where every close does.
+            Code::CloseBegin => {
+                let close = self.app.script.entry(Entry::Close);
+                self.app.closing = true;
+                self.app.polled = Polled::default();
+                close + 1
+            }
+            _ => pc + 1,
+        };
+        self.jump(target);
+    }
+
+    /// Goes on at a place of the program.
+    pub(super) fn jump(&mut self, pc: usize) {
+        let frame = self.app.frame();
+        frame.pc = pc;
+        frame.stage = Stage::Before;
+    }
+
+    fn begin_poll(&mut self, ctx: &mut Ctx<'_>, timeout: Span) {
+        self.app.polled = Polled::default();
+        for to in std::mem::take(&mut self.seeks) {
+            self.seek_now(ctx, to);
+        }
+        self.app.activity = Activity::Poll(Polling::new(ctx.now, timeout));
+    }
+
+    /// At the head of `each`: a stretch, the next record alone, or out of it.
+    fn each_head(&mut self, ctx: &mut Ctx<'_>, end: usize, plain: bool) {
+        if self.app.polled.current().is_none() {
+            self.jump(end);
+            return;
+        }
+        let watched = ctx.watches(StepKind::Process, Phase::Before)
+            || ctx.watches(StepKind::Process, Phase::After);
+        if plain && !watched && self.begin_stretch(ctx) {
+            let frame = self.app.frame();
+            frame.stage = Stage::Before;
+        }
+    }
+
+    /// `commitSync` or `commitAsync`.
+    fn begin_commit(&mut self, ctx: &mut Ctx<'_>, step: CommitStep) {
+        let offsets = self.commit_offsets(step);
+        for (tp, offset) in offsets.iter() {
+            self.positions.move_mark(*tp, *offset);
+        }
+        if !step.sync {
+            self.commit_async(ctx, CommitKind::Async, offsets);
+            return;
+        }
+        let limit = ctx.now + self.setup.config.default_api_timeout;
+        let commit = self.begin_sync_commit(ctx, CommitKind::Sync, offsets, limit);
+        self.app.activity = Activity::Commit(commit);
+    }
+
+    fn commit_sync_pass(&mut self, ctx: &mut Ctx<'_>) -> bool {
+        let Activity::Commit(mut commit) =
+            std::mem::replace(&mut self.app.activity, Activity::None)
+        else {
+            unreachable!("a pass belongs to a commit")
+        };
+        let Some(outcome) = self.sync_commit_pass(ctx, &mut commit) else {
+            self.app.activity = Activity::Commit(commit);
+            return false;
+        };
+        if let CommitOutcome::Failed(failure) = outcome
+            && self.setup.program.on_commit_failure == OnThrow::Stop
+        {
+            self.stop(ctx, failure.exception);
+        }
+        true
+    }
+
+    fn commit_offsets(&self, step: CommitStep) -> Offsets {
+        let offsets = match step.offsets {
+            CommitOffsets::Polled => self.positions.consumed(),
+            CommitOffsets::Processed => self.positions.processed_in_order(),
+            CommitOffsets::ThisRecord => {
+                let item = self.app.polled.current();
+                item.map(|item| (item.tp, item.offset + 1))
+                    .into_iter()
+                    .collect()
+            }
+        };
+        let shifted =
+            |(tp, offset): (TopicPartition, Offset)| (tp, offset.saturating_add_signed(step.shift));
+        offsets.into_iter().map(shifted).collect()
+    }
+
+    /// What a step concerns, as far as it is known before it is taken.
+    fn concerns(&self, code: Code) -> Vec<Concern> {
+        match code {
+            Code::Process => {
+                let item = self.app.polled.current().expect("inside each");
+                vec![Concern {
+                    partition: item.tp,
+                    offsets: item.offset..item.offset + 1,
+                    records: Records::one(item.record),
+                }]
+            }
+            Code::Commit(step) => {
+                let offsets = self.commit_offsets(step);
+                let moved = offsets.iter().filter_map(|(tp, offset)| {
+                    let mark = self.positions.mark(*tp);
+                    (mark < *offset).then(|| Concern {
+                        partition: *tp,
+                        offsets: mark..*offset,
+                        records: Records::EMPTY,
+                    })
+                });
+                moved.collect()
+            }
+            Code::HandOff => self.polled_concerns(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn polled_concerns(&self) -> Vec<Concern> {
+        let concern = |run: &super::buffer::Run| Concern {
+            partition: run.tp,
+            offsets: run.first_offset..run.end_offset(),
+            records: run.records.clone(),
+        };
+        self.app.polled.runs.iter().map(concern).collect()
+    }
+
+    /// Runs a listener above the current activity; `Ready` if it has no steps.
+    pub(super) fn call_listener(&mut self, _ctx: &mut Ctx<'_>, entry: Entry, then: Then) -> Turn {
+        if self.app.is_empty(entry) {
+            return Turn::Ready;
+        }
+        let suspended = std::mem::replace(&mut self.app.activity, Activity::None);
+        let mut frame = Frame::at(self.app.script.entry(entry));
+        frame.interrupts = Some((suspended, then));
+        self.app.frames.push(frame);
+        Turn::Called
+    }
+
+    fn end_listener(&mut self, ctx: &mut Ctx<'_>) {
+        let frame = self.app.frames.pop().expect("a listener has a frame");
+        let (activity, then) = frame.interrupts.expect("a listener interrupts something");
+        self.app.activity = activity;
+        match then {
+            Then::Prepared => self.prepared(),
+            Then::Assigned => self.assigned(),
+            Then::Closing => self.left_partitions(ctx),
+        }
+    }
+
+    /// The application ends because of an exception or a failed record. Inside a listener the
+    /// exception comes out of the poll around it.
+    pub(super) fn stop(&mut self, ctx: &mut Ctx<'_>, reason: &'static str) {
+        if self.app.closing {
+            return;
+        }
+        if 1 < self.app.frames.len() {
+            self.app.stop_reason.get_or_insert(reason);
+            return;
+        }
+        ctx.note(AppFact::Stopped {
+            group: self.setup.group,
+            reason,
+        });
+        self.begin_close();
+    }
+
+    /// A poll finds that the loop is to end.
+    pub(super) fn end_loop(&mut self, ctx: &mut Ctx<'_>) {
+        match self.app.stop_reason.take() {
+            Some(reason) => self.stop(ctx, reason),
+            None => self.begin_close(),
+        }
+    }
+
+    /// Leaves the loop: `on-close`, then `close()`.
+    pub(super) fn begin_close(&mut self) {
+        assert!(!self.app.closing, "an application closes once");
+        self.app.closing = true;
+        self.app.activity = Activity::None;
+        self.app.polled = Polled::default();
+        self.app.frames.clear();
+        let close = self.app.script.entry(Entry::Close);
+        self.app.frames.push(Frame::at(close));
+    }
+
+    /// A fault let the application go on from the point it stood at.
+    pub(super) fn resume(&mut self, ctx: &mut Ctx<'_>) {
+        self.app.standing = false;
+        self.run(ctx);
+    }
+
+    /// `wakeup()`: a poll in progress or the next one ends the loop; at a point it ends right
+    /// there.
+    pub(super) fn request_close(&mut self, ctx: &mut Ctx<'_>) {
+        if self.app.closing {
+            return;
+        }
+        if self.app.standing {
+            self.app.standing = false;
+            self.begin_close();
+        } else {
+            self.app.close_requested = true;
+        }
+        self.run(ctx);
+    }
+
+    /// The application thread stands still.
+    pub(super) fn stall_app(&mut self, ctx: &mut Ctx<'_>, until: Instant) {
+        self.app.stalled_until = self.app.stalled_until.max(until);
+        let wake = self.app.due_at.map_or(until, |at| at.max(until));
+        ctx.set_timer(TimerKey::application(0), wake);
+    }
+}

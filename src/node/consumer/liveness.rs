@@ -1,0 +1,121 @@
+//! What the heartbeat thread does while the application is busy (`AbstractCoordinator`'s
+//! `HeartbeatThread`): heartbeats, the search for a lost coordinator, leaving when nobody polls.
+//!
+//! | state | runs |
+//! |---|---|
+//! | `Unjoined`, `Preparing` | nothing |
+//! | `Completing`, `Stable` | all of it |
+//!
+//! It never calls the listener and never gives partitions up: that is `poll`'s.
+
+use super::membership::{Generation, MemberState};
+use super::{Member, Tag};
+use crate::base::Instant;
+use crate::kafka::ErrorCode;
+use crate::kafka::group::HeartbeatRequest;
+use crate::kafka::message::{Request, Response};
+use crate::node::client::Outcome;
+use crate::node::fact::GroupFact;
+use crate::node::{Ctx, Lane};
+
+impl Member {
+    /// When the heartbeat thread has something to do.
+    pub(super) fn heart_due(&self) -> Option<Instant> {
+        if !self.heart_beats() {
+            None
+        } else if self.group.coordinator.is_some() {
+            Some(self.heart.next())
+        } else {
+            self.group.search_at()
+        }
+    }
+
+    fn heart_beats(&self) -> bool {
+        let in_group = matches!(
+            self.group.state,
+            MemberState::Completing | MemberState::Stable
+        );
+        in_group && !self.app.is_shut()
+    }
+
+    /// One round of the heartbeat thread.
+    pub(super) fn heart_tick(&mut self, ctx: &mut Ctx<'_>) {
+        if !self.heart_beats() {
+            return;
+        }
+        if !self.coordinator_ready(ctx) {
+            // Kafka's thread looks at the poll timer only with a known coordinator; the session
+            // timeout of the coordinator ends the membership then.
+            return;
+        }
+        if self.heart.session_ends_at <= ctx.now {
+            self.group.forget_coordinator();
+            self.coordinator_ready(ctx);
+        } else if self.heart.poll_due_at <= ctx.now {
+            let since = ctx.note(GroupFact::PollIntervalExceeded {
+                group: self.setup.group,
+            });
+            self.leave(ctx, since);
+        } else if self.heart.beat_at <= ctx.now {
+            self.send_heartbeat(ctx);
+        }
+    }
+
+    fn send_heartbeat(&mut self, ctx: &mut Ctx<'_>) {
+        let coordinator = self.group.coordinator.expect("the coordinator is ready");
+        self.heart.sent(ctx.now);
+        let generation = self.group.generation.clone();
+        let request = Request::Heartbeat(HeartbeatRequest {
+            group: self.setup.group_name.clone(),
+            member: generation.member.clone(),
+            instance: self.setup.config.instance.clone(),
+            generation: generation.id,
+        });
+        let to = (coordinator, Lane::Coordinator);
+        let tag = Tag::Heartbeat(generation);
+        self.wire.send(ctx, to, request, None, tag);
+    }
+
+    /// The answer to a heartbeat (`HeartbeatResponseHandler`).
+    pub(super) fn heartbeat_answered(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        sent: &Generation,
+        outcome: &Outcome,
+    ) {
+        let Outcome::Response(Response::Heartbeat(error)) = outcome else {
+            self.group.forget_coordinator();
+            self.heartbeat_failed(ctx);
+            return;
+        };
+        match *error {
+            ErrorCode::None => self.heart.received(ctx.now),
+            ErrorCode::RebalanceInProgress => {
+                if self.group.state == MemberState::Stable {
+                    self.group.rejoin_needed = true;
+                }
+                self.heart.received(ctx.now);
+            }
+            ErrorCode::IllegalGeneration
+            | ErrorCode::UnknownMemberId
+            | ErrorCode::FencedInstanceId => {
+                if self.group.generation == *sent {
+                    let forget = *error != ErrorCode::IllegalGeneration;
+                    self.group.reset(forget, ctx.cause);
+                } else {
+                    self.heart.received(ctx.now);
+                }
+            }
+            ErrorCode::CoordinatorNotAvailable | ErrorCode::NotCoordinator => {
+                self.group.forget_coordinator();
+                self.heartbeat_failed(ctx);
+            }
+            _ => self.heartbeat_failed(ctx),
+        }
+    }
+
+    fn heartbeat_failed(&mut self, ctx: &mut Ctx<'_>) {
+        let wait = self.retry_backoff.after(self.heart.failures);
+        self.heart.failed(ctx.now, wait);
+    }
+}

@@ -1,0 +1,276 @@
+//! Where to begin: committed offsets (`OffsetFetch`), `auto.offset.reset` (`ListOffsets`), `seek`.
+//!
+//! | | waits inside `poll` | on failure |
+//! |---|---|---|
+//! | committed offsets | yes, up to the poll's timeout | again after the backoff |
+//! | reset, `seekToBeginning`, `seekToEnd` | no | again after `retry.backoff.ms` |
+
+use super::fetcher::reset_spec;
+use super::poll::Turn;
+use super::positions::PositionState;
+use super::{Member, SeekRequest, Tag};
+use crate::base::{Instant, NodeId, Offset, TopicPartition};
+use crate::kafka::ErrorCode;
+use crate::kafka::group::OffsetFetchRequest;
+use crate::kafka::message::{OffsetSpec, Request, Response};
+use crate::node::client::Outcome;
+use crate::node::fact::{GroupFact, PositionSource};
+use crate::node::{Ctx, FactId, Lane};
+
+/// A committed offset as the coordinator tells it.
+type Committed = (TopicPartition, Option<(Offset, u64)>);
+
+/// The search for committed offsets.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Lookup {
+    #[default]
+    Idle,
+    /// Asked for; the number tells a stale answer from the one awaited.
+    InFlight,
+    /// Failed; may be asked again from then on.
+    Until(Instant),
+    /// Answered; taken over at the next pass of `poll`.
+    Found(Vec<Committed>),
+}
+
+impl Member {
+    /// The assignment changed: what is being looked up is no longer what is missing.
+    pub(super) fn lookup_is_stale(&mut self) {
+        self.lookup = Lookup::Idle;
+        self.lookup_round += 1;
+    }
+
+    /// Whether committed offsets or resets are being looked up.
+    pub(super) fn is_looking_up(&self) -> bool {
+        !self.positions.all_valid()
+    }
+
+    /// When committed offsets may be asked for again.
+    pub(super) fn lookup_retry_at(&self) -> Option<Instant> {
+        match self.lookup {
+            Lookup::Until(at) => Some(at),
+            Lookup::Idle | Lookup::InFlight | Lookup::Found(_) => None,
+        }
+    }
+
+    /// Finds positions for partitions without one (`updateFetchPositions`).
+    pub(super) fn update_positions(&mut self, ctx: &mut Ctx<'_>) -> Turn {
+        if self.positions.all_valid() {
+            return Turn::Ready;
+        }
+        let initializing: Vec<TopicPartition> = self
+            .positions
+            .iter()
+            .filter(|owned| owned.state == PositionState::Initializing)
+            .map(|owned| owned.tp)
+            .collect();
+        if !initializing.is_empty() {
+            match std::mem::take(&mut self.lookup) {
+                Lookup::Found(offsets) => {
+                    if let Some(exception) = self.take_over(ctx, &offsets) {
+                        return Turn::Threw(exception);
+                    }
+                }
+                Lookup::InFlight => {
+                    self.lookup = Lookup::InFlight;
+                    return Turn::Blocked;
+                }
+                Lookup::Until(at) if ctx.now < at => {
+                    self.lookup = Lookup::Until(at);
+                    return Turn::Blocked;
+                }
+                Lookup::Idle | Lookup::Until(_) => {
+                    self.fetch_committed(ctx, initializing);
+                    return Turn::Blocked;
+                }
+            }
+        }
+        self.send_resets(ctx);
+        Turn::Ready
+    }
+
+    fn fetch_committed(&mut self, ctx: &mut Ctx<'_>, partitions: Vec<TopicPartition>) {
+        if !self.coordinator_ready(ctx) {
+            return;
+        }
+        let coordinator = self.group.coordinator.expect("the coordinator is ready");
+        self.lookup = Lookup::InFlight;
+        let request = Request::OffsetFetch(OffsetFetchRequest {
+            group: self.setup.group_name.clone(),
+            partitions,
+        });
+        let to = (coordinator, Lane::Coordinator);
+        let tag = Tag::OffsetFetch(self.lookup_round);
+        self.wire.send(ctx, to, request, None, tag);
+    }
+
+    /// The answer to `OffsetFetch`.
+    pub(super) fn committed_answered(&mut self, ctx: &mut Ctx<'_>, round: u32, outcome: Outcome) {
+        if round != self.lookup_round {
+            return;
+        }
+        let error = match outcome {
+            Outcome::Response(Response::OffsetFetch(response)) => {
+                if response.error == ErrorCode::None {
+                    self.lookup = Lookup::Found(response.offsets);
+                    return;
+                }
+                Some(response.error)
+            }
+            _ => None,
+        };
+        let lost = matches!(
+            error,
+            None | Some(ErrorCode::NotCoordinator | ErrorCode::CoordinatorNotAvailable)
+        );
+        if lost {
+            self.group.forget_coordinator();
+        }
+        let wait = self.retry_backoff.after(0);
+        self.lookup = Lookup::Until(ctx.now + wait);
+    }
+
+    /// Committed offsets become positions; partitions without go the way of `auto.offset.reset`
+    /// (`refreshCommittedOffsets`, `resetInitializingPositions`).
+    fn take_over(&mut self, ctx: &mut Ctx<'_>, offsets: &[Committed]) -> Option<&'static str> {
+        let spec = reset_spec(self.setup.config.offset_reset);
+        let mut missing = false;
+        for (tp, committed) in offsets {
+            let wanted = |state| state == PositionState::Initializing;
+            if !self.positions.get(*tp).is_some_and(|o| wanted(o.state)) {
+                continue;
+            }
+            if let Some((offset, because)) = committed {
+                let since = FactId(*because);
+                self.set_position(ctx, *tp, *offset, (PositionSource::Committed, since));
+                self.positions.confirm(&[(*tp, *offset)]);
+            } else if let Some(spec) = spec {
+                let owned = self.positions.get_mut(*tp).expect("looked at just before");
+                owned.state = PositionState::AwaitingReset { spec, seek: false };
+            } else {
+                missing = true;
+            }
+        }
+        missing.then_some("NoOffsetForPartitionException")
+    }
+
+    fn set_position(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        tp: TopicPartition,
+        offset: Offset,
+        (source, since): (PositionSource, FactId),
+    ) {
+        let fact = GroupFact::PositionSet {
+            group: self.setup.group,
+            partition: tp,
+            offset,
+            source,
+        };
+        let cause = ctx.cause;
+        let set = ctx.note_since(fact, since);
+        ctx.cause = cause;
+        self.positions.set(tp, offset, set);
+    }
+
+    /// Asks for the ends of partitions that await a reset (`resetPositionsIfNeeded`).
+    fn send_resets(&mut self, ctx: &mut Ctx<'_>) {
+        let mut asked: Vec<(NodeId, Vec<(TopicPartition, OffsetSpec)>)> = Vec::new();
+        let timeout = self.setup.config.request_timeout;
+        for owned in self.positions.iter_mut() {
+            let PositionState::AwaitingReset { spec, .. } = owned.state else {
+                continue;
+            };
+            if ctx.now < owned.retry_at {
+                continue;
+            }
+            let leader = self.metadata.leader(owned.tp);
+            let reachable =
+                leader.filter(|leader| !self.wire.is_unavailable(ctx.now, *leader, Lane::Main));
+            let Some(leader) = reachable else {
+                self.metadata.request_update();
+                owned.retry_at = ctx.now + self.setup.config.retry_backoff;
+                continue;
+            };
+            owned.retry_at = ctx.now + timeout;
+            match asked.iter_mut().find(|(broker, _)| *broker == leader) {
+                Some((_, partitions)) => partitions.push((owned.tp, spec)),
+                None => asked.push((leader, vec![(owned.tp, spec)])),
+            }
+        }
+        for (broker, partitions) in asked {
+            let tag = Tag::ListOffsets(partitions.clone());
+            let request = Request::ListOffsets(partitions);
+            let to = (broker, Lane::Main);
+            self.wire.send(ctx, to, request, None, tag);
+        }
+    }
+
+    /// The answer to `ListOffsets`.
+    pub(super) fn ends_answered(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        asked: &[(TopicPartition, OffsetSpec)],
+        outcome: Outcome,
+    ) {
+        let answers = match outcome {
+            Outcome::Response(Response::ListOffsets(answers)) => answers,
+            _ => Vec::new(),
+        };
+        for (tp, spec) in asked {
+            let found = answers.iter().find(|(answered, ..)| answered == tp);
+            let offset =
+                found.and_then(|(_, error, offset)| offset.filter(|_| *error == ErrorCode::None));
+            let Some(owned) = self.positions.get_mut(*tp) else {
+                continue;
+            };
+            let PositionState::AwaitingReset { spec: wanted, seek } = owned.state else {
+                continue;
+            };
+            if wanted != *spec {
+                continue;
+            }
+            let Some(offset) = offset else {
+                owned.retry_at = ctx.now + self.setup.config.retry_backoff;
+                self.metadata.request_update();
+                continue;
+            };
+            self.reset_to(ctx, *tp, offset, seek);
+        }
+    }
+
+    fn reset_to(&mut self, ctx: &mut Ctx<'_>, tp: TopicPartition, offset: Offset, seek: bool) {
+        if seek {
+            self.set_position(ctx, tp, offset, (PositionSource::Seek, FactId::NONE));
+            return;
+        }
+        let fact = GroupFact::OffsetReset {
+            group: self.setup.group,
+            partition: tp,
+            offset,
+        };
+        let cause = ctx.cause;
+        let since = ctx.note(fact);
+        self.set_position(ctx, tp, offset, (PositionSource::Reset, since));
+        ctx.cause = cause;
+    }
+
+    /// `seek`, `seekToBeginning` or `seekToEnd` on the application thread. Partitions that are not
+    /// owned are left alone.
+    pub(super) fn seek_now(&mut self, ctx: &mut Ctx<'_>, to: SeekRequest) {
+        let spec = match to {
+            SeekRequest::Offset(tp, offset) => {
+                if self.positions.get(tp).is_some() {
+                    self.set_position(ctx, tp, offset, (PositionSource::Seek, FactId::NONE));
+                }
+                return;
+            }
+            SeekRequest::Earliest => OffsetSpec::Earliest,
+            SeekRequest::Latest => OffsetSpec::Latest,
+        };
+        for owned in self.positions.iter_mut() {
+            owned.state = PositionState::AwaitingReset { spec, seek: true };
+            owned.retry_at = ctx.now;
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! One `poll(timeout)` in Kafka's order (`ClassicKafkaConsumer.poll`):
+//!
+//! 1. group: callbacks, coordinator, joining, auto-commit of what earlier polls returned;
+//! 2. positions: committed offsets, resets;
+//! 3. records at hand end it; else fetches leave and it waits for the network or its timeout;
+//! 4. before it returns records, the next fetches leave.
+//!
+//! It waits without a coordinator or committed offsets too, and then hands out what is buffered
+//! only when its time is up. A poll that returns nothing takes at least a millisecond, so that a
+//! loop with timeout 0 cannot stop virtual time.
+
+use super::Member;
+use super::app::Activity;
+use super::buffer::Run;
+use super::program::OnThrow;
+use super::script::Polled;
+use crate::base::{Instant, Span};
+use crate::node::fact::{AppFact, GroupFact};
+use crate::node::{Ctx, FactId};
+
+/// The least time of a poll that returns nothing.
+const EMPTY_POLL: Span = Span::from_millis(1);
+
+/// How a part of a poll went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Go on.
+    Ready,
+    /// Not done, but nothing to wait for: records at hand may be returned.
+    NotReady,
+    /// Not done, and the poll waits for it.
+    Blocked,
+    /// A listener runs now; the poll goes on when it returns.
+    Called,
+    /// `poll` throws this exception.
+    Threw(&'static str),
+}
+
+/// A poll under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Polling {
+    pub(super) deadline: Instant,
+    entered: bool,
+    blocked: bool,
+}
+
+impl Polling {
+    pub(super) fn new(now: Instant, timeout: Span) -> Self {
+        Self {
+            deadline: now + timeout.max(EMPTY_POLL),
+            entered: false,
+            blocked: false,
+        }
+    }
+}
+
+impl Member {
+    /// Goes on with the poll. Whether the application goes on.
+    pub(super) fn poll_pass(&mut self, ctx: &mut Ctx<'_>) -> bool {
+        let Activity::Poll(polling) = self.app.activity else {
+            unreachable!("a pass belongs to a poll")
+        };
+        if self.app.wants_to_end() {
+            self.end_loop(ctx);
+            return true;
+        }
+        let over = polling.deadline <= ctx.now;
+        if polling.entered && (over || !polling.blocked) {
+            match self.collect() {
+                Err(exception) => return self.poll_throws(ctx, exception),
+                Ok(runs) if !runs.is_empty() => return self.poll_returns(ctx, runs),
+                Ok(_) => {}
+            }
+        }
+        if polling.entered && over {
+            self.send_fetches(ctx);
+            return self.poll_returns(ctx, Vec::new());
+        }
+        let turn = match self.coordinator_poll(ctx) {
+            Turn::Ready => self.update_positions(ctx),
+            other => other,
+        };
+        match turn {
+            Turn::Called => return true,
+            Turn::Threw(exception) => return self.poll_throws(ctx, exception),
+            Turn::Ready | Turn::NotReady | Turn::Blocked => {}
+        }
+        let blocked = turn == Turn::Blocked;
+        self.app.activity = Activity::Poll(Polling {
+            entered: true,
+            blocked,
+            ..polling
+        });
+        if blocked {
+            return false;
+        }
+        match self.collect() {
+            Err(exception) => return self.poll_throws(ctx, exception),
+            Ok(runs) if !runs.is_empty() => return self.poll_returns(ctx, runs),
+            Ok(_) => {}
+        }
+        self.send_fetches(ctx);
+        false
+    }
+
+    /// The group's part (`ConsumerCoordinator.poll`).
+    fn coordinator_poll(&mut self, ctx: &mut Ctx<'_>) -> Turn {
+        self.run_commit_callbacks(ctx);
+        self.heart.polled(ctx.now);
+        if !self.coordinator_ready(ctx) {
+            return Turn::Blocked;
+        }
+        if self.must_join() {
+            let turn = self.join_step(ctx);
+            if turn != Turn::Ready {
+                return turn;
+            }
+        }
+        self.auto_commit_in_poll(ctx);
+        Turn::Ready
+    }
+
+    fn poll_returns(&mut self, ctx: &mut Ctx<'_>, mut runs: Vec<Run>) -> bool {
+        self.app.activity = Activity::None;
+        if !runs.is_empty() {
+            self.send_fetches(ctx);
+        }
+        let cause = ctx.cause;
+        for run in &mut runs {
+            let since = self.positions.get(run.tp).map_or(FactId::NONE, |o| o.since);
+            let fact = AppFact::Polled {
+                group: self.setup.group,
+                partition: run.tp,
+                first_offset: run.first_offset,
+                records: run.records.clone(),
+            };
+            ctx.cause = cause;
+            run.polled = ctx.note_since(fact, since);
+        }
+        self.app.polled = Polled::new(runs);
+        true
+    }
+
+    fn poll_throws(&mut self, ctx: &mut Ctx<'_>, exception: &'static str) -> bool {
+        self.app.activity = Activity::None;
+        self.app.polled = Polled::default();
+        ctx.note(GroupFact::PollFailed {
+            group: self.setup.group,
+            exception,
+        });
+        match self.setup.program.on_poll_failure {
+            // Looks again after a moment: a hot loop of exceptions would stop virtual time.
+            OnThrow::Continue => self.sleep(ctx, self.setup.config.retry_backoff),
+            OnThrow::Stop => self.stop(ctx, exception),
+        }
+        true
+    }
+
+    /// When the poll has to look again by itself.
+    pub(super) fn poll_due(&self, now: Instant) -> Option<Instant> {
+        let Activity::Poll(polling) = self.app.activity else {
+            return None;
+        };
+        let auto = self
+            .setup
+            .config
+            .auto_commit
+            .then_some(self.commits.auto_at);
+        let resets = self.positions.iter().map(|owned| owned.retry_at);
+        let others = auto
+            .into_iter()
+            .chain(self.group.retry_at())
+            .chain(self.lookup_retry_at())
+            .chain(resets)
+            .filter(|at| now < *at);
+        others.chain([polling.deadline]).min()
+    }
+}

@@ -1,0 +1,269 @@
+//! What the member knows of its partitions (`SubscriptionState`): owned or not, next offset to
+//! hand out, what was processed and committed.
+//!
+//! ```text
+//! Initializing --committed offset--> Fetching <--ListOffsets-- AwaitingReset
+//!      |                                |                          ^   ^
+//!      +--none, by auto.offset.reset----|--------------------------+   |
+//!                                       +--out of range, seekToEnd-----+
+//! ```
+//!
+//! Only `Fetching` is a valid position: fetched from and auto-committed. Positions are not
+//! validated against leader epochs (KIP-320), as no log of the simulator is truncated below what
+//! consumers were shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::{Instant, Offset, TopicPartition};
+use crate::kafka::message::OffsetSpec;
+use crate::node::FactId;
+
+/// How far a partition is on the way to a valid position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PositionState {
+    /// Newly assigned: the committed offset is not known yet.
+    Initializing,
+    /// `ListOffsets` is to say; `seek` says whether the application asked for it.
+    AwaitingReset {
+        /// What to ask for.
+        spec: OffsetSpec,
+        /// Whether this is `seekToBeginning` or `seekToEnd`, not `auto.offset.reset`.
+        seek: bool,
+    },
+    /// Valid.
+    Fetching,
+}
+
+/// One owned partition.
+#[derive(Clone, Debug)]
+pub(super) struct Owned {
+    pub(super) tp: TopicPartition,
+    pub(super) state: PositionState,
+    /// The next offset to hand to the application; only in `Fetching`.
+    pub(super) offset: Offset,
+    /// The fact that set the position.
+    pub(super) since: FactId,
+    /// About to be revoked: not fetched from any more.
+    pub(super) leaving: bool,
+    /// `onPartitionsAssigned` has not returned yet: not fetched from.
+    pub(super) arriving: bool,
+    /// What the coordinator is known to hold.
+    pub(super) committed: Option<Offset>,
+    /// librdkafka: the stored offset, which its auto-commit commits.
+    pub(super) stored: Option<Offset>,
+    /// When `ListOffsets` may be asked again.
+    pub(super) retry_at: Instant,
+    processed: Option<Processed>,
+}
+
+/// What of a partition was processed in order, and what beyond it out of order.
+#[derive(Clone, Debug)]
+struct Processed {
+    next: Offset,
+    beyond: BTreeSet<Offset>,
+    any: bool,
+}
+
+/// The owned partitions, ascending.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Positions {
+    owned: Vec<Owned>,
+    /// Up to where this process has moved offset commits, for the points of `commit-sync`.
+    marks: BTreeMap<TopicPartition, Offset>,
+}
+
+impl Owned {
+    fn new(tp: TopicPartition) -> Self {
+        Self {
+            tp,
+            state: PositionState::Initializing,
+            offset: 0,
+            since: FactId::NONE,
+            leaving: false,
+            arriving: true,
+            committed: None,
+            stored: None,
+            retry_at: Instant::ZERO,
+            processed: None,
+        }
+    }
+
+    /// Whether records of it may be fetched and handed out.
+    pub(super) fn is_fetchable(&self) -> bool {
+        self.state == PositionState::Fetching && !self.leaving && !self.arriving
+    }
+
+    /// The position, if valid.
+    pub(super) fn position(&self) -> Option<Offset> {
+        (self.state == PositionState::Fetching).then_some(self.offset)
+    }
+}
+
+impl Positions {
+    /// Every owned partition.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Owned> {
+        self.owned.iter()
+    }
+
+    /// Every owned partition, to change.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Owned> {
+        self.owned.iter_mut()
+    }
+
+    /// The partitions, ascending.
+    pub(super) fn partitions(&self) -> Vec<TopicPartition> {
+        self.owned.iter().map(|owned| owned.tp).collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.owned.is_empty()
+    }
+
+    pub(super) fn get(&self, tp: TopicPartition) -> Option<&Owned> {
+        let index = self.owned.binary_search_by_key(&tp, |owned| owned.tp);
+        index.ok().map(|index| &self.owned[index])
+    }
+
+    pub(super) fn get_mut(&mut self, tp: TopicPartition) -> Option<&mut Owned> {
+        let index = self.owned.binary_search_by_key(&tp, |owned| owned.tp);
+        index.ok().map(|index| &mut self.owned[index])
+    }
+
+    /// Replaces the assignment; kept partitions keep their positions
+    /// (`assignFromSubscribed`).
+    pub(super) fn assign(&mut self, partitions: &[TopicPartition]) {
+        let mut before = std::mem::take(&mut self.owned);
+        let mut sorted = partitions.to_vec();
+        sorted.sort_unstable();
+        for tp in sorted {
+            let known = before.iter().position(|owned| owned.tp == tp);
+            let owned = known.map_or_else(|| Owned::new(tp), |index| before.swap_remove(index));
+            self.owned.push(owned);
+        }
+    }
+
+    /// Sets a valid position. What was processed counts from there.
+    pub(super) fn set(&mut self, tp: TopicPartition, offset: Offset, since: FactId) {
+        let owned = self
+            .get_mut(tp)
+            .expect("a position is set where it is owned");
+        owned.state = PositionState::Fetching;
+        owned.offset = offset;
+        owned.since = since;
+        owned.processed = Some(Processed {
+            next: offset,
+            beyond: BTreeSet::new(),
+            any: false,
+        });
+        self.marks.entry(tp).or_insert(offset);
+    }
+
+    /// Whether every partition has a valid position.
+    pub(super) fn all_valid(&self) -> bool {
+        self.owned
+            .iter()
+            .all(|owned| owned.state == PositionState::Fetching)
+    }
+
+    /// The valid positions (`allConsumed`).
+    pub(super) fn consumed(&self) -> Vec<(TopicPartition, Offset)> {
+        self.owned
+            .iter()
+            .filter_map(|owned| Some((owned.tp, owned.position()?)))
+            .collect()
+    }
+
+    /// Records `from..to` of a partition are done with.
+    pub(super) fn processed(&mut self, tp: TopicPartition, from: Offset, to: Offset) {
+        let Some(owned) = self.get_mut(tp) else {
+            return;
+        };
+        let Some(done) = &mut owned.processed else {
+            return;
+        };
+        if from <= done.next {
+            done.next = done.next.max(to);
+            done.any = true;
+        } else {
+            done.beyond.extend(from..to);
+        }
+        while done.beyond.first().is_some_and(|first| *first <= done.next) {
+            let offset = done.beyond.pop_first().expect("looked at just before");
+            done.next = done.next.max(offset + 1);
+            done.any = true;
+        }
+    }
+
+    /// Just past what was processed in order, for partitions of which anything was.
+    pub(super) fn processed_in_order(&self) -> Vec<(TopicPartition, Offset)> {
+        let past = |owned: &Owned| {
+            let done = owned.processed.as_ref()?;
+            done.any.then_some((owned.tp, done.next))
+        };
+        self.owned.iter().filter_map(past).collect()
+    }
+
+    /// Librdkafka's stored offsets that are not committed yet.
+    pub(super) fn stored(&self) -> Vec<(TopicPartition, Offset)> {
+        let uncommitted = |owned: &Owned| {
+            let stored = owned.stored?;
+            (owned.committed != Some(stored)).then_some((owned.tp, stored))
+        };
+        self.owned.iter().filter_map(uncommitted).collect()
+    }
+
+    /// Up to where offset commits of this partition have gone so far in this process.
+    pub(super) fn mark(&self, tp: TopicPartition) -> Offset {
+        self.marks.get(&tp).copied().unwrap_or(0)
+    }
+
+    /// An offset commit moves the mark.
+    pub(super) fn move_mark(&mut self, tp: TopicPartition, offset: Offset) {
+        let mark = self.marks.entry(tp).or_insert(offset);
+        *mark = (*mark).max(offset);
+    }
+
+    /// The coordinator confirmed an offset commit.
+    pub(super) fn confirm(&mut self, offsets: &[(TopicPartition, Offset)]) {
+        for (tp, offset) in offsets {
+            if let Some(owned) = self.get_mut(*tp) {
+                owned.committed = Some(*offset);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::TopicId;
+
+    fn tp(partition: u32) -> TopicPartition {
+        TopicPartition::new(TopicId(0), partition)
+    }
+
+    #[test]
+    fn what_is_processed_out_of_order_waits_for_what_is_before_it() {
+        let mut positions = Positions::default();
+        positions.assign(&[tp(0)]);
+        positions.set(tp(0), 10, FactId::NONE);
+        assert_eq!(positions.processed_in_order(), []);
+        positions.processed(tp(0), 12, 14);
+        assert_eq!(positions.processed_in_order(), []);
+        positions.processed(tp(0), 10, 11);
+        assert_eq!(positions.processed_in_order(), [(tp(0), 11)]);
+        positions.processed(tp(0), 11, 12);
+        assert_eq!(positions.processed_in_order(), [(tp(0), 14)]);
+    }
+
+    #[test]
+    fn kept_partitions_keep_their_positions() {
+        let mut positions = Positions::default();
+        positions.assign(&[tp(1), tp(0)]);
+        positions.set(tp(1), 5, FactId(3));
+        positions.assign(&[tp(2), tp(1)]);
+        assert_eq!(positions.partitions(), [tp(1), tp(2)]);
+        assert_eq!(positions.consumed(), [(tp(1), 5)]);
+        assert!(!positions.all_valid());
+    }
+}

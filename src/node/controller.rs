@@ -1,0 +1,259 @@
+//! The controller: which partitions exist, where they are and who leads them
+//! (`ReplicationControlManager`).
+//!
+//! It creates topics, places their replicas as Kafka does, and tells every broker. Brokers are never
+//! fenced and leaders never change: elections come with faults on brokers.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::base::{ConnId, NodeId, Seed, Span, Stream, TopicId, TopicPartition};
+use crate::kafka::message::{Body, Envelope, PartitionMetadata, Request, Response};
+use crate::kafka::placement::place;
+use crate::kafka::{Cast, ErrorCode};
+use crate::node::client::{NetworkClient, NetworkConfig};
+use crate::node::fact::LogFact;
+use crate::node::{Ctx, Lane, TimerKey};
+
+/// The timer for overdue requests and for connecting again.
+const NETWORK: TimerKey = TimerKey::timer(0);
+
+/// `controller.socket.timeout.ms`.
+const SOCKET_TIMEOUT: Span = Span::from_secs(30);
+
+/// How long it waits before it connects again.
+const RECONNECT_BACKOFF: Span = Span::from_millis(50);
+
+/// A controller, ready to be built.
+#[derive(Clone, Debug)]
+pub struct ControllerSetup {
+    /// The process.
+    pub node: NodeId,
+    /// The seed of the run.
+    pub seed: Seed,
+    /// Names.
+    pub cast: Arc<Cast>,
+    /// Every broker, ascending.
+    pub brokers: Arc<[NodeId]>,
+}
+
+/// The active controller.
+#[derive(Clone, Debug)]
+pub struct Controller {
+    setup: Arc<ControllerSetup>,
+    /// The metadata log of `KRaft`, as far as it matters: what a crash leaves.
+    topics: BTreeMap<TopicId, Arc<[PartitionMetadata]>>,
+    network: NetworkClient<()>,
+    /// What each broker has yet to hear, in order.
+    untold: BTreeMap<NodeId, VecDeque<Arc<[PartitionMetadata]>>>,
+}
+
+impl ControllerSetup {
+    /// Where the replicas of a new topic go, and who leads: a ring over the brokers, in the stream
+    /// of the topic, so that another topic moves none of its replicas. `None` where there are fewer
+    /// brokers than copies.
+    pub fn place_topic(
+        &self,
+        topic: TopicId,
+        partitions: u32,
+        replication_factor: u32,
+    ) -> Option<Arc<[PartitionMetadata]>> {
+        if self.brokers.len() < replication_factor as usize {
+            return None;
+        }
+        let name = self.cast.topic(topic);
+        let mut stream = Stream::new(self.seed, "placement", name);
+        let placed = place(&self.brokers, partitions, replication_factor, &mut stream);
+        Some(Self::assigned(topic, &placed))
+    }
+
+    /// The partitions of a topic with a given placement, leader first, everybody in sync.
+    pub fn assigned(topic: TopicId, placement: &[Vec<NodeId>]) -> Arc<[PartitionMetadata]> {
+        let partition = |(number, replicas): (usize, &Vec<NodeId>)| {
+            let replicas: Arc<[NodeId]> = Arc::from(replicas.as_slice());
+            PartitionMetadata {
+                partition: TopicPartition::new(topic, number as u32),
+                leader: replicas.first().copied(),
+                leader_epoch: 0,
+                isr: Arc::clone(&replicas),
+                replicas,
+            }
+        };
+        placement.iter().enumerate().map(partition).collect()
+    }
+
+    fn network(&self) -> NetworkClient<()> {
+        let config = NetworkConfig {
+            request_timeout: SOCKET_TIMEOUT,
+            reconnect_backoff: RECONNECT_BACKOFF,
+            reconnect_backoff_max: RECONNECT_BACKOFF,
+            max_in_flight: usize::MAX,
+        };
+        let name = self.cast.actor(self.node);
+        NetworkClient::new(config, Stream::new(self.seed, "controller-reconnect", name))
+    }
+}
+
+impl Controller {
+    /// A controller that knows of no topic yet.
+    pub fn new(setup: ControllerSetup) -> Self {
+        let untold = setup.brokers.iter().map(|node| (*node, VecDeque::new()));
+        Self {
+            network: setup.network(),
+            topics: BTreeMap::new(),
+            untold: untold.collect(),
+            setup: Arc::new(setup),
+        }
+    }
+
+    /// Before time 0: these partitions of one topic exist, and every broker knows of them.
+    pub fn preload(&mut self, partitions: &Arc<[PartitionMetadata]>) {
+        if let Some(first) = partitions.first() {
+            self.topics
+                .insert(first.partition.topic, Arc::clone(partitions));
+        }
+    }
+
+    /// The partitions of a topic, if it exists.
+    pub fn topic(&self, topic: TopicId) -> Option<&Arc<[PartitionMetadata]>> {
+        self.topics.get(&topic)
+    }
+
+    /// The process starts: it connects to every broker.
+    pub fn on_start(&mut self, ctx: &mut Ctx<'_>) {
+        self.tell(ctx);
+    }
+
+    /// A connection to a broker is up.
+    pub fn on_connected(&mut self, ctx: &mut Ctx<'_>, conn: ConnId) {
+        self.network.on_connected(conn);
+        self.tell(ctx);
+    }
+
+    /// A connection is gone. If it led to a broker, that hears everything again.
+    pub fn on_disconnected(&mut self, ctx: &mut Ctx<'_>, conn: ConnId) {
+        let lost = self.network.on_disconnected(ctx.now, conn);
+        self.tell_again(lost.iter().map(|done| done.broker));
+        self.tell(ctx);
+    }
+
+    /// A broker's request arrives; the controller answers at once.
+    pub fn on_request(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        conn: ConnId,
+        _client: NodeId,
+        envelope: &Envelope,
+    ) {
+        let Body::Request(Request::CreateTopics {
+            topic,
+            partitions,
+            replication_factor,
+        }) = envelope.body
+        else {
+            unreachable!("brokers ask the controller for topics only")
+        };
+        let error = self.create(ctx, topic, partitions, replication_factor);
+        ctx.respond(conn, envelope.correlation, Response::CreateTopics(error));
+        self.tell(ctx);
+    }
+
+    /// A broker has taken in what it was told.
+    pub fn on_response(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        conn: ConnId,
+        correlation: u32,
+        response: Response,
+    ) {
+        self.network.on_response(conn, correlation, response);
+        self.tell(ctx);
+    }
+
+    /// A timer fires.
+    pub fn on_timer(&mut self, ctx: &mut Ctx<'_>, key: TimerKey) {
+        assert_eq!(key, NETWORK, "the controller has one timer");
+        let lost = self.network.expire(ctx);
+        self.tell_again(lost.iter().map(|done| done.broker));
+        self.tell(ctx);
+    }
+
+    /// The process dies; the metadata log stays.
+    pub fn crash(&mut self) {
+        self.network = self.setup.network();
+        for told in self.untold.values_mut() {
+            told.clear();
+        }
+        let brokers: Vec<_> = self.untold.keys().copied().collect();
+        self.tell_again(brokers.into_iter());
+    }
+
+    fn create(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        topic: TopicId,
+        partitions: u32,
+        replication_factor: u32,
+    ) -> ErrorCode {
+        if self.topics.contains_key(&topic) {
+            return ErrorCode::TopicAlreadyExists;
+        }
+        let placed = self
+            .setup
+            .place_topic(topic, partitions, replication_factor);
+        let Some(created) = placed else {
+            return ErrorCode::InvalidReplicationFactor;
+        };
+        ctx.note(LogFact::TopicCreated { topic, partitions });
+        let cause = ctx.cause;
+        for state in created.iter() {
+            ctx.note(LogFact::PartitionState {
+                partition: state.partition,
+                leader: state.leader,
+                leader_epoch: state.leader_epoch,
+                isr: Arc::clone(&state.isr),
+            });
+            ctx.cause = cause;
+        }
+        for untold in self.untold.values_mut() {
+            untold.push_back(Arc::clone(&created));
+        }
+        self.topics.insert(topic, created);
+        ErrorCode::None
+    }
+
+    /// These brokers may have missed something: they hear everything again.
+    fn tell_again(&mut self, brokers: impl Iterator<Item = NodeId>) {
+        for broker in brokers {
+            if let Some(untold) = self.untold.get_mut(&broker) {
+                untold.clear();
+                untold.extend(self.topics.values().cloned());
+            }
+        }
+    }
+
+    /// Tells each broker that can be reached what it has yet to hear.
+    fn tell(&mut self, ctx: &mut Ctx<'_>) {
+        for (&broker, untold) in &mut self.untold {
+            while self.network.ready(ctx, broker, Lane::Main)
+                && let Some(partitions) = untold.pop_front()
+            {
+                let request = Request::UpdateMetadata(partitions);
+                self.network
+                    .send(ctx, (broker, Lane::Main), request, None, ());
+            }
+        }
+        let down = self.setup.brokers.iter();
+        let retries = down.filter_map(|node| self.network.retry_at(*node, Lane::Main));
+        let next = self
+            .network
+            .next_deadline()
+            .into_iter()
+            .chain(retries)
+            .min();
+        match next {
+            Some(at) => ctx.set_timer(NETWORK, at),
+            None => ctx.cancel_timer(NETWORK),
+        }
+    }
+}

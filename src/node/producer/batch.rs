@@ -1,0 +1,367 @@
+//! A batch on its way: filled, queued, sent, answered. And the shelf they all lie on.
+//!
+//! It keeps lengths and identities, never contents. What may be done with it and when is the
+//! accumulator's and the sender's business (`ProducerBatch`, `MemoryRecordsBuilder`).
+
+use crate::base::{Instant, RecordId, Span};
+use crate::kafka::{Batch, Payload, ProducerStamp, Records, size};
+use crate::node::FactId;
+
+/// Names a batch on the [`Shelf`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchId(u32);
+
+/// Where a batch belongs: the producer's own number of the topic, and the partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The topic, as an index into the accumulator's topics.
+    pub topic: usize,
+    /// The partition.
+    pub partition: u32,
+}
+
+/// A record to append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewRecord {
+    /// Who it is.
+    pub id: RecordId,
+    /// Its timestamp.
+    pub timestamp: Instant,
+    /// Bytes of its key, value and headers (`kafka::size::fields`).
+    pub fields: u32,
+}
+
+impl NewRecord {
+    /// What a batch of this record alone reserves.
+    pub const fn upper_estimate(&self) -> u32 {
+        size::BATCH_HEADER + size::RECORD_OVERHEAD_MAX + self.fields
+    }
+}
+
+/// What has to be known of a record to put it into another batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    timestamp_delta_ms: i32,
+    fields: u32,
+}
+
+/// Record ids in order, as a run for as long as they are one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ids {
+    first: RecordId,
+    count: u32,
+    list: Vec<RecordId>,
+}
+
+impl Ids {
+    /// Adds one at the end.
+    pub(super) fn push(&mut self, id: RecordId) {
+        if !self.list.is_empty() {
+            self.list.push(id);
+        } else if self.count == 0 {
+            self.first = id;
+        } else if id.0 != self.first.0.wrapping_add(self.count) {
+            let run = (0..self.count).map(|i| RecordId(self.first.0 + i));
+            self.list.extend(run);
+            self.list.push(id);
+        }
+        self.count += 1;
+    }
+
+    /// How many.
+    pub(super) fn len(&self) -> u32 {
+        self.count
+    }
+
+    /// The one at `index`.
+    fn get(&self, index: u32) -> RecordId {
+        match self.list.get(index as usize) {
+            Some(id) => *id,
+            None => RecordId(self.first.0 + index),
+        }
+    }
+
+    /// All of them.
+    pub(super) fn records(&self) -> Records {
+        if self.list.is_empty() {
+            Records::Run {
+                first: self.first,
+                count: self.count,
+            }
+        } else {
+            Records::List(self.list.as_slice().into())
+        }
+    }
+
+    /// Forgets them, keeping the room.
+    pub(super) fn clear(&mut self) {
+        self.count = 0;
+        self.list.clear();
+    }
+}
+
+/// A batch of the producer.
+#[derive(Clone, Debug)]
+pub struct ProducerBatch {
+    /// Where it goes.
+    pub place: Place,
+    /// When it was begun; `delivery.timeout.ms` counts from here.
+    pub created: Instant,
+    /// When it was last queued; `linger.ms` and the backoff count from here.
+    pub queued_at: Instant,
+    /// How often it failed and was queued again.
+    pub attempts: u32,
+    /// Whether it was ever queued again.
+    pub retried: bool,
+    /// How long it waits after its last failure.
+    pub backoff: Span,
+    /// Who wrote it, once it has a sequence number.
+    pub stamp: Option<ProducerStamp>,
+    /// Whether the sequence number was rewritten since it was last closed.
+    pub renumbered: bool,
+    /// What became of it is known, and was told.
+    pub done: bool,
+    /// A request with it is under way.
+    pub in_request: bool,
+    /// Memory it holds of `buffer.memory`; 0 for a part of a batch that was split.
+    pub reserved: u32,
+    /// The fact that last changed its course.
+    pub since: FactId,
+    limit: u32,
+    bytes: u32,
+    closed: bool,
+    base_timestamp: Instant,
+    max_timestamp: Instant,
+    ids: Ids,
+    sealed: Option<Records>,
+    entries: Vec<Entry>,
+    leader_epoch: Option<u32>,
+    attempts_at_leader_change: u32,
+}
+
+impl ProducerBatch {
+    fn blank() -> Self {
+        let place = Place {
+            topic: 0,
+            partition: 0,
+        };
+        Self {
+            place,
+            created: Instant::ZERO,
+            queued_at: Instant::ZERO,
+            attempts: 0,
+            retried: false,
+            backoff: Span::ZERO,
+            stamp: None,
+            renumbered: false,
+            done: false,
+            in_request: false,
+            reserved: 0,
+            since: FactId::NONE,
+            limit: 0,
+            bytes: 0,
+            closed: false,
+            base_timestamp: Instant::ZERO,
+            max_timestamp: Instant::ZERO,
+            ids: Ids::default(),
+            sealed: None,
+            entries: Vec::new(),
+            leader_epoch: None,
+            attempts_at_leader_change: 0,
+        }
+    }
+
+    /// How many records.
+    pub fn count(&self) -> u32 {
+        self.ids.len()
+    }
+
+    /// Bytes so far, with the header.
+    pub fn bytes(&self) -> u32 {
+        self.bytes
+    }
+
+    /// Its records. Closes it: they are final.
+    pub fn records(&mut self) -> Records {
+        self.closed = true;
+        self.sealed
+            .get_or_insert_with(|| self.ids.records())
+            .clone()
+    }
+
+    /// Whether nothing more goes in (`isFull`).
+    pub fn is_full(&self) -> bool {
+        self.closed || (0 < self.count() && self.limit <= self.bytes)
+    }
+
+    /// Nothing more goes in from now on (`closeForRecordAppends`).
+    pub fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// The size a record would have here as the `index`th.
+    pub fn size_of(&self, index: u32, record: &NewRecord) -> u32 {
+        let delta = millis_between(self.base_timestamp, record.timestamp);
+        size::framed(index, i64::from(delta), record.fields)
+    }
+
+    /// What a batch of `bytes` would have with this record as the `index`th; `None` without room.
+    pub fn with_one_more(&self, index: u32, bytes: u32, record: &NewRecord) -> Option<u32> {
+        let more = self.size_of(index, record);
+        size::has_room(bytes, self.limit, more).then_some(bytes + more)
+    }
+
+    /// The bytes at which it is full.
+    pub fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// Takes a record in if there is room; the bytes it added.
+    pub fn try_append(&mut self, record: &NewRecord) -> Option<u32> {
+        if self.closed {
+            return None;
+        }
+        if self.count() == 0 {
+            self.base_timestamp = record.timestamp;
+            self.max_timestamp = record.timestamp;
+            self.bytes = size::BATCH_HEADER + self.size_of(0, record);
+            self.take(record);
+            return Some(self.bytes);
+        }
+        let before = self.bytes;
+        self.bytes = self.with_one_more(self.count(), self.bytes, record)?;
+        self.take(record);
+        Some(self.bytes - before)
+    }
+
+    fn take(&mut self, record: &NewRecord) {
+        self.entries.push(Entry {
+            timestamp_delta_ms: millis_between(self.base_timestamp, record.timestamp),
+            fields: record.fields,
+        });
+        self.ids.push(record.id);
+        self.max_timestamp = self.max_timestamp.max(record.timestamp);
+    }
+
+    /// The record at `index`, to put it into another batch.
+    pub fn record(&self, index: u32) -> NewRecord {
+        let entry = self.entries[index as usize];
+        let base = self.base_timestamp.0 as i64;
+        let nanos = base + i64::from(entry.timestamp_delta_ms) * 1_000_000;
+        NewRecord {
+            id: self.ids.get(index),
+            timestamp: Instant(nanos.max(0) as u64),
+            fields: entry.fields,
+        }
+    }
+
+    /// Whether `delivery.timeout.ms` is over (`hasReachedDeliveryTimeout`).
+    pub fn is_expired(&self, now: Instant, delivery_timeout: Span) -> bool {
+        self.created + delivery_timeout <= now
+    }
+
+    /// Until when it backs off, if it failed before and its leader is still the same
+    /// (`shouldBackoff`, KIP-951).
+    pub fn backs_off_until(&self) -> Option<Instant> {
+        let leader_changed = 0 < self.attempts && self.attempts == self.attempts_at_leader_change;
+        (0 < self.attempts && !leader_changed).then(|| self.queued_at + self.backoff)
+    }
+
+    /// Takes note of the leader's epoch it will be sent under (`maybeUpdateLeaderEpoch`).
+    pub fn see_leader(&mut self, leader_epoch: Option<u32>) {
+        if leader_epoch.is_some() && self.leader_epoch < leader_epoch {
+            self.attempts_at_leader_change = self.attempts;
+            self.leader_epoch = leader_epoch;
+        }
+    }
+
+    /// Failed, and will go again after the backoff (`reenqueued`).
+    pub fn again(&mut self, now: Instant, backoff: Span) {
+        self.attempts += 1;
+        self.retried = true;
+        self.queued_at = now;
+        self.backoff = backoff;
+    }
+
+    /// The number of its last record; −1 without sequence.
+    pub fn last_sequence(&self) -> i32 {
+        self.stamp.map_or(-1, |stamp| {
+            stamp.base_sequence.wrapping_add(self.count() as i32 - 1)
+        })
+    }
+
+    /// Its first sequence number.
+    pub fn base_sequence(&self) -> Option<i32> {
+        self.stamp.map(|stamp| stamp.base_sequence)
+    }
+
+    /// What goes over the wire. Closes it.
+    pub fn message(&mut self) -> Batch {
+        self.renumbered = false;
+        Batch {
+            payload: Payload::Data(self.records()),
+            bytes: self.bytes,
+            producer: self.stamp,
+            max_timestamp: self.max_timestamp,
+        }
+    }
+}
+
+/// Milliseconds from one instant to another, as Kafka's clocks show them.
+fn millis_between(from: Instant, to: Instant) -> i32 {
+    to.as_millis().wrapping_sub(from.as_millis()) as i32
+}
+
+/// All batches, by id; room is used again.
+#[derive(Clone, Debug, Default)]
+pub struct Shelf {
+    batches: Vec<ProducerBatch>,
+    free: Vec<BatchId>,
+}
+
+impl Shelf {
+    /// A new, empty batch that is full at `limit` bytes.
+    pub fn begin(&mut self, place: Place, limit: u32, created: Instant) -> BatchId {
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.batches.push(ProducerBatch::blank());
+            BatchId(self.batches.len() as u32 - 1)
+        });
+        let batch = &mut self.batches[id.0 as usize];
+        batch.place = place;
+        batch.limit = limit;
+        batch.created = created;
+        batch.queued_at = created;
+        id
+    }
+
+    /// Takes a batch off that nobody refers to any more.
+    pub fn release(&mut self, id: BatchId) {
+        let batch = &mut self.batches[id.0 as usize];
+        assert!(
+            batch.done && !batch.in_request,
+            "a batch is released when it is done and out of every request"
+        );
+        let (mut ids, mut entries) = (
+            std::mem::take(&mut batch.ids),
+            std::mem::take(&mut batch.entries),
+        );
+        ids.clear();
+        entries.clear();
+        *batch = ProducerBatch {
+            ids,
+            entries,
+            ..ProducerBatch::blank()
+        };
+        self.free.push(id);
+    }
+
+    /// A batch.
+    pub fn get(&self, id: BatchId) -> &ProducerBatch {
+        &self.batches[id.0 as usize]
+    }
+
+    /// A batch, to change it.
+    pub fn get_mut(&mut self, id: BatchId) -> &mut ProducerBatch {
+        &mut self.batches[id.0 as usize]
+    }
+}

@@ -1,0 +1,8 @@
+//! A member against a fake broker: exact times, commits, crashes.
+
+mod broker;
+mod kernel;
+mod scene;
+mod stretches;
+mod timelines;
+mod traps;

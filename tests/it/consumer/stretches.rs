@@ -1,0 +1,1 @@
+//! A stretch and the same records step by step are one.
