@@ -174,11 +174,7 @@ impl Problem {
 /// The line, from 1, on which a byte stands.
 pub(crate) fn line_of(source: &str, byte: usize) -> usize {
     let byte = byte.min(source.len());
-    source.as_bytes()[..byte]
-        .iter()
-        .filter(|&&b| b == b'\n')
-        .count()
-        + 1
+    source[..floor_boundary(source, byte)].matches('\n').count() + 1
 }
 
 /// The first line of a place, with as much of the place as lies on it.

@@ -28,10 +28,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Node, &str), Vec<Problem>> {
         return Err(vec![at_start(text)]);
     }
     let source = std::str::from_utf8(bytes).map_err(|error| {
-        let line = 1 + bytes[..error.valid_up_to()]
-            .iter()
-            .filter(|&&b| b == b'\n')
-            .count();
+        let line = bytes[..error.valid_up_to()].split(|&b| b == b'\n').count();
         let text = format!("the file is not UTF-8: line {line} holds a byte that no text has");
         vec![at_start(text)]
     })?;

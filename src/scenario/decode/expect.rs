@@ -268,12 +268,11 @@ impl Reader<'_> {
         let mut stages = Vec::new();
         for entry in entries {
             let set = self.set(context, &entry.node);
-            match Stage::parse(&entry.key) {
-                Some(stage) => stages.extend(set.map(|set| (stage, set))),
-                None => {
-                    let words: Vec<&str> = Stage::ALL.iter().map(|stage| stage.word()).collect();
-                    context.unknown_word(entry.key_place, &entry.key, &words);
-                }
+            if let Some(stage) = Stage::parse(&entry.key) {
+                stages.extend(set.map(|set| (stage, set)));
+            } else {
+                let words: Vec<&str> = Stage::ALL.iter().map(|stage| stage.word()).collect();
+                context.unknown_word(entry.key_place, &entry.key, &words);
             }
         }
         stages

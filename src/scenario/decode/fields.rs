@@ -340,13 +340,11 @@ impl Context {
 
     /// The items of a list.
     pub(crate) fn items<'t>(&mut self, node: &'t Node, expected: &str) -> &'t [Node] {
-        match &node.value {
-            Value::List(items) => items,
-            _ => {
-                self.expected(expected, node);
-                &[]
-            }
+        if let Value::List(items) = &node.value {
+            return items;
         }
+        self.expected(expected, node);
+        &[]
     }
 
     /// The items of a list, or the one value that may stand for it.

@@ -153,7 +153,7 @@ fn rows() -> Vec<Row> {
                 with_group("commit: auto")
             ),
             "group `workers` has both `commit` and `loop`",
-            &["commit", "loop"],
+            &["loop", "commit"],
             "keep one. The overlay `mine` sets `loop`, the file sets `commit`: write `commit: null` in the overlay. In variant `mine` (line 7)",
         ),
         Row(
