@@ -3,6 +3,7 @@
 //! A batch does not hold its records' bytes, only who they are and how long they would be: sizes
 //! are exact to the record format v2, contents live in the producer's workload.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -112,6 +113,24 @@ impl Records {
                 (index < *count).then_some(index)
             }
             Self::List(ids) => ids.iter().position(|id| *id == record).map(|i| i as u32),
+        }
+    }
+}
+
+impl Hash for Records {
+    /// The same for the same records, whichever form they have.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let count = self.len();
+        count.hash(state);
+        if count == 0 {
+            return;
+        }
+        let first = self.get(0).0;
+        first.hash(state);
+        let consecutive = |ids: &[RecordId]| ids.iter().zip(first..).all(|(id, next)| id.0 == next);
+        match self {
+            Self::List(ids) if !consecutive(ids) => ids.iter().for_each(|id| id.hash(state)),
+            Self::Run { .. } | Self::List(_) => {}
         }
     }
 }

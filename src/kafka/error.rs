@@ -23,7 +23,7 @@ enum Kind {
 macro_rules! error_codes {
     ($($code:literal $variant:ident $name:ident $exception:ident $kind:ident,)*) => {
         /// An error code in a response. A simulated Kafka error is data, never a Rust `Err`.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(i16)]
         #[allow(missing_docs, reason = "the names are Kafka's own, documented there")]
         pub enum ErrorCode {

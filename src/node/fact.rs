@@ -23,7 +23,7 @@ impl FactId {
 }
 
 /// A fact with its circumstances.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Stated {
     /// Its number.
     pub id: FactId,
@@ -40,7 +40,7 @@ pub struct Stated {
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(untagged)]
 pub enum Fact {
     /// A producer's doing.
@@ -56,7 +56,7 @@ pub enum Fact {
 }
 
 /// When each of several consecutive things happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Times {
     /// The first at `first`, each further one `step` later.
@@ -89,7 +89,7 @@ impl Times {
 }
 
 /// Why a batch could be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BatchReason {
     /// No further record fits, or another batch waits behind it.
@@ -105,7 +105,7 @@ pub enum BatchReason {
 }
 
 /// Facts of producers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
 pub enum ProduceFact {
     /// `send()` was called for these records. They speak of a range: never in the fingerprint.
@@ -208,7 +208,7 @@ pub enum ProduceFact {
 }
 
 /// Facts of brokers, logs and the cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
 pub enum LogFact {
     /// The leader appended a batch.
@@ -274,7 +274,7 @@ pub enum LogFact {
 }
 
 /// How an offset commit came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CommitKind {
     /// `commitSync()`.
@@ -292,7 +292,7 @@ pub enum CommitKind {
 }
 
 /// Where a position came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PositionSource {
     /// The group's committed offset.
@@ -304,7 +304,7 @@ pub enum PositionSource {
 }
 
 /// Facts of groups: of the coordinator (its broker states them) and of members.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
 pub enum GroupFact {
     /// Coordinator: the join phase of a rebalance begins.
@@ -483,7 +483,7 @@ pub enum GroupFact {
 }
 
 /// Facts of applications.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
 pub enum AppFact {
     /// `poll()` returned these records of one partition, at consecutive offsets from `first_offset`.
@@ -580,7 +580,7 @@ pub enum AppFact {
 }
 
 /// Facts about faults. Stated by the kernel; `who` of the statement is the struck node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
 pub enum FaultFact {
     /// A process died.

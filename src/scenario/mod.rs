@@ -19,3 +19,4 @@ pub use diagnostic::{Diagnostic, Kind, Severity, Snippet};
 pub use load::{Loaded, Options, Run, load};
 pub use reader::{DEPTH_MAX, FILE_BYTES_MAX};
 pub use resolved::Scenario;
+pub(crate) use suggest::nearest;

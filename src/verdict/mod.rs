@@ -1,13 +1,36 @@
 //! What a run is judged by, and the judgement.
 
+mod anomaly;
+mod columns;
+mod compare;
+mod contents;
 pub mod expect;
+mod fingerprint;
+mod group;
+pub mod judge;
+mod latency;
+pub mod ledger;
+mod membership;
+pub mod names;
+pub mod order;
+pub mod outcome;
 pub mod quantity;
 pub mod range;
 pub mod record;
+pub mod seen;
+pub mod spans;
+#[cfg(test)]
+mod story;
+pub mod summary;
 mod word;
 
 pub use expect::{Claim, Ends, Expect, MustHappen, RecordSet, Subject, Want};
+pub use group::Totals;
+pub use judge::{Check, Judgement, Missed};
+pub use latency::LatencySummary;
+pub use ledger::{GroupInfo, Ledger, Options};
 pub use quantity::{FactWord, Quantity, Stage};
 pub use range::Range;
 pub use record::RecordName;
+pub use summary::{EndOfRun, Ending, Unstruck, Verdict};
 pub(crate) use word::{Word, words};

@@ -399,7 +399,8 @@ fn setting(context: &mut Context, entry: &Entry) -> Option<String> {
         }
     };
     let text = scalar.text.as_str();
-    let milliseconds = key.ends_with(".ms") || key.ends_with(".millis");
+    let unit = key.rsplit('.').next().unwrap_or_default();
+    let milliseconds = matches!(unit, "ms" | "millis");
     if milliseconds && let Ok(span) = Span::parse(text) {
         let text = format!("`{key}` is a Kafka setting and takes milliseconds as a plain number");
         let help = format!("write `{}`", span.as_millis());

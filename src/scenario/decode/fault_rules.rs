@@ -123,7 +123,7 @@ fn say_which(context: &mut Context, name: &str, actors: &[String], kind: &str, p
 /// Reports a name that is no broker's.
 pub(super) fn must_be_broker(context: &mut Context, names: &Names<'_>, name: &str, place: Place) {
     match names.bearer(name) {
-        Some(Bearer::Broker) if name.contains(' ') => {
+        Some(Bearer::Broker) if !is_known_receiver(name) => {
             context.not_yet(
                 place,
                 &format!("the role `{name}` as receiver of a request"),

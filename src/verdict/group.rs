@@ -1,0 +1,394 @@
+//! The ledger's part of one group: what it read, processed and committed, per record and partition.
+//!
+//! Who was a member when, and which member had a partition, is `membership`; this file knows
+//! records and offsets.
+
+use std::collections::BTreeMap;
+
+use super::columns::{Bits, Counts};
+use super::contents::Contents;
+use super::latency::{Latencies, SendTimes};
+use super::ledger::{GroupInfo, TopicLedger};
+use super::membership::Membership;
+use super::quantity::FactWord;
+use super::seen::{Concerns, Seen};
+use super::spans::Spans;
+use crate::base::{Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
+use crate::kafka::Records;
+use crate::node::fact::{AppFact, GroupFact, PositionSource, Stated, Times};
+
+/// What is known of the records of one group.
+#[derive(Clone, Debug)]
+pub(super) struct GroupLedger {
+    pub(super) topics: Vec<TopicId>,
+    pub(super) membership: Membership,
+    pub(super) partitions: BTreeMap<TopicPartition, Reading>,
+    /// How often the effect of each record was applied.
+    pub(super) processed: Counts,
+    /// Records the application went on without, or threw away.
+    pub(super) dropped: Bits,
+    /// Records sent on to another topic instead.
+    pub(super) handed_on: Bits,
+    /// Records an offset commit passed before they were dealt with.
+    pub(super) passed: Bits,
+    pub(super) totals: Totals,
+    pub(super) latencies: Latencies,
+    warm_up: Instant,
+}
+
+/// Sums over all records of a group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Totals {
+    /// Deliveries by `poll`.
+    pub delivered: u64,
+    /// Executions of the effect.
+    pub processed: u64,
+    /// Executions beyond the first of each record.
+    pub processed_again: u64,
+    /// Deliveries that left a record of the partition out, after the last one.
+    pub poll_skip: u64,
+    /// Deliveries that went back, or gave a record again.
+    pub nonmonotonic_poll: u64,
+}
+
+/// How far a group has come on one partition.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reading {
+    /// What was committed before the run.
+    pub(super) floor: Offset,
+    pub(super) committed: Option<Offset>,
+    /// The position of the member that reads it, while one does.
+    pub(super) position: Option<(NodeId, Offset)>,
+    pub(super) resumed_at: Option<Offset>,
+    fresh_assignment: bool,
+    pub(super) delivered: Spans,
+    /// Offsets a reset jumped over, and nobody went back since.
+    pub(super) reset_over: Spans,
+    /// Offsets dealt with: processed, skipped or handed on.
+    dealt_with: Spans,
+    /// How far offset commits were looked at.
+    checked: Offset,
+    /// First effects in order, as runs of offsets.
+    pub(super) effects: Vec<(u32, u32)>,
+    /// What living members were given since their position was set.
+    pub(super) held: Vec<(NodeId, Offset, Offset)>,
+    high_watermark: Offset,
+    pub(super) largest_lag: Option<u64>,
+    last_polled: Option<(NodeId, Offset)>,
+}
+
+impl GroupLedger {
+    pub(super) fn new(info: &GroupInfo, warm_up: Instant) -> Self {
+        let reading = |&(partition, offset): &(TopicPartition, Offset)| {
+            let reading = Reading {
+                floor: offset,
+                committed: Some(offset),
+                checked: offset,
+                ..Reading::default()
+            };
+            (partition, reading)
+        };
+        Self {
+            topics: info.topics.clone(),
+            membership: Membership::new(&info.members, warm_up),
+            partitions: info.committed.iter().map(reading).collect(),
+            processed: Counts::default(),
+            dropped: Bits::default(),
+            handed_on: Bits::default(),
+            passed: Bits::default(),
+            totals: Totals::default(),
+            latencies: Latencies::default(),
+            warm_up,
+        }
+    }
+
+    fn reading(&mut self, partition: TopicPartition) -> &mut Reading {
+        self.partitions.entry(partition).or_default()
+    }
+
+    pub(super) fn group_fact(&mut self, stated: &Stated, fact: &GroupFact, topics: &[TopicLedger]) {
+        self.membership.observe(stated, fact);
+        match fact {
+            GroupFact::OffsetCommitted {
+                partition, offset, ..
+            } => {
+                let log = topics[partition.topic.index()]
+                    .partitions
+                    .get(partition.partition as usize);
+                self.offset_committed(*partition, *offset, log.map(|l| &l.contents));
+            }
+            GroupFact::PositionSet {
+                partition,
+                offset,
+                source,
+                ..
+            } => {
+                let hw = topics[partition.topic.index()]
+                    .partitions
+                    .get(partition.partition as usize)
+                    .map_or(0, |log| log.contents.high_watermark());
+                let reading = self.reading(*partition);
+                reading.high_watermark = hw;
+                reading.position_set(stated.who, *offset, *source);
+            }
+            GroupFact::Assigned { partitions, .. } => {
+                for partition in partitions.iter() {
+                    let reading = self.reading(*partition);
+                    reading.resumed_at = None;
+                    reading.fresh_assignment = true;
+                }
+            }
+            GroupFact::Revoked { partitions, .. } | GroupFact::Lost { partitions, .. } => {
+                for partition in partitions.iter() {
+                    self.reading(*partition).given_up_by(stated.who);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn offset_committed(
+        &mut self,
+        partition: TopicPartition,
+        offset: Offset,
+        log: Option<&Contents>,
+    ) {
+        let reading = self.partitions.entry(partition).or_default();
+        reading.committed = Some(offset);
+        reading.note_lag();
+        let from = reading.checked;
+        reading.checked = from.max(offset);
+        let Some(log) = log else {
+            return;
+        };
+        let mut at = from;
+        for &(start, stop) in reading.dealt_with.ranges_in(from, offset) {
+            pass(&self.processed, &mut self.passed, reading, log, (at, start));
+            at = stop;
+        }
+        pass(
+            &self.processed,
+            &mut self.passed,
+            reading,
+            log,
+            (at, offset),
+        );
+    }
+
+    pub(super) fn application(
+        &mut self,
+        stated: &Stated,
+        fact: &AppFact,
+        sent: Option<&SendTimes>,
+        seen: &mut Seen,
+    ) {
+        match fact {
+            AppFact::Polled {
+                partition,
+                first_offset,
+                records,
+                ..
+            } => self.polled(stated.who, *partition, *first_offset, records),
+            AppFact::Processed {
+                partition,
+                first_offset,
+                records,
+                times,
+                ..
+            } => {
+                let again = self.processed(*partition, *first_offset, (records, times), sent);
+                if 0 < again {
+                    seen.add(FactWord::ProcessedAgain, Concerns::of(stated), again.into());
+                }
+            }
+            AppFact::RecordSkipped {
+                partition,
+                offset,
+                records,
+                ..
+            } => {
+                self.dropped.set_all(records);
+                self.deal_with(*partition, *offset, records.len());
+            }
+            AppFact::HandedOn {
+                partition,
+                offset,
+                records,
+                ..
+            } => {
+                self.handed_on.set_all(records);
+                self.deal_with(*partition, *offset, records.len());
+            }
+            AppFact::Dropped { records, .. } => self.dropped.set_all(records),
+            AppFact::Stopped { .. } => self.no_longer_holds(stated.who),
+            AppFact::ProcessingFailed { .. } | AppFact::HandedOff { .. } => {}
+        }
+    }
+
+    fn deal_with(&mut self, partition: TopicPartition, first: Offset, count: u32) {
+        let end = first + Offset::from(count);
+        self.reading(partition).dealt_with.insert(first, end);
+    }
+
+    fn polled(
+        &mut self,
+        member: NodeId,
+        partition: TopicPartition,
+        first: Offset,
+        records: &Records,
+    ) {
+        let end = first + Offset::from(records.len());
+        self.totals.delivered += u64::from(records.len());
+        let reading = self.partitions.entry(partition).or_default();
+        if let Some((reader, next)) = reading.last_polled
+            && reader == member
+        {
+            self.totals.poll_skip += u64::from(next < first);
+            self.totals.nonmonotonic_poll += u64::from(first < next);
+        }
+        reading.last_polled = Some((member, end));
+        reading.delivered.insert(first, end);
+        reading.position = Some((member, end));
+        if std::mem::take(&mut reading.fresh_assignment) {
+            reading.resumed_at = Some(first);
+        }
+        match reading.held.iter_mut().find(|held| held.0 == member) {
+            Some(held) => held.2 = end,
+            None => reading.held.push((member, first, end)),
+        }
+    }
+
+    /// Counts effects; says how many were repeated.
+    fn processed(
+        &mut self,
+        partition: TopicPartition,
+        first_offset: Offset,
+        (records, times): (&Records, &Times),
+        sent: Option<&SendTimes>,
+    ) -> u32 {
+        let count = records.len();
+        let fresh = self.processed.add_all(records);
+        self.totals.processed += u64::from(count);
+        self.totals.processed_again += u64::from(count - fresh);
+        self.deal_with(partition, first_offset, count);
+        if fresh == count {
+            self.reading(partition).first_effects(first_offset, count);
+            if let Some(sent) = sent {
+                self.note_latencies(sent, records, times);
+            }
+            return 0;
+        }
+        for index in 0..count {
+            if self.processed.get(records.get(index)) != 1 {
+                continue;
+            }
+            let offset = first_offset + Offset::from(index);
+            self.reading(partition).first_effects(offset, 1);
+            if let Some(sent) = sent {
+                let record = records.slice(index, index + 1);
+                self.note_latencies(sent, &record, &Times::at(times.get(index)));
+            }
+        }
+        count - fresh
+    }
+
+    fn note_latencies(&mut self, sent: &SendTimes, records: &Records, times: &Times) {
+        let early = (0..records.len())
+            .take_while(|&i| times.get(i) < self.warm_up)
+            .count() as u32;
+        if early == 0 {
+            self.latencies.done(sent, records, times);
+            return;
+        }
+        for index in early..records.len() {
+            let record = records.slice(index, index + 1);
+            self.latencies
+                .done(sent, &record, &Times::at(times.get(index)));
+        }
+    }
+
+    pub(super) fn replicated(&mut self, partition: TopicPartition, to: Offset) {
+        if let Some(reading) = self.partitions.get_mut(&partition) {
+            reading.high_watermark = to;
+            reading.note_lag();
+        }
+    }
+
+    /// A member's process died: its position is gone, and what it had in hand.
+    pub(super) fn member_died(&mut self, at: Instant, member: NodeId) {
+        self.membership.member_died(at, member);
+        self.no_longer_holds(member);
+    }
+
+    fn no_longer_holds(&mut self, member: NodeId) {
+        for reading in self.partitions.values_mut() {
+            reading.given_up_by(member);
+        }
+    }
+
+    pub(super) fn times_processed(&self, record: RecordId) -> u8 {
+        self.processed.get(record)
+    }
+}
+
+/// Marks what an offset commit passes within `from..to` though it was not dealt with. What a reset
+/// jumped over was lost there, not by the offset commit.
+fn pass(
+    processed: &Counts,
+    passed: &mut Bits,
+    reading: &Reading,
+    log: &Contents,
+    (from, to): (Offset, Offset),
+) {
+    for (base, first, count) in log.runs_in(from, to) {
+        for index in 0..count {
+            let record = RecordId(first.0 + index);
+            let jumped = reading.reset_over.contains(base + Offset::from(index));
+            if processed.get(record) == 0 && !jumped {
+                passed.set(record);
+            }
+        }
+    }
+}
+
+impl Reading {
+    fn position_set(&mut self, member: NodeId, offset: Offset, source: PositionSource) {
+        self.reset_over.cut(offset);
+        if source == PositionSource::Reset {
+            self.reset_over.insert(self.committed.unwrap_or(0), offset);
+        }
+        self.position = Some((member, offset));
+        self.held.retain(|held| held.0 != member);
+        self.held.push((member, offset, offset));
+        if source != PositionSource::Seek {
+            self.last_polled = None;
+        }
+        self.note_lag();
+    }
+
+    fn given_up_by(&mut self, member: NodeId) {
+        self.held.retain(|held| held.0 != member);
+        if self.position.is_some_and(|(owner, _)| owner == member) {
+            self.position = None;
+        }
+    }
+
+    fn first_effects(&mut self, first: Offset, count: u32) {
+        let first = u32::try_from(first).expect("a log that the ledger holds has small offsets");
+        match self.effects.last_mut() {
+            Some(last) if last.0 + last.1 == first => last.1 += count,
+            _ => self.effects.push((first, count)),
+        }
+    }
+
+    /// The lag is what tools show: from the committed offset to the high watermark; from the
+    /// position while nothing is committed.
+    fn note_lag(&mut self) {
+        let position = self.position.map(|(_, offset)| offset);
+        if let Some(base) = self.committed.or(position) {
+            let lag = self.high_watermark.saturating_sub(base);
+            self.largest_lag = self.largest_lag.max(Some(lag));
+        }
+    }
+}

@@ -1,0 +1,511 @@
+//! Which word of the scenario file a fact is, and how often each was seen, of whom.
+//!
+//! The words are those of `must-happen` and of a fault's `when:` ([`FactWord`]). A fact has one
+//! word, or none; a sent batch also has the word of the reason it left for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::quantity::FactWord;
+use crate::base::{GroupId, NodeId, TopicId, TopicPartition};
+use crate::kafka::{Cast, ErrorCode};
+use crate::node::fact::{
+    AppFact, BatchReason, Fact, FaultFact, GroupFact, LogFact, ProduceFact, Stated,
+};
+
+/// A set of fact words, one bit each: what the kernel tests every fact against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WordMask(u64);
+
+const _: () = assert!(
+    FactWord::ALL.len() <= 64,
+    "every word has a bit in the mask"
+);
+
+impl WordMask {
+    /// No word.
+    pub const NONE: Self = Self(0);
+
+    /// One word.
+    pub const fn of(word: FactWord) -> Self {
+        Self(1 << word as u32)
+    }
+
+    /// The words a fact has.
+    pub fn of_fact(fact: &Fact) -> Self {
+        let mut mask = word_of(fact).map_or(Self::NONE, Self::of);
+        if let Some(word) = second_word(fact) {
+            mask = mask.with(word);
+        }
+        mask
+    }
+
+    /// The set with one more word.
+    #[must_use]
+    pub const fn with(self, word: FactWord) -> Self {
+        Self(self.0 | 1 << word as u32)
+    }
+
+    /// Whether a word is in the set.
+    pub const fn contains(self, word: FactWord) -> bool {
+        self.0 & 1 << word as u32 != 0
+    }
+
+    /// Whether the sets share a word.
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// The word of a fact, if it has one.
+pub fn word_of(fact: &Fact) -> Option<FactWord> {
+    match fact {
+        Fact::Produce(fact) => produce_word(fact),
+        Fact::Log(fact) => log_word(fact),
+        Fact::Group(fact) => group_word(fact),
+        Fact::App(fact) => match fact {
+            AppFact::ProcessingFailed { .. } => Some(FactWord::ProcessingFailed),
+            AppFact::RecordSkipped { .. } => Some(FactWord::RecordSkipped),
+            _ => None,
+        },
+        Fact::Fault(fact) => fault_word(fact),
+    }
+}
+
+/// The second word of a fact: why a batch left, and an offset commit that moved backwards.
+pub fn second_word(fact: &Fact) -> Option<FactWord> {
+    match fact {
+        Fact::Produce(ProduceFact::BatchSent { reason, .. }) => match reason {
+            BatchReason::Full => Some(FactWord::BatchFull),
+            BatchReason::LingerOver => Some(FactWord::LingerOver),
+            BatchReason::Piggyback | BatchReason::Retry | BatchReason::Flush => None,
+        },
+        Fact::Group(GroupFact::OffsetCommitted {
+            offset,
+            before: Some(before),
+            ..
+        }) if offset < before => Some(FactWord::CommitRewound),
+        _ => None,
+    }
+}
+
+fn produce_word(fact: &ProduceFact) -> Option<FactWord> {
+    Some(match fact {
+        ProduceFact::BatchSent { .. } => FactWord::BatchSent,
+        ProduceFact::Retry { .. } => FactWord::Retry,
+        ProduceFact::RequestTimedOut { .. } => FactWord::RequestTimedOut,
+        ProduceFact::DeliveryTimedOut { .. } => FactWord::DeliveryTimedOut,
+        ProduceFact::OutOfOrderSequence { .. } => FactWord::OutOfOrderSequence,
+        ProduceFact::ProducerEpochBumped { .. } => FactWord::ProducerEpochBumped,
+        ProduceFact::BufferFull => FactWord::BufferFull,
+        ProduceFact::Sent { .. }
+        | ProduceFact::RequestSent { .. }
+        | ProduceFact::Acknowledged { .. }
+        | ProduceFact::Failed { .. }
+        | ProduceFact::ProducerIdAssigned { .. }
+        | ProduceFact::Finished => return None,
+    })
+}
+
+fn log_word(fact: &LogFact) -> Option<FactWord> {
+    match fact {
+        LogFact::RetryDeduplicated { .. } => Some(FactWord::RetryDeduplicated),
+        LogFact::TopicCreated { .. } => Some(FactWord::TopicCreated),
+        LogFact::MetadataRefreshed => Some(FactWord::MetadataRefreshed),
+        LogFact::Appended { .. }
+        | LogFact::AppendRefused { .. }
+        | LogFact::Replicated { .. }
+        | LogFact::PartitionState { .. } => None,
+    }
+}
+
+fn group_word(fact: &GroupFact) -> Option<FactWord> {
+    Some(match fact {
+        GroupFact::RoundCompleted { first: true, .. } => FactWord::GroupFormed,
+        GroupFact::RoundCompleted { first: false, .. } => FactWord::Rebalance,
+        GroupFact::PartitionMoved { .. } => FactWord::PartitionMoved,
+        GroupFact::SessionExpired { .. } => FactWord::SessionExpired,
+        GroupFact::MemberFenced { .. } => FactWord::MemberFenced,
+        GroupFact::OffsetCommitted { .. } => FactWord::OffsetCommitted,
+        GroupFact::PollIntervalExceeded { .. } => FactWord::PollIntervalExceeded,
+        GroupFact::CommitFailed { .. } => FactWord::CommitFailed,
+        GroupFact::PollFailed { .. } => FactWord::PollFailed,
+        GroupFact::OffsetReset { .. } => FactWord::OffsetReset,
+        GroupFact::RebalanceStarted { .. }
+        | GroupFact::JoinCompleted { .. }
+        | GroupFact::MemberLeft { .. }
+        | GroupFact::GroupEmpty { .. }
+        | GroupFact::Joining { .. }
+        | GroupFact::Assigned { .. }
+        | GroupFact::Revoked { .. }
+        | GroupFact::Lost { .. }
+        | GroupFact::CommitRequested { .. }
+        | GroupFact::CommitConfirmed { .. }
+        | GroupFact::PositionSet { .. } => return None,
+    })
+}
+
+fn fault_word(fact: &FaultFact) -> Option<FactWord> {
+    Some(match fact {
+        FaultFact::Crashed => FactWord::Crashed,
+        FaultFact::Restarted => FactWord::Restarted,
+        FaultFact::Paused => FactWord::Paused,
+        FaultFact::Resumed => FactWord::Resumed,
+        FaultFact::Stalled => FactWord::Stalled,
+        FaultFact::StallEnded => return None,
+        FaultFact::Closed => FactWord::Closed,
+        FaultFact::Started => FactWord::Started,
+        FaultFact::Sought => FactWord::Sought,
+        FaultFact::OffsetsSet { .. } => FactWord::OffsetsSet,
+        FaultFact::RequestLost { .. } => FactWord::RequestLost,
+        FaultFact::ResponseLost { .. } => FactWord::ResponseLost,
+    })
+}
+
+/// Whom and what a fact concerns: what `of:` and `error:` narrow it to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Concerns {
+    /// Who states it, and the members it names.
+    pub actors: [Option<NodeId>; 3],
+    /// Its group.
+    pub group: Option<GroupId>,
+    /// Its topic.
+    pub topic: Option<TopicId>,
+    /// Its partition.
+    pub partition: Option<TopicPartition>,
+    /// The exception the application sees.
+    pub exception: Option<&'static str>,
+    /// The error code.
+    pub error: Option<ErrorCode>,
+}
+
+impl Concerns {
+    /// Whom and what a fact concerns.
+    pub fn of(stated: &Stated) -> Self {
+        let mut concerns = match &stated.fact {
+            Fact::Produce(fact) => Self::of_produce(fact),
+            Fact::Log(fact) => Self::of_log(fact),
+            Fact::Group(fact) => Self::of_group(fact),
+            Fact::App(fact) => Self::of_app(fact),
+            Fact::Fault(FaultFact::OffsetsSet { group, error }) => Self {
+                group: Some(*group),
+                error: Some(*error),
+                ..Self::default()
+            },
+            Fact::Fault(_) => Self::default(),
+        };
+        concerns.actors[0] = Some(stated.who);
+        concerns
+    }
+
+    fn at(partition: TopicPartition) -> Self {
+        Self {
+            topic: Some(partition.topic),
+            partition: Some(partition),
+            ..Self::default()
+        }
+    }
+
+    fn failing(mut self, error: ErrorCode) -> Self {
+        self.error = Some(error);
+        self
+    }
+
+    fn of_produce(fact: &ProduceFact) -> Self {
+        match fact {
+            ProduceFact::Sent { topic, .. } => Self {
+                topic: Some(*topic),
+                ..Self::default()
+            },
+            ProduceFact::Failed {
+                topic,
+                partition,
+                error,
+                ..
+            } => Self {
+                topic: Some(*topic),
+                partition: partition.map(|p| TopicPartition::new(*topic, p)),
+                error: Some(*error),
+                ..Self::default()
+            },
+            ProduceFact::Retry {
+                partition, error, ..
+            } => Self::at(*partition).failing(*error),
+            ProduceFact::BatchSent { partition, .. }
+            | ProduceFact::Acknowledged { partition, .. }
+            | ProduceFact::DeliveryTimedOut { partition, .. }
+            | ProduceFact::OutOfOrderSequence { partition, .. } => Self::at(*partition),
+            ProduceFact::RequestSent { to, .. } | ProduceFact::RequestTimedOut { to, .. } => Self {
+                actors: [None, Some(*to), None],
+                ..Self::default()
+            },
+            ProduceFact::ProducerIdAssigned { .. }
+            | ProduceFact::ProducerEpochBumped { .. }
+            | ProduceFact::BufferFull
+            | ProduceFact::Finished => Self::default(),
+        }
+    }
+
+    fn of_log(fact: &LogFact) -> Self {
+        match fact {
+            LogFact::AppendRefused {
+                partition, error, ..
+            } => Self::at(*partition).failing(*error),
+            LogFact::Appended { partition, .. }
+            | LogFact::RetryDeduplicated { partition, .. }
+            | LogFact::Replicated { partition, .. }
+            | LogFact::PartitionState { partition, .. } => Self::at(*partition),
+            LogFact::TopicCreated { topic, .. } => Self {
+                topic: Some(*topic),
+                ..Self::default()
+            },
+            LogFact::MetadataRefreshed => Self::default(),
+        }
+    }
+
+    fn of_group(fact: &GroupFact) -> Self {
+        let mut concerns = match fact {
+            GroupFact::PartitionMoved {
+                partition,
+                from,
+                to,
+                ..
+            } => Self {
+                actors: [None, Some(*from), Some(*to)],
+                ..Self::at(*partition)
+            },
+            GroupFact::SessionExpired { member, .. } | GroupFact::MemberLeft { member, .. } => {
+                Self {
+                    actors: [None, Some(*member), None],
+                    ..Self::default()
+                }
+            }
+            GroupFact::MemberFenced { member, error, .. } => Self {
+                actors: [None, Some(*member), None],
+                error: Some(*error),
+                exception: error.exception(),
+                ..Self::default()
+            },
+            GroupFact::OffsetCommitted {
+                member, partition, ..
+            } => Self {
+                actors: [None, *member, None],
+                ..Self::at(*partition)
+            },
+            GroupFact::CommitFailed {
+                exception, error, ..
+            } => Self {
+                exception: Some(exception),
+                error: *error,
+                ..Self::default()
+            },
+            GroupFact::PollFailed { exception, .. } => Self {
+                exception: Some(exception),
+                ..Self::default()
+            },
+            GroupFact::PositionSet { partition, .. } | GroupFact::OffsetReset { partition, .. } => {
+                Self::at(*partition)
+            }
+            _ => Self::default(),
+        };
+        concerns.group = group_of(fact);
+        concerns
+    }
+
+    fn of_app(fact: &AppFact) -> Self {
+        match fact {
+            AppFact::Polled {
+                group, partition, ..
+            }
+            | AppFact::Processed {
+                group, partition, ..
+            }
+            | AppFact::ProcessingFailed {
+                group, partition, ..
+            }
+            | AppFact::RecordSkipped {
+                group, partition, ..
+            }
+            | AppFact::HandedOn {
+                group, partition, ..
+            }
+            | AppFact::HandedOff {
+                group, partition, ..
+            }
+            | AppFact::Dropped {
+                group, partition, ..
+            } => Self {
+                group: Some(*group),
+                ..Self::at(*partition)
+            },
+            AppFact::Stopped { group, reason } => Self {
+                group: Some(*group),
+                exception: Some(reason),
+                ..Self::default()
+            },
+        }
+    }
+
+    /// Whether a name of the file stands for something this fact concerns: an actor, the producer
+    /// or group an actor belongs to, a group, a topic or a partition.
+    pub fn includes(&self, name: &str, cast: &Cast) -> bool {
+        let actor = |node: &NodeId| {
+            let actor = &cast.actors[node.index()];
+            actor.name == name || actor.family == name
+        };
+        self.actors.iter().flatten().any(actor)
+            || self.group.is_some_and(|g| cast.group(g) == name)
+            || self.topic.is_some_and(|t| cast.topic(t) == name)
+            || self.partition.is_some_and(|p| cast.partition(p) == name)
+    }
+
+    /// Whether the exception or the error code has this name of Kafka's.
+    pub fn has_error(&self, name: &str) -> bool {
+        self.exception == Some(name)
+            || self
+                .error
+                .is_some_and(|e| e.name() == name || e.exception() == Some(name))
+    }
+}
+
+/// The group a fact is about.
+pub fn group_of(fact: &GroupFact) -> Option<GroupId> {
+    match fact {
+        GroupFact::RebalanceStarted { group, .. }
+        | GroupFact::JoinCompleted { group, .. }
+        | GroupFact::RoundCompleted { group, .. }
+        | GroupFact::PartitionMoved { group, .. }
+        | GroupFact::SessionExpired { group, .. }
+        | GroupFact::MemberLeft { group, .. }
+        | GroupFact::MemberFenced { group, .. }
+        | GroupFact::GroupEmpty { group, .. }
+        | GroupFact::OffsetCommitted { group, .. }
+        | GroupFact::Joining { group }
+        | GroupFact::Assigned { group, .. }
+        | GroupFact::Revoked { group, .. }
+        | GroupFact::Lost { group, .. }
+        | GroupFact::PollIntervalExceeded { group }
+        | GroupFact::CommitRequested { group, .. }
+        | GroupFact::CommitConfirmed { group, .. }
+        | GroupFact::CommitFailed { group, .. }
+        | GroupFact::PositionSet { group, .. }
+        | GroupFact::OffsetReset { group, .. }
+        | GroupFact::PollFailed { group, .. } => Some(*group),
+    }
+}
+
+/// How often each word was seen, by what it concerned.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    counts: BTreeMap<(FactWord, Concerns), u64>,
+}
+
+impl fmt::Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total = |word: &FactWord| (word.word(), self.count(*word));
+        f.debug_map()
+            .entries(FactWord::ALL.iter().map(total))
+            .finish()
+    }
+}
+
+impl Seen {
+    /// Takes in a fact.
+    pub fn observe(&mut self, stated: &Stated) {
+        let Some(word) = word_of(&stated.fact) else {
+            return;
+        };
+        let concerns = Concerns::of(stated);
+        if let Some(second) = second_word(&stated.fact) {
+            *self.counts.entry((second, concerns.clone())).or_default() += 1;
+        }
+        *self.counts.entry((word, concerns)).or_default() += 1;
+    }
+
+    /// Takes in a fact derived from the whole run, so often.
+    pub fn add(&mut self, word: FactWord, concerns: Concerns, times: u64) {
+        *self.counts.entry((word, concerns)).or_default() += times;
+    }
+
+    /// How often a word was seen.
+    pub fn count(&self, word: FactWord) -> u64 {
+        self.count_where(word, |_| true)
+    }
+
+    /// How often a word was seen of what the test accepts.
+    pub fn count_where(&self, word: FactWord, test: impl Fn(&Concerns) -> bool) -> u64 {
+        let of_word = self.counts.iter().filter(|((w, _), _)| *w == word);
+        of_word.filter(|((_, c), _)| test(c)).map(|(_, n)| n).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Instant;
+    use crate::kafka::cast::{Actor, Role};
+    use crate::node::fact::{CommitKind, FactId};
+
+    fn cast() -> Cast {
+        let member = Actor {
+            name: "workers-1".into(),
+            role: Role::Member,
+            family: "workers".into(),
+            group: Some(GroupId(0)),
+        };
+        Cast {
+            actors: vec![member],
+            topics: vec!["orders".into()],
+            groups: vec!["workers".into()],
+            ..Cast::default()
+        }
+    }
+
+    fn failed_commit(error: Option<ErrorCode>) -> Stated {
+        let fact = GroupFact::CommitFailed {
+            group: GroupId(0),
+            kind: CommitKind::Sync,
+            exception: "CommitFailedException",
+            error,
+        };
+        Stated {
+            id: FactId(1),
+            at: Instant(0),
+            who: NodeId(0),
+            by: FactId::NONE,
+            since: FactId::NONE,
+            fact: fact.into(),
+        }
+    }
+
+    #[test]
+    fn a_fact_is_counted_for_its_actor_its_family_and_its_error() {
+        let mut seen = Seen::default();
+        seen.observe(&failed_commit(Some(ErrorCode::IllegalGeneration)));
+        seen.observe(&failed_commit(None));
+        let cast = cast();
+        let of = |name: &str| seen.count_where(FactWord::CommitFailed, |c| c.includes(name, &cast));
+        assert_eq!([of("workers-1"), of("workers"), of("orders")], [2, 2, 0]);
+        let with = |name: &str| seen.count_where(FactWord::CommitFailed, |c| c.has_error(name));
+        assert_eq!(with("CommitFailedException"), 2);
+        assert_eq!(with("ILLEGAL_GENERATION"), 1);
+        assert_eq!(with("UNKNOWN_MEMBER_ID"), 0);
+    }
+
+    #[test]
+    fn an_offset_commit_that_goes_back_is_also_a_rewind() {
+        let commit = |offset| {
+            Fact::from(GroupFact::OffsetCommitted {
+                group: GroupId(0),
+                member: None,
+                partition: TopicPartition::default(),
+                offset,
+                before: Some(10),
+            })
+        };
+        assert_eq!(second_word(&commit(9)), Some(FactWord::CommitRewound));
+        assert_eq!(second_word(&commit(10)), None);
+        assert!(WordMask::of_fact(&commit(9)).contains(FactWord::OffsetCommitted));
+        assert!(WordMask::of(FactWord::CommitRewound).meets(WordMask::of_fact(&commit(9))));
+    }
+}
