@@ -51,12 +51,8 @@ fn rule_produce(q: &Question<'_>, who: NodeId, fact: &ProduceFact) -> Option<Str
         ),
         ProduceFact::Retry { .. } => format!(
             "The error is a RetriableException, so the batch goes back to the front of its queue \
-             and again after {}.",
+             and again after {}; of several that failed together the last is in front then.",
             setting(q, who, "retry.backoff.ms")
-        ),
-        ProduceFact::DeliveryTimedOut { .. } => format!(
-            "{}: the limit from send() to the answer, retries included (KIP-91).",
-            setting(q, who, "delivery.timeout.ms")
         ),
         ProduceFact::Failed { .. } => {
             "A TimeoutException or NetworkException says that no answer came, not that nothing was \
@@ -87,11 +83,6 @@ fn rule_log(q: &Question<'_>, fact: &LogFact, part: Part) -> Option<String> {
             setting(q, producer, "enable.idempotence")
         ),
         (LogFact::AppendRefused { .. }, ..) => "A refused batch is not written.".to_owned(),
-        (LogFact::RetryDeduplicated { .. }, ..) => {
-            "A leader keeps the last five batches of each producer id, and answers a repeated \
-             sequence number as the first time (ProducerStateManager)."
-                .to_owned()
-        }
         _ => return None,
     })
 }
@@ -145,17 +136,7 @@ fn rule_group(q: &Question<'_>, who: NodeId, fact: &GroupFact, part: Part) -> Op
              offsets (UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION); what it did stays done."
                 .to_owned()
         }
-        GroupFact::MemberFenced { .. } => {
-            "Requests carry member id and generation; the coordinator refuses those of another \
-             generation."
-                .to_owned()
-        }
         GroupFact::PositionSet { source, .. } => rule_position(q, who, *source, lost),
-        GroupFact::OffsetReset { .. } => format!(
-            "{}: it applies where the group has no committed offset, or one that the log does not \
-             hold.",
-            setting(q, who, "auto.offset.reset")
-        ),
         _ => return None,
     })
 }
@@ -167,6 +148,12 @@ fn rule_commit(q: &Question<'_>, who: NodeId, kind: CommitKind) -> String {
              the last poll(): everything polled, processed or not."
                 .to_owned()
         }
+        CommitKind::Auto if (q.setting)(who, "enable.auto.offset.store").is_some() => format!(
+            "librdkafka: a timer commits the stored offset every {}, and an offset is stored when \
+             its record is handed to the application, before any work on it \
+             (enable.auto.offset.store).",
+            setting(q, who, "auto.commit.interval.ms")
+        ),
         CommitKind::Auto => format!(
             "{}: poll() commits the position that the poll() before it left, once {} is over; it \
              takes for done what was handed out (ConsumerCoordinator.maybeAutoCommitOffsetsAsync).",
@@ -201,12 +188,13 @@ fn rule_position(q: &Question<'_>, who: NodeId, source: PositionSource, lost: bo
                 .to_owned()
         }
         (PositionSource::Reset, true) => format!(
-            "{}: without a committed offset the position goes to where the setting says; `latest` is \
-             the end of the log, and what lies there already is not read.",
+            "{}: without a committed offset that the log holds the position goes to where the \
+             setting says; `latest` is the end of the log, and what lies there already is not read.",
             setting(q, who, "auto.offset.reset")
         ),
         (PositionSource::Reset, false) => format!(
-            "{}: nothing was committed, so reading begins where the setting says.",
+            "{}: there is no committed offset that the log holds, so reading begins where the \
+             setting says.",
             setting(q, who, "auto.offset.reset")
         ),
         (PositionSource::Seek, _) => {

@@ -6,6 +6,7 @@ use super::about::{offsets_of, records_of};
 use super::quantity::Stage;
 use super::why::{Question, Symptom};
 use crate::base::{Instant, NodeId, Offset, TopicPartition};
+use crate::kafka::Records;
 use crate::node::fact::{
     AppFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, Stated,
 };
@@ -66,7 +67,8 @@ pub(super) fn instant(q: &Question<'_>, stated: &Stated) -> Instant {
     }
 }
 
-/// Whether a fact sets state that a later rule looks at, and is no mere trigger.
+/// Whether a fact set state that a later rule looks at, and is worth a link of its own wherever it
+/// comes up. Rounds and positions are looked for where they matter.
 pub(super) fn sets_state(fact: &Fact) -> bool {
     match fact {
         Fact::Group(fact) => matches!(
@@ -75,9 +77,6 @@ pub(super) fn sets_state(fact: &Fact) -> bool {
                 | GroupFact::SessionExpired { .. }
                 | GroupFact::MemberLeft { .. }
                 | GroupFact::PollIntervalExceeded { .. }
-                | GroupFact::RoundCompleted { .. }
-                | GroupFact::PositionSet { .. }
-                | GroupFact::OffsetReset { .. }
         ),
         Fact::Fault(_) => true,
         Fact::Produce(ProduceFact::Retry { .. } | ProduceFact::RequestTimedOut { .. }) => true,
@@ -98,6 +97,20 @@ pub(super) fn what(q: &Question<'_>, stated: &Stated) -> String {
     }
 }
 
+/// A batch, by whether it holds the record in question.
+fn batch(q: &Question<'_>, records: &Records) -> String {
+    if records.position(q.record).is_some() {
+        return format!("the batch with {}", q.cast.record(q.record));
+    }
+    let later = records.iter().any(|record| q.record < record);
+    if later {
+        "a later batch"
+    } else {
+        "an earlier batch"
+    }
+    .to_owned()
+}
+
 fn what_produce(q: &Question<'_>, who: &str, fact: &ProduceFact) -> String {
     let record = q.cast.record(q.record);
     match fact {
@@ -108,21 +121,16 @@ fn what_produce(q: &Question<'_>, who: &str, fact: &ProduceFact) -> String {
             records,
             ..
         } => {
-            let batch = match records.position(q.record) {
-                Some(_) => format!("the batch with {record}"),
-                None => "a later batch".to_owned(),
-            };
+            let batch = batch(q, records);
             let place = q.cast.partition(*partition);
             match attempt {
                 0 => format!("{who} sends {batch} to {place}"),
                 again => format!("{who} sends {batch} to {place} again (retry {again})"),
             }
         }
-        ProduceFact::Retry { error, .. } => {
-            format!(
-                "{who} is to send the batch with {record} again: {}",
-                error.name()
-            )
+        ProduceFact::Retry { error, records, .. } => {
+            let batch = batch(q, records);
+            format!("{who} is to send {batch} again: {}", error.name())
         }
         ProduceFact::Acknowledged { .. } => format!("{who} is told that {record} is written"),
         ProduceFact::Failed { error, .. } => {

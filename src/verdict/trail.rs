@@ -268,11 +268,6 @@ impl Trail<'_> {
         let mut picked = Picked::default();
         picked.add(Some(reset), Part::Symptom);
         let who = self.facts[reset].who;
-        let applied = |s: &Stated| {
-            s.who == who
-                && matches!(s.fact, Fact::Group(GroupFact::OffsetReset { partition, .. }) if partition == place.0)
-        };
-        picked.add(self.last_before(reset, applied), Part::Position);
         let assigned = |s: &Stated| {
             s.who == who
                 && matches!(&s.fact, Fact::Group(GroupFact::Assigned { partitions, .. })

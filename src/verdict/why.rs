@@ -14,7 +14,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::about::records_of_produce;
+use super::about::records_of;
 use super::outcome::Outcome;
 use super::quantity::Stage;
 use super::rules;
@@ -293,10 +293,10 @@ impl<'a> Trail<'a> {
 pub fn concerns(stated: &Stated, record: RecordId, partitions: &[TopicPartition]) -> bool {
     let here = super::seen::Concerns::of(stated);
     let other_place = here.partition.is_some_and(|p| !partitions.contains(&p));
+    let names_it = || records_of(&stated.fact).map(|records| records.position(record).is_some());
     match &stated.fact {
-        Fact::Produce(fact) => records_of_produce(fact)
-            .is_none_or(|records| !other_place || records.position(record).is_some()),
-        Fact::Log(_) | Fact::App(_) => !other_place,
+        Fact::Produce(_) => !other_place || names_it().unwrap_or(true),
+        Fact::Log(_) | Fact::App(_) => !other_place || names_it().unwrap_or(false),
         Fact::Group(_) | Fact::Fault(_) => true,
     }
 }
