@@ -123,16 +123,19 @@ struct Collected {
 impl Collected {
     fn push(&mut self, records: &Records) {
         self.count += records.len();
-        match &mut self.whole {
-            None if self.mixed.is_empty() => self.whole = Some(records.clone()),
-            Some(whole) if extend_run(whole, records) => {}
-            whole => {
-                if let Some(whole) = whole.take() {
-                    self.mixed.extend(whole.iter());
-                }
-                self.mixed.extend(records.iter());
-            }
+        if let Some(whole) = &mut self.whole
+            && extend_run(whole, records)
+        {
+            return;
         }
+        if self.count == records.len() {
+            self.whole = Some(records.clone());
+            return;
+        }
+        if let Some(whole) = self.whole.take() {
+            self.mixed.extend(whole.iter());
+        }
+        self.mixed.extend(records.iter());
     }
 
     fn finish(self) -> Records {
