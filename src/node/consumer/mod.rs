@@ -441,7 +441,10 @@ impl Member {
         if self.exited {
             return;
         }
-        self.serve_background(ctx);
+        if !self.app.is_standing() && !self.workers.are_standing() {
+            // Only then: what the application sends at this instant goes first, point or no point.
+            self.serve_background(ctx);
+        }
         let stands = |effect: &Effect| matches!(effect, Effect::Reached(_));
         if let Some(place) = ctx.effects.iter().position(stands) {
             let reached = ctx.effects.remove(place);
