@@ -11,7 +11,8 @@ use crate::scenario::resolved::fault::{self as resolved, Action, Breakage, Loss,
 use crate::scenario::resolved::step::StepName;
 use crate::scenario::value;
 use crate::sim::setup::{
-    Drawn, FactPattern, FaultSetup, LossKind, RecordName, SeekTo, ServerFilter, Target, Trigger, Verb,
+    Drawn, FactPattern, FaultSetup, LossKind, RecordName, SeekTo, ServerFilter, Target, Trigger,
+    Verb,
 };
 use crate::verdict::{self, FactWord};
 
