@@ -9,6 +9,7 @@ use crate::kafka::Cast;
 use crate::lab::Experiment;
 use crate::report::{Tone, text::grouped};
 use crate::scenario::nearest;
+use crate::trace::focus::narrowed;
 use crate::trace::{Condenser, Detail, Focus, Layout, json};
 use crate::verdict::record::split_partition;
 
@@ -36,7 +37,10 @@ pub(super) fn trace(args: &Trace, as_json: bool, printer: &mut Printer) -> Resul
         if as_json {
             printer.line(json::value_of(cast, stated));
         } else {
-            condenser.push(cast, stated);
+            match focus.record {
+                Some(record) => condenser.push(cast, &narrowed(stated, record)),
+                None => condenser.push(cast, stated),
+            }
         }
     });
     let layout = Layout::new(cast);
