@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::diagnostic::{Diagnostic, Kind};
+use super::diagnostic::Diagnostic;
 use super::load::{Options, load};
 use super::reader;
 use super::resolved::Scenario;
+use super::tree::{Node, Place, Value};
 
 impl Scenario {
     /// The scenario as a file, which loads to the same scenario.
@@ -31,21 +32,33 @@ impl Scenario {
 /// Puts quotes around the plain scalars that the loader refuses: the YAML crate writes `NO` and
 /// `12:30` without.
 fn with_quotes(mut text: String) -> String {
-    while let Err(problems) = reader::read_text(&text) {
-        for problem in problems.iter().rev() {
-            assert!(
-                problem.kind == Kind::Yaml,
-                "only plain scalars can be wrong: {problem:?}"
-            );
-            assert!(
-                problem.place.start < problem.place.end,
-                "a scalar has a length"
-            );
-            text.insert(problem.place.end, '"');
-            text.insert(problem.place.start, '"');
+    loop {
+        let places: Vec<Place> = match reader::read_text(&text) {
+            Ok(tree) => grouped_numbers(&tree),
+            Err(problems) => problems.iter().map(|problem| problem.place).collect(),
+        };
+        if places.is_empty() {
+            return text;
+        }
+        for place in places.iter().rev() {
+            assert!(place.start < place.end, "a scalar has a length");
+            text.insert(place.end, '"');
+            text.insert(place.start, '"');
         }
     }
-    text
+}
+
+/// The places of texts such as `1_000`, which the loader takes for a number where it wants one.
+fn grouped_numbers(node: &Node) -> Vec<Place> {
+    match &node.value {
+        Value::Scalar(scalar) if scalar.is_grouped_number() => vec![node.place],
+        Value::Scalar(_) | Value::Null => Vec::new(),
+        Value::List(items) => items.iter().flat_map(grouped_numbers).collect(),
+        Value::Map(entries) => {
+            let nodes = entries.iter().map(|entry| &entry.node);
+            nodes.flat_map(grouped_numbers).collect()
+        }
+    }
 }
 
 fn read(text: &str) -> Result<Scenario, Vec<Diagnostic>> {

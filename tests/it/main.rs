@@ -2,4 +2,6 @@
 
 mod consumer;
 mod coordinator;
+mod loader;
 mod oracle;
+mod producer;

@@ -5,8 +5,8 @@
 //!                         |
 //!                   poll, sync_commit, close                           calls into the client
 //!                         |
-//!   membership  lookup  fetcher  commit  (librdkafka)                  inside poll
-//!        \         |       |       /
+//!   membership, join  lookup  fetcher  commit  (librdkafka)            inside poll
+//!        \              |       |       /
 //!   liveness --- wire (connections), metadata                          background
 //! ```
 //!
@@ -26,6 +26,7 @@ mod close;
 mod commit;
 mod fetcher;
 mod heart;
+mod join;
 mod librdkafka;
 mod liveness;
 mod lookup;
@@ -211,8 +212,11 @@ impl Member {
         }
     }
 
-    /// The process starts: `subscribe`, then the loop.
+    /// The process starts: `subscribe`, then the loop. After a graceful end a new process starts.
     pub fn on_start(&mut self, ctx: &mut Ctx<'_>) {
+        if self.exited {
+            self.crash();
+        }
         assert!(self.app.frames.is_empty(), "a process starts once");
         for (topic, _) in &self.setup.topics {
             self.metadata.want(*topic);

@@ -111,15 +111,13 @@ pub(crate) fn scenario(
 }
 
 fn heading(context: &mut Context, fields: &mut Fields<'_>, scenario: &mut Scenario, root: &Node) {
-    match fields.get("title") {
-        Some(node) => scenario.title = context.text(node).unwrap_or_default(),
-        None => {
-            let place = root.place.part(0, 1);
-            let problem = Problem::new(Kind::Missing, place, "the scenario has no `title`");
-            context
-                .problems
-                .push(problem.help("one sentence, the claim: `title: …`"));
-        }
+    if let Some(node) = fields.get("title") {
+        scenario.title = context.text(node).unwrap_or_default();
+    } else {
+        let place = root.place.part(0, 1);
+        let problem = Problem::new(Kind::Missing, place, "the scenario has no `title`");
+        let help = "one sentence, the claim: `title: …`";
+        context.problems.push(problem.help(help));
     }
     scenario.about = fields.get("about").and_then(|node| context.text(node));
     scenario.question = fields.get("question").and_then(|node| context.text(node));

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 mod assignor;
+mod batch_boundaries;
 mod config;
 mod error;
 mod group_classic;
@@ -18,6 +19,7 @@ mod java_hash;
 mod offset_commit_rules;
 mod producer_timeline;
 mod size;
+mod sticky_partitioner;
 
 /// Every file the tests read: what makes a folder a folder of oracle data.
 const FILES: [&str; 21] = [
