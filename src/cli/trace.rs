@@ -19,8 +19,8 @@ pub(super) fn trace(args: &Trace, as_json: bool, printer: &mut Printer) -> Resul
     let mut focus = focus(args, as_json, &experiment)?;
     let cast = &experiment.setup.cast;
     let lines_max = experiment.scenario.limits.trace;
-    let narrowed = args.all || focus.record.is_some();
-    let mut condenser = if narrowed {
+    let one_by_one = args.all || focus.record.is_some();
+    let mut condenser = if one_by_one {
         Condenser::plain()
     } else {
         Condenser::joining()

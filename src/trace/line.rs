@@ -324,10 +324,10 @@ fn group(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
             to,
             ..
         } => {
-            // Members of one group: the number says which.
-            let number = cast.actor(*to).rsplit('-').next().unwrap_or_default();
-            let (partition, from) = (cast.partition(*partition), cast.actor(*from));
-            ("moves", format!("{partition} from {from} to -{number}"))
+            let (from, to) = (cast.actor(*from), cast.actor(*to));
+            let partition = cast.partition(*partition);
+            let long = format!("{partition} from {from} to {to}");
+            ("moves", fitting(cast, long, format!("{partition} to {to}")))
         }
         GroupFact::GroupEmpty { group, generation } => (
             "notes",
