@@ -335,6 +335,21 @@ impl Kernel {
         self.carry_out(client, Effect::Close { conn });
     }
 
+    /// The connection that one broker has to another.
+    pub(super) fn own_connection(&self, from: NodeId, to: NodeId) -> ConnId {
+        let found = self.ends.iter().find(|(_, ends)| **ends == (from, to));
+        *found.expect("they are connected").0
+    }
+
+    /// A connection breaks: both sides hear of it a moment later, what is under way is lost.
+    pub(super) fn reset(&mut self, conn: ConnId) {
+        let is_on_it = |event: &Event| matches!(event, Event::Deliver(on, ..) if *on == conn);
+        self.queue.retain(|_, event| !is_on_it(event));
+        let (client, server) = self.ends[&conn];
+        self.push(self.now + LATENCY, 1, Event::Lost(conn, client));
+        self.push(self.now + LATENCY, 1, Event::Lost(conn, server));
+    }
+
     /// The answer to a request, with the millisecond of its arrival.
     pub(super) fn answer(&self, conn: ConnId, correlation: u32) -> Option<(u64, &Response)> {
         let found = self
