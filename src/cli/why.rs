@@ -16,7 +16,11 @@ use crate::report::explanation;
 pub(super) fn why(args: &Why, json: bool, printer: &mut Printer) -> Result<Status, Refusal> {
     let experiment = input::experiment(&args.file, &args.choice, printer)?;
     let cast = &experiment.setup.cast;
-    let group = args.group.as_ref().map(|name| group(cast, name)).transpose()?;
+    let group = args
+        .group
+        .as_ref()
+        .map(|name| group(cast, name))
+        .transpose()?;
     let outcome = experiment.run();
     let record = input::record(&experiment, &outcome, &args.record)?;
     let explained = explain::explain(&experiment, &outcome, record, group);

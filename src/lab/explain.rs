@@ -90,8 +90,20 @@ fn setting(experiment: &Experiment, node: NodeId, name: &str) -> Option<String> 
     let actor = &experiment.setup.cast.actors[node.index()];
     let scenario = &experiment.scenario;
     let config = match actor.role {
-        Role::Producer => &scenario.producers.get(&actor.family)?.actor(&actor.name).config,
-        Role::Member => &scenario.groups.get(&actor.family)?.actor(&actor.name).config,
+        Role::Producer => {
+            &scenario
+                .producers
+                .get(&actor.family)?
+                .actor(&actor.name)
+                .config
+        }
+        Role::Member => {
+            &scenario
+                .groups
+                .get(&actor.family)?
+                .actor(&actor.name)
+                .config
+        }
         Role::Broker | Role::Controller => &scenario.cluster.config,
     };
     config.get(name).map(|setting| setting.text())

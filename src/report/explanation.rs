@@ -2,8 +2,8 @@
 
 use super::comparison::fate_words;
 use super::text::{Text, Tone};
-use crate::lab::{Experiment, Outcome};
 use crate::lab::explain::Explanation;
+use crate::lab::{Experiment, Outcome};
 use crate::verdict::why::Chain;
 
 /// Where a link's words begin, behind its time.
@@ -15,7 +15,11 @@ pub fn report(experiment: &Experiment, outcome: &Outcome, explanation: &Explanat
     let cast = &experiment.setup.cast;
     let place = outcome.ledger.name_of(explanation.record);
     let sender = cast.record(explanation.record);
-    let name = if place == sender { sender } else { format!("{place} ({sender})") };
+    let name = if place == sender {
+        sender
+    } else {
+        format!("{place} ({sender})")
+    };
     text.line(Tone::Strong, name);
     for (group, fate) in &explanation.fates {
         let line = format!("{}: {}", cast.group(*group), fate_words(*fate));
@@ -37,7 +41,14 @@ fn one_chain(chain: &Chain) -> Text {
     for link in &chain.links {
         text.gap();
         let mut words = Text::default();
-        words.hanging(Tone::Plain, WORDS, WORDS, &format!("{}: {}", link.who, link.what));
+        // Most sentences name the actor themselves.
+        let named = link.what.contains(&link.who);
+        let who = if named {
+            String::new()
+        } else {
+            format!("{}: ", link.who)
+        };
+        words.hanging(Tone::Plain, WORDS, WORDS, &format!("{who}{}", link.what));
         let at = link.at.to_string();
         for (index, (tone, line)) in words.lines().enumerate() {
             let start = if index == 0 { at.as_str() } else { "" };

@@ -9,6 +9,7 @@ pub mod expect;
 mod fingerprint;
 mod group;
 pub mod judge;
+mod kinds;
 mod latency;
 pub mod ledger;
 mod membership;
@@ -19,6 +20,7 @@ pub mod quantity;
 pub mod range;
 pub mod record;
 mod rules;
+mod said;
 pub mod seen;
 pub mod spans;
 #[cfg(test)]

@@ -108,7 +108,12 @@ impl Reader<'_> {
                 let list = near.map(|near| format!("did you mean `{near}`?"));
                 let all = format!("anomalies: {}", words.join(", "));
                 context.problems.push(problem.help(list.unwrap_or(all)));
-            } else if self.expect.anomalies.iter().any(|(name, _)| *name == entry.key) {
+            } else if self
+                .expect
+                .anomalies
+                .iter()
+                .any(|(name, _)| *name == entry.key)
+            {
                 let text = format!("`{}` is stated twice for this run", entry.key);
                 context.error(Kind::Expect, entry.key_place, text);
             } else if let Some(range) = range {
