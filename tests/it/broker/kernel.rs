@@ -5,16 +5,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::base::{ConnId, Dist, Instant, NodeId, RecordId, Seed, Span, TopicId, TopicPartition};
-use crate::kafka::cast::{Actor, Role};
-use crate::kafka::config::{BrokerConfig, TopicConfig};
-use crate::kafka::message::{
+use kafkasim::base::{
+    ConnId, Dist, Instant, NodeId, RecordId, Seed, Span, TopicId, TopicPartition,
+};
+use kafkasim::kafka::cast::{Actor, Role};
+use kafkasim::kafka::config::{BrokerConfig, TopicConfig};
+use kafkasim::kafka::message::{
     Acks, Body, Envelope, FetchPartition, FetchRequest, ProduceRequest, Request, Response,
 };
-use crate::kafka::{Batch, Cast, Payload, ProducerStamp, Records};
-use crate::node::broker::{Broker, BrokerSetup, BrokerTopic};
-use crate::node::controller::{Controller, ControllerSetup};
-use crate::node::{Ctx, Effect, Fact, FactId, Stated, StepMask, TimerKey};
+use kafkasim::kafka::{Batch, Cast, Payload, ProducerStamp, Records};
+use kafkasim::node::broker::{Broker, BrokerSetup, BrokerTopic};
+use kafkasim::node::controller::{Controller, ControllerSetup};
+use kafkasim::node::{Ctx, Effect, Fact, FactId, Stated, StepMask, TimerKey};
 
 pub(super) const LATENCY: Span = Span::from_millis(1);
 pub(super) const CONTROLLER: NodeId = NodeId(0);
@@ -365,6 +367,12 @@ impl Kernel {
             .iter()
             .filter_map(|stated| pick(&stated.fact))
             .collect()
+    }
+
+    /// Where the log of [`TP`] ends at a broker.
+    pub(super) fn end(&self, n: u32) -> u64 {
+        let log = self.broker(n).log(TP);
+        log.expect("every broker has a log for it").end()
     }
 
     pub(super) fn broker(&self, n: u32) -> &Broker {
