@@ -1,5 +1,6 @@
 //! The integration tests, in one binary.
 
+mod broker;
 mod consumer;
 mod coordinator;
 mod lessons;

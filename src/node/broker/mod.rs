@@ -29,8 +29,6 @@ mod replicate;
 mod serve;
 mod session;
 pub mod setup;
-#[cfg(test)]
-mod tests;
 mod timers;
 mod view;
 

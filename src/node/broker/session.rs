@@ -307,9 +307,12 @@ impl Broker {
             };
             let session = &mut self.memory.sessions.by_broker[index];
             session.mark(slot);
-            if session.is_parked && self.has_news(index) {
+            let parked = session.conn.filter(|_| session.is_parked);
+            if let Some(conn) = parked
+                && self.has_news(index)
+            {
                 let cause = ctx.cause;
-                self.complete_follower_fetch(ctx, index);
+                self.complete_follower_fetch(ctx, index, conn);
                 ctx.cause = cause;
             }
         }
@@ -329,15 +332,23 @@ impl Broker {
         }
     }
 
-    /// Answers a parked fetch with what is there.
-    pub(super) fn complete_follower_fetch(&mut self, ctx: &mut Ctx<'_>, index: usize) {
-        let session = &mut self.memory.sessions.by_broker[index];
-        let conn = session.conn.expect("a parked fetch came over a connection");
-        session.is_parked = false;
+    /// Answers a parked fetch with what is there; with nothing, if the follower has begun a new
+    /// session since.
+    pub(super) fn complete_follower_fetch(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        index: usize,
+        conn: ConnId,
+    ) {
         let Some((_, correlation, _)) = self.memory.connections.unpark(conn) else {
             unreachable!("the fetch was seen parked")
         };
-        let answer = self.read_for_follower(index);
+        let session = &mut self.memory.sessions.by_broker[index];
+        let mut answer = Vec::new();
+        if session.conn == Some(conn) {
+            session.is_parked = false;
+            answer = self.read_for_follower(index);
+        }
         self.answer(ctx, conn, correlation, Response::Fetch(answer));
     }
 }

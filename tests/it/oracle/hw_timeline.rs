@@ -39,7 +39,9 @@ fn told_alike(story: &Value) -> Result<(), String> {
     while next < events.len() {
         let input = &events[next];
         assert!(text(input, "do").is_some(), "outputs follow an input");
-        let outputs = events[next + 1..].iter().take_while(|e| text(e, "do").is_none());
+        let outputs = events[next + 1..]
+            .iter()
+            .take_while(|e| text(e, "do").is_none());
         let kafka: Vec<Value> = outputs.cloned().collect();
         next += 1 + kafka.len();
         let (answer, ours) = leader.take(input);
@@ -64,8 +66,16 @@ fn sorted(outputs: &[Value]) -> Vec<String> {
 /// error.
 fn answer_of(input: &Value) -> Value {
     match text(input, "do") {
-        Some("append") => input.get("e").or(input.get("ok")).cloned().unwrap_or_default(),
-        Some("fetch") => input.get("e").or(input.get("hw")).cloned().unwrap_or_default(),
+        Some("append") => input
+            .get("e")
+            .or(input.get("ok"))
+            .cloned()
+            .unwrap_or_default(),
+        Some("fetch") => input
+            .get("e")
+            .or(input.get("hw"))
+            .cloned()
+            .unwrap_or_default(),
         _ => Value::Null,
     }
 }
@@ -123,7 +133,10 @@ impl Leader {
             other => panic!("`{other}` is no input that is known"),
         }
         if proposal.is_some() {
-            let pending = self.replica.pending_isr().expect("what is proposed is pending");
+            let pending = self
+                .replica
+                .pending_isr()
+                .expect("what is proposed is pending");
             self.unanswered.push_back(pending.number);
         }
         let t = &input["t"];
@@ -179,7 +192,9 @@ impl Leader {
 
     fn metadata(&mut self, now: Instant, input: &Value) {
         let is_first = !self.replica.leads();
-        let isr = list(input, "isr").iter().map(|n| NodeId(n.as_u64().expect("an id") as u32));
+        let isr = list(input, "isr")
+            .iter()
+            .map(|n| NodeId(n.as_u64().expect("an id") as u32));
         let state = PartitionMetadata {
             partition: TopicPartition::new(TopicId(0), 0),
             leader: Some(LEADER),
@@ -187,7 +202,8 @@ impl Leader {
             replicas: Arc::clone(&self.replicas),
             isr: isr.collect(),
         };
-        self.replica.on_metadata(now, LEADER, &state, self.end, FactId::NONE);
+        self.replica
+            .on_metadata(now, LEADER, &state, self.end, FactId::NONE);
         if is_first {
             let registered = Registration {
                 epoch: 1,
