@@ -111,7 +111,11 @@ pub(super) fn prepare(run: &Run) -> Result<Experiment, Refusal> {
 }
 
 /// The record that an argument names, in a run that is over.
-pub(super) fn record(experiment: &Experiment, outcome: &Outcome, name: &str) -> Result<RecordId, Refusal> {
+pub(super) fn record(
+    experiment: &Experiment,
+    outcome: &Outcome,
+    name: &str,
+) -> Result<RecordId, Refusal> {
     let parsed = RecordName::parse(name).ok_or_else(|| {
         let help = "a record is written `orders-0@4`, `shop#7` or `orders/AAPL#3`";
         Refusal::argument(format!("`{name}` names no record"), Some(help.to_owned()))

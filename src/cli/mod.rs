@@ -14,6 +14,7 @@ mod show;
 mod status;
 mod test;
 mod trace;
+mod why;
 
 use std::process::{ExitCode, Termination};
 
@@ -59,7 +60,7 @@ fn carry_out(cli: &Cli, printer: &mut Printer) -> Status {
         Command::Compare(args) => compare::compare(args, json, printer),
         Command::Show(args) => show::show(args, json, printer),
         Command::Trace(args) => trace::trace(args, json, printer),
-        Command::Why(_) => return Status::BadInput,
+        Command::Why(args) => why::why(args, json, printer),
         Command::Check(args) => check::check(args, json, printer),
         Command::Test(args) => test::test(args, json, printer),
     };

@@ -74,11 +74,6 @@ impl Printer {
         self.failed.take().map_or(Ok(()), Err)
     }
 
-    /// Whether somebody still reads the result.
-    pub(super) fn is_open(&self) -> bool {
-        !self.closed
-    }
-
     fn flush(&mut self) {
         let flushed = self.out.flush();
         self.note(flushed);

@@ -4,6 +4,7 @@
 //! a line says its [`Tone`], and whoever prints knows whether that can be shown.
 
 pub mod comparison;
+pub mod explanation;
 pub mod table;
 pub mod text;
 pub mod verdict;

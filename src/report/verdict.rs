@@ -7,6 +7,7 @@ use super::words;
 use crate::lab::{Experiment, Outcome, Repro, Standing};
 use crate::trace::name;
 use crate::verdict::names::NamedSet;
+use crate::verdict::summary::GroupVerdict;
 use crate::verdict::{Check, Ending, Judgement, Verdict};
 
 /// Where a check's label ends and what it found begins.
@@ -45,28 +46,32 @@ fn heading(text: &mut Text, experiment: &Experiment) {
     );
 }
 
-/// A row per group.
+/// A row per group. What is rare has a column only where it occurred.
 fn groups(verdict: &Verdict) -> Text {
-    let mut table = Table::new(&[
-        "group",
-        "once",
-        "duplicated",
-        "lost",
-        "waiting",
-        "|",
-        "processed",
-        "rebalances",
-    ]);
+    type Column = (&'static str, bool, fn(&GroupVerdict) -> u64);
+    let columns: [Column; 8] = [
+        ("once", true, |group| group.once.len()),
+        ("duplicated", true, |group| group.duplicated.len()),
+        ("lost", true, GroupVerdict::lost_count),
+        ("reordered", false, |group| group.reordered.len()),
+        ("handed on", false, |group| group.handed_on.len()),
+        ("waiting", false, |group| group.waiting.len()),
+        ("processed", true, |group| group.totals.processed),
+        ("rebalances", true, |group| group.rebalances),
+    ];
+    let occurs = |value: fn(&GroupVerdict) -> u64| verdict.groups.iter().any(|g| 0 < value(g));
+    let shown = columns
+        .iter()
+        .filter(|(_, always, value)| *always || occurs(*value));
+    let mut names = vec!["group"];
+    for (name, _, _) in shown.clone() {
+        names.extend((*name == "processed").then_some("|"));
+        names.push(*name);
+    }
+    let mut table = Table::new(&names);
     for group in &verdict.groups {
-        table.row([
-            group.name.clone(),
-            grouped(group.once.len()),
-            grouped(group.duplicated.len()),
-            grouped(group.lost_count()),
-            grouped(group.waiting.len()),
-            grouped(group.totals.processed),
-            grouped(group.rebalances),
-        ]);
+        let cells = shown.clone().map(|(_, _, value)| grouped(value(group)));
+        table.row(std::iter::once(group.name.clone()).chain(cells));
     }
     if verdict.groups.is_empty() {
         Text::default()

@@ -9,7 +9,7 @@ use crate::verdict::summary::{GroupVerdict, ProducerVerdict, TopicVerdict, Verdi
 const NAMES_MAX: usize = 24;
 
 /// What happened to the records of a run.
-pub fn words(verdict: &Verdict) -> Text {
+pub(super) fn words(verdict: &Verdict) -> Text {
     let mut text = Text::default();
     for group in &verdict.groups {
         group_words(&mut text, group);

@@ -15,7 +15,8 @@ pub fn offsets(cast: &Cast, partition: TopicPartition, first: Offset, count: u32
     }
 }
 
-/// Records by their senders: `shop#1..3 #7`, at most about `room` characters.
+/// Records by their senders: `shop#1..3 #7`. Where that takes more than `room`, only the first and
+/// the last: `shop#1…7`.
 pub fn records(cast: &Cast, ids: &[RecordId], room: usize) -> String {
     let mut text = String::new();
     let mut sender = None;
@@ -23,24 +24,39 @@ pub fn records(cast: &Cast, ids: &[RecordId], room: usize) -> String {
     while let Some(&first) = rest.first() {
         let (producer, number) = cast.sender(first);
         let length = run_length(cast, rest);
-        let piece = match length {
-            1 => format!("#{number}"),
-            _ => format!("#{number}..{}", number as usize + length - 1),
-        };
-        let piece = if sender == Some(producer) {
-            format!(" {piece}")
-        } else {
+        if sender != Some(producer) {
             let space = if text.is_empty() { "" } else { " " };
-            format!("{space}{}{piece}", cast.actor(producer))
-        };
-        if !text.is_empty() && room < text.chars().count() + piece.len() {
-            return format!("{text} … ({} records)", ids.len());
+            text.push_str(space);
+            text.push_str(cast.actor(producer));
+        } else {
+            text.push(' ');
         }
-        text.push_str(&piece);
+        match length {
+            1 => text.push_str(&format!("#{number}")),
+            _ => text.push_str(&format!("#{number}..{}", number as usize + length - 1)),
+        }
         sender = Some(producer);
         rest = &rest[length..];
+        if room < text.chars().count() && (!rest.is_empty() || length < ids.len()) {
+            return ends(cast, ids);
+        }
     }
     text
+}
+
+/// The first and the last of many records.
+fn ends(cast: &Cast, ids: &[RecordId]) -> String {
+    let senders: Vec<_> = ids.iter().map(|id| cast.sender(*id)).collect();
+    let (producer, first) = senders[0];
+    if senders.iter().any(|(other, _)| *other != producer) {
+        return format!("{} records", ids.len());
+    }
+    let numbers = || senders.iter().map(|(_, number)| *number);
+    let (low, high) = (
+        numbers().min().unwrap_or(first),
+        numbers().max().unwrap_or(first),
+    );
+    format!("{}#{low}…{high}", cast.actor(producer))
 }
 
 /// The records of a fact, by their senders.
@@ -103,10 +119,8 @@ mod tests {
         assert_eq!(records(&cast, &ids(&[0]), 50), "shop#1");
         assert_eq!(records(&cast, &ids(&[0, 1, 2, 6]), 50), "shop#1..3 #7");
         assert_eq!(records(&cast, &ids(&[29, 30]), 50), "shop#30 desk#1");
-        assert_eq!(
-            records(&cast, &ids(&[0, 2, 4, 6, 8, 10]), 14),
-            "shop#1 #3 #5 … (6 records)"
-        );
+        assert_eq!(records(&cast, &ids(&[0, 2, 4, 6, 8, 10]), 14), "shop#1…11");
+        assert_eq!(records(&cast, &ids(&[0, 2, 30, 32]), 10), "4 records");
     }
 
     #[test]

@@ -470,7 +470,7 @@ impl Member {
                 let offsets = self.commit_offsets(step);
                 let moved = offsets.iter().filter_map(|(tp, offset)| {
                     let mark = self.positions.mark(*tp);
-                    (mark < *offset).then(|| Concern {
+                    (mark < *offset).then_some(Concern {
                         partition: *tp,
                         offsets: mark..*offset,
                         records: Records::EMPTY,
@@ -554,6 +554,9 @@ impl Member {
     /// A fault let the application go on from the point it stood at.
     pub(super) fn resume(&mut self, ctx: &mut Ctx<'_>) {
         self.app.standing = false;
+        if ctx.cause == FactId::NONE {
+            ctx.cause = self.app.last_fact;
+        }
         self.run(ctx);
     }
 

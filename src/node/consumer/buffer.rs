@@ -100,7 +100,7 @@ impl Chunk {
             );
             let from = (self.next - batch.base_offset) as u32;
             let to = batch.batch.count().min(from + limit - taken.count);
-            taken.push(batch.batch.records().slice(from, to));
+            taken.push(&batch.batch.records().slice(from, to));
             self.next += Offset::from(to - from);
         }
         (0 < taken.count).then(|| Run {
@@ -121,42 +121,43 @@ struct Collected {
 }
 
 impl Collected {
-    fn push(&mut self, records: Records) {
+    fn push(&mut self, records: &Records) {
         self.count += records.len();
-        if !self.mixed.is_empty() {
-            self.mixed.extend(records.iter());
+        if let Some(whole) = &mut self.whole
+            && extend_run(whole, records)
+        {
             return;
         }
-        self.whole = match self.whole.take() {
-            None => Some(records),
-            Some(whole) => self.join(whole, &records),
-        };
-    }
-
-    /// Consecutive runs stay one run; anything else becomes a list.
-    fn join(&mut self, whole: Records, records: &Records) -> Option<Records> {
-        if let (
-            Records::Run { first, count },
-            Records::Run {
-                first: next,
-                count: more,
-            },
-        ) = (&whole, records)
-            && first.0 + count == next.0
-        {
-            return Some(Records::Run {
-                first: *first,
-                count: count + more,
-            });
+        if self.count == records.len() {
+            self.whole = Some(records.clone());
+            return;
         }
-        self.mixed.extend(whole.iter());
+        if let Some(whole) = self.whole.take() {
+            self.mixed.extend(whole.iter());
+        }
         self.mixed.extend(records.iter());
-        None
     }
 
     fn finish(self) -> Records {
         self.whole
             .unwrap_or_else(|| Records::List(Arc::from(self.mixed)))
+    }
+}
+
+/// Appends records to a run that they continue; false if they do not.
+fn extend_run(run: &mut Records, records: &Records) -> bool {
+    match (run, records) {
+        (
+            Records::Run { first, count },
+            Records::Run {
+                first: next,
+                count: more,
+            },
+        ) if first.0 + *count == next.0 => {
+            *count += more;
+            true
+        }
+        _ => false,
     }
 }
 
@@ -174,11 +175,6 @@ impl Buffer {
     /// Whether a partition has unread data.
     pub(super) fn holds(&self, tp: TopicPartition) -> bool {
         self.partitions().any(|buffered| buffered == tp)
-    }
-
-    /// Whether nothing is buffered.
-    pub(super) fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
     }
 
     /// Whether some chunk still has records of an owned partition.

@@ -15,26 +15,17 @@ use std::sync::Arc;
 
 use super::app::{Entry, Then};
 use super::commit::{CommitFor, CommitOutcome, Offsets};
+use super::join::{JoinFailure, Joining};
 use super::poll::Turn;
 use super::{Member, Tag};
-use crate::base::{Instant, NodeId, Span, TopicId, TopicPartition};
-use crate::kafka::assignor::{self, KnownTopic};
-use crate::kafka::config::consumer::Assignor;
-use crate::kafka::group::{
-    Assignment, JoinGroupRequest, JoinGroupResponse, JoinProtocol, LeaveGroupRequest, MemberId,
-    Subscription, SyncGroupRequest,
-};
+use crate::base::{Instant, NodeId, TopicId, TopicPartition};
+use crate::kafka::ErrorCode;
+use crate::kafka::client::ClientFamily;
+use crate::kafka::group::{Assignment, LeaveGroupRequest, MemberId};
 use crate::kafka::message::{Request, Response};
-use crate::kafka::{ErrorCode, client::ClientFamily};
 use crate::node::client::Outcome;
 use crate::node::fact::{CommitKind, GroupFact};
 use crate::node::{Ctx, FactId, Lane};
-
-/// What a `JoinGroup` may take longer than the rebalance (`JOIN_GROUP_TIMEOUT_LAPSE`).
-const JOIN_LAPSE: Span = Span::from_secs(5);
-
-/// The version of `JoinGroup` that 4.1 speaks.
-const JOIN_VERSION: i16 = 9;
 
 /// Where the member stands (`MemberState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,28 +59,6 @@ enum Search {
     Until(Instant),
 }
 
-/// The joining under way (`joinFuture`).
-#[derive(Clone, Debug)]
-enum Joining {
-    Idle,
-    InFlight,
-    /// The leader waits for metadata before it assigns.
-    Electing(Box<JoinGroupResponse>),
-    Joined(Assignment),
-    Failed(JoinFailure),
-}
-
-/// Why joining failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum JoinFailure {
-    /// Again at once.
-    AtOnce,
-    /// Again after `retry.backoff.ms`.
-    Later,
-    /// `poll` throws.
-    Fatal(&'static str),
-}
-
 /// The member's side of its group.
 #[derive(Clone, Debug)]
 pub(super) struct Membership {
@@ -101,11 +70,11 @@ pub(super) struct Membership {
     needs_prepare: bool,
     prepare_until: Option<Instant>,
     prepare_commit: Option<(u32, Offsets)>,
-    joining: Joining,
+    pub(super) joining: Joining,
     retry_at: Instant,
     /// What the leader assigned from: partitions per topic.
-    assigned_from: Option<Vec<(TopicId, Option<u32>)>>,
-    is_leader: bool,
+    pub(super) assigned_from: Option<Vec<(TopicId, Option<u32>)>>,
+    pub(super) is_leader: bool,
     /// The fact behind the loss of the last generation.
     pub(super) fenced_since: FactId,
 }
@@ -210,7 +179,10 @@ impl Member {
             if !lost {
                 return true;
             }
+            // It was found just now and cannot be reached: the search waits a moment too.
             self.group.forget_coordinator();
+            let wait = self.retry_backoff.after(0);
+            self.group.search = Search::Until(ctx.now + wait);
         }
         let due = match self.group.search {
             Search::Idle => true,
@@ -268,7 +240,7 @@ impl Member {
         self.group.rejoin_needed || !matches!(self.group.joining, Joining::Idle)
     }
 
-    fn metadata_snapshot(&self) -> Vec<(TopicId, Option<u32>)> {
+    pub(super) fn metadata_snapshot(&self) -> Vec<(TopicId, Option<u32>)> {
         let topics = self.setup.topics.iter();
         topics
             .map(|(topic, _)| (*topic, self.metadata.partition_count(*topic)))
@@ -405,189 +377,6 @@ impl Member {
         self.group.prepare_commit = None;
     }
 
-    fn send_join(&mut self, ctx: &mut Ctx<'_>) {
-        let coordinator = self
-            .group
-            .coordinator
-            .expect("joining asks a known coordinator");
-        self.group.state = MemberState::Preparing;
-        self.group.joining = Joining::InFlight;
-        let config = &self.setup.config;
-        let subscription = Arc::new(Subscription {
-            topics: self.setup.topics.iter().map(|(topic, _)| *topic).collect(),
-            owned: self.positions.partitions(),
-            generation: self.group.generation.id,
-        });
-        let protocols = config.assignors.iter().map(|assignor| JoinProtocol {
-            name: Arc::from(protocol_name(*assignor)),
-            subscription: subscription.clone(),
-        });
-        let request = Request::JoinGroup(JoinGroupRequest {
-            group: self.setup.group_name.clone(),
-            member: self.group.generation.member.clone(),
-            instance: config.instance.clone(),
-            client_id: self.setup.name.clone(),
-            session_timeout: config.session_timeout,
-            rebalance_timeout: config.max_poll_interval,
-            protocol_type: Arc::from("consumer"),
-            protocols: protocols.collect(),
-            version: JOIN_VERSION,
-        });
-        let timeout = config
-            .request_timeout
-            .max(config.max_poll_interval.saturating_add(JOIN_LAPSE));
-        let tag = Tag::Join(self.group.generation.clone());
-        let to = (coordinator, Lane::Coordinator);
-        self.wire.send(ctx, to, request, Some(timeout), tag);
-    }
-
-    /// The answer to `JoinGroup` (`JoinGroupResponseHandler`).
-    pub(super) fn join_answered(&mut self, ctx: &mut Ctx<'_>, sent: &Generation, outcome: Outcome) {
-        let Outcome::Response(Response::JoinGroup(response)) = outcome else {
-            self.group.forget_coordinator();
-            self.group.joining = Joining::Failed(JoinFailure::Later);
-            return;
-        };
-        let failure = match response.error {
-            ErrorCode::None if self.group.state != MemberState::Preparing => JoinFailure::Later,
-            ErrorCode::None => {
-                self.joined(ctx, response);
-                return;
-            }
-            ErrorCode::UnknownMemberId => {
-                if self.group.generation == *sent {
-                    self.group.reset(true, ctx.cause);
-                }
-                JoinFailure::AtOnce
-            }
-            ErrorCode::MemberIdRequired => {
-                self.group.generation = Generation {
-                    id: -1,
-                    member: response.member,
-                    protocol: None,
-                };
-                JoinFailure::AtOnce
-            }
-            ErrorCode::RebalanceInProgress => JoinFailure::AtOnce,
-            ErrorCode::CoordinatorNotAvailable | ErrorCode::NotCoordinator => {
-                self.group.forget_coordinator();
-                JoinFailure::Later
-            }
-            error if error.is_retriable() => JoinFailure::Later,
-            error => JoinFailure::Fatal(error.exception().unwrap_or("KafkaException")),
-        };
-        self.group.joining = Joining::Failed(failure);
-    }
-
-    fn joined(&mut self, ctx: &mut Ctx<'_>, response: JoinGroupResponse) {
-        self.group.state = MemberState::Completing;
-        self.heart.enable(ctx.now);
-        self.group.generation = Generation {
-            id: response.generation,
-            member: response.member.clone(),
-            protocol: response.protocol.clone(),
-        };
-        if response.leader != response.member {
-            self.send_sync(ctx, Vec::new());
-            return;
-        }
-        for joined in &response.members {
-            for topic in &joined.subscription.topics {
-                self.metadata.want(*topic);
-            }
-        }
-        if self.metadata_is_fresh(ctx.now) {
-            self.lead(ctx, &response);
-        } else {
-            self.group.joining = Joining::Electing(Box::new(response));
-        }
-    }
-
-    /// Computes everybody's assignment (`onLeaderElected`).
-    fn lead(&mut self, ctx: &mut Ctx<'_>, response: &JoinGroupResponse) {
-        self.group.is_leader = true;
-        self.group.assigned_from = Some(self.metadata_snapshot());
-        if response.skip_assignment {
-            self.send_sync(ctx, Vec::new());
-            return;
-        }
-        let topics: Vec<KnownTopic<'_>> = self
-            .setup
-            .topics
-            .iter()
-            .filter_map(|(id, name)| {
-                Some(KnownTopic {
-                    id: *id,
-                    name,
-                    partitions: self.metadata.partition_count(*id)?,
-                })
-            })
-            .collect();
-        let chosen = response.protocol.as_deref();
-        let assignor = self.setup.config.assignors.iter().copied();
-        let assignor = assignor
-            .into_iter()
-            .find(|assignor| Some(protocol_name(*assignor)) == chosen)
-            .expect("the coordinator chooses among what every member supports");
-        let assignments = assignor::assign_members(assignor, &response.members, &topics);
-        self.send_sync(ctx, assignments);
-    }
-
-    fn send_sync(&mut self, ctx: &mut Ctx<'_>, assignments: Vec<(MemberId, Assignment)>) {
-        let Some(coordinator) = self.group.coordinator else {
-            self.group.joining = Joining::Failed(JoinFailure::Later);
-            return;
-        };
-        self.group.joining = Joining::InFlight;
-        let generation = self.group.generation.clone();
-        let request = Request::SyncGroup(SyncGroupRequest {
-            group: self.setup.group_name.clone(),
-            member: generation.member.clone(),
-            instance: self.setup.config.instance.clone(),
-            generation: generation.id,
-            protocol: generation.protocol.clone(),
-            assignments,
-        });
-        let to = (coordinator, Lane::Coordinator);
-        self.wire
-            .send(ctx, to, request, None, Tag::Sync(generation));
-    }
-
-    /// The answer to `SyncGroup` (`SyncGroupResponseHandler`).
-    pub(super) fn sync_answered(&mut self, ctx: &mut Ctx<'_>, sent: &Generation, outcome: Outcome) {
-        let Outcome::Response(Response::SyncGroup(response)) = outcome else {
-            self.group.forget_coordinator();
-            self.group.joining = Joining::Failed(JoinFailure::Later);
-            return;
-        };
-        let error = response.error;
-        self.group.joining = match error {
-            ErrorCode::None if self.group.state == MemberState::Completing => {
-                self.group.state = MemberState::Stable;
-                self.group.rejoin_needed = false;
-                Joining::Joined(response.assignment)
-            }
-            ErrorCode::None | ErrorCode::RebalanceInProgress => {
-                Joining::Failed(JoinFailure::AtOnce)
-            }
-            ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration => {
-                if self.group.generation == *sent {
-                    let forget = error == ErrorCode::UnknownMemberId;
-                    self.group.reset(forget, ctx.cause);
-                }
-                Joining::Failed(JoinFailure::AtOnce)
-            }
-            ErrorCode::CoordinatorNotAvailable | ErrorCode::NotCoordinator => {
-                self.group.forget_coordinator();
-                Joining::Failed(JoinFailure::Later)
-            }
-            error => {
-                let exception = error.exception().unwrap_or("KafkaException");
-                Joining::Failed(JoinFailure::Fatal(exception))
-            }
-        };
-    }
-
     /// Takes the assignment over and tells the listener (`onJoinComplete`).
     fn complete_join(&mut self, ctx: &mut Ctx<'_>, assignment: &Assignment) -> Turn {
         if self.group.state != MemberState::Stable || self.group.generation.is_none() {
@@ -647,14 +436,5 @@ impl Member {
     pub(super) fn stop_joining(&mut self) {
         self.group.joining = Joining::Idle;
         self.group.rejoin_needed = false;
-    }
-}
-
-/// The name under which an assignor votes.
-fn protocol_name(assignor: Assignor) -> &'static str {
-    match assignor {
-        Assignor::Range => "range",
-        Assignor::RoundRobin => "roundrobin",
-        Assignor::CooperativeSticky => "cooperative-sticky",
     }
 }

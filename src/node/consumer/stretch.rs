@@ -119,6 +119,7 @@ impl Member {
             if done < part.len() {
                 let until = part.times.get(done);
                 let item = self.app.polled.current().expect("a record is in hand");
+                self.store(item.tp, item.offset + 1);
                 self.app.activity = Activity::Work(Work::running(item));
                 // As if `process` had begun for it alone.
                 let frame = self.app.frame();

@@ -79,13 +79,16 @@ impl Wire {
     }
 
     /// The broker for a request that any broker can answer: the least loaded ready one; else the
-    /// first of the list that can be connected to (`leastLoadedNode`, without its random start).
+    /// one that was not tried for longest, the first of the list at a tie (`leastLoadedNode`,
+    /// without its random start).
     pub(super) fn any_broker(&self, now: Instant, brokers: &[NodeId]) -> Option<NodeId> {
+        let tried = |broker: &NodeId| self.net.retry_at(*broker, Lane::Main);
         self.net.least_loaded(brokers).or_else(|| {
-            brokers
+            let reachable = brokers
                 .iter()
                 .copied()
-                .find(|broker| !self.is_unavailable(now, *broker, Lane::Main))
+                .filter(|broker| !self.is_unavailable(now, *broker, Lane::Main));
+            reachable.min_by_key(|broker| tried(broker).unwrap_or(Instant::ZERO))
         })
     }
 
