@@ -2,6 +2,7 @@
 
 use kafkasim::scenario::{Diagnostic, Loaded, Options, load};
 
+mod compiled;
 mod examples;
 mod messages;
 mod mutated;

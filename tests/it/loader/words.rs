@@ -187,8 +187,8 @@ fn whole(text: &str) -> String {
     let kept = BASE
         .lines()
         .filter(|line| line.split(':').next() != Some(key));
-    let kept: String = kept.map(|line| format!("{line}\n")).collect();
-    format!("{kept}{text}")
+    let kept: Vec<&str> = kept.collect();
+    format!("{}\n{text}", kept.join("\n"))
 }
 
 fn is_unknown(text: &str, word: &str) -> bool {
