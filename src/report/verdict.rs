@@ -1,13 +1,13 @@
 //! The verdict of a run for a person: what happened, in words and in numbers, what the client
 //! knows of it, what was demanded, and how to see it again.
 
+use super::columns::{self, Row};
 use super::table::Table;
 use super::text::{Text, Tone, counted, grouped};
 use super::words;
 use crate::lab::{Experiment, Outcome, Repro, Standing};
 use crate::trace::name;
 use crate::verdict::names::NamedSet;
-use crate::verdict::summary::GroupVerdict;
 use crate::verdict::{Check, Ending, Judgement, Verdict};
 
 /// Where a check's label ends and what it found begins.
@@ -46,38 +46,16 @@ fn heading(text: &mut Text, experiment: &Experiment) {
     );
 }
 
-/// A row per group. What is rare has a column only where it occurred.
+/// A row per group.
 fn groups(verdict: &Verdict) -> Text {
-    type Column = (&'static str, bool, fn(&GroupVerdict) -> u64);
-    let columns: [Column; 8] = [
-        ("once", true, |group| group.once.len()),
-        ("duplicated", true, |group| group.duplicated.len()),
-        ("lost", true, GroupVerdict::lost_count),
-        ("reordered", false, |group| group.reordered.len()),
-        ("handed on", false, |group| group.handed_on.len()),
-        ("waiting", false, |group| group.waiting.len()),
-        ("processed", true, |group| group.totals.processed),
-        ("rebalances", true, |group| group.rebalances),
-    ];
-    let occurs = |value: fn(&GroupVerdict) -> u64| verdict.groups.iter().any(|g| 0 < value(g));
-    let shown = columns
-        .iter()
-        .filter(|(_, always, value)| *always || occurs(*value));
-    let mut names = vec!["group"];
-    for (name, _, _) in shown.clone() {
-        names.extend((*name == "processed").then_some("|"));
-        names.push(*name);
-    }
-    let mut table = Table::new(&names);
-    for group in &verdict.groups {
-        let cells = shown.clone().map(|(_, _, value)| grouped(value(group)));
-        table.row(std::iter::once(group.name.clone()).chain(cells));
-    }
-    if verdict.groups.is_empty() {
-        Text::default()
-    } else {
-        table.text(2)
-    }
+    let rows: Vec<Row<'_>> = (verdict.groups.iter())
+        .map(|group| Row {
+            name: group.name.clone(),
+            group: Some(group),
+            end: None,
+        })
+        .collect();
+    columns::table("group", &rows, None)
 }
 
 /// A row per producer: what the client knows, and beside it what is true.

@@ -4,8 +4,6 @@
 //! `Debug`. What several records do at a stretch is worded in [`Stretch`], because neighbouring
 //! stretches may be told as one.
 
-use serde::Serialize;
-
 use crate::base::{Offset, TopicPartition};
 use crate::kafka::{Cast, ErrorCode, Records};
 use crate::node::fact::{
@@ -13,7 +11,7 @@ use crate::node::fact::{
     ProduceFact, Stated,
 };
 use crate::trace::layout::{Layout, Line, VERB};
-use crate::trace::name;
+use crate::trace::name::{self, code, counted};
 use crate::trace::stretch::{Doing, Stretch};
 
 /// Room for a list of records within a line.
@@ -92,10 +90,6 @@ fn fitting(cast: &Cast, long: String, short: String) -> String {
 fn produce(cast: &Cast, fact: &ProduceFact) -> (&'static str, String) {
     let list = |records: &Records| name::batch(cast, records, ROOM);
     match fact {
-        ProduceFact::Sent { topic, records, .. } => (
-            "sends",
-            format!("{} to {}", list(records), cast.topic(*topic)),
-        ),
         ProduceFact::RequestSent { to, batches, .. } => {
             let unit = if *batches == 1 { "batch" } else { "batches" };
             (
@@ -196,7 +190,7 @@ fn produce_failure(cast: &Cast, fact: &ProduceFact) -> (&'static str, String) {
         }
         ProduceFact::BufferFull => ("blocks", "in send(): buffer.memory is full".to_owned()),
         ProduceFact::Finished => ("finishes", "everything is sent and answered".to_owned()),
-        other => unreachable!("{other:?} is part of the plain course"),
+        other => unreachable!("{other:?} is part of the plain course, or a stretch"),
     }
 }
 
@@ -257,14 +251,10 @@ fn log(cast: &Cast, fact: &LogFact) -> (&'static str, String) {
             ("replicated", format!("{place} (high watermark {to})"))
         }
         LogFact::TopicCreated { topic, partitions } => {
-            let unit = if *partitions == 1 {
-                "partition"
-            } else {
-                "partitions"
-            };
+            let partitions = counted(*partitions as usize, "partition", "partitions");
             (
                 "creates",
-                format!("topic {} with {partitions} {unit}", cast.topic(*topic)),
+                format!("topic {} with {partitions}", cast.topic(*topic)),
             )
         }
         LogFact::PartitionState {
@@ -482,30 +472,6 @@ fn app(cast: &Cast, fact: &AppFact) -> (&'static str, String) {
         format!("{place} ({})", name::batch(cast, records, ROOM))
     };
     match fact {
-        AppFact::Polled {
-            partition,
-            first_offset,
-            records,
-            ..
-        } => ("polls", one(partition, first_offset, records)),
-        AppFact::Processed {
-            partition,
-            first_offset,
-            records,
-            ..
-        } => ("processes", one(partition, first_offset, records)),
-        AppFact::HandedOff {
-            partition,
-            first_offset,
-            records,
-            ..
-        } => ("hands off", one(partition, first_offset, records)),
-        AppFact::Dropped {
-            partition,
-            first_offset,
-            records,
-            ..
-        } => ("drops", one(partition, first_offset, records)),
         AppFact::ProcessingFailed {
             partition,
             offset,
@@ -543,6 +509,7 @@ fn app(cast: &Cast, fact: &AppFact) -> (&'static str, String) {
             )
         }
         AppFact::Stopped { reason, .. } => ("stops", (*reason).to_owned()),
+        other => unreachable!("{other:?} is told as a stretch"),
     }
 }
 
@@ -587,17 +554,4 @@ fn fault(cast: &Cast, fact: &FaultFact) -> (&'static str, String) {
         }
     };
     (verb, what.to_owned())
-}
-
-fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
-/// Kafka's own spelling of an error code or API.
-fn code(word: impl Serialize) -> String {
-    let spelled = serde_json::to_value(word).expect("a word is plain data");
-    spelled
-        .as_str()
-        .expect("a code is spelled as a word")
-        .to_owned()
 }

@@ -3,6 +3,8 @@
 //! Lists are shortened to runs (`shop#1..30`), and long ones are cut with the number of what they
 //! hold.
 
+use serde::Serialize;
+
 use crate::base::{Offset, RecordId, TopicPartition};
 use crate::kafka::{Cast, Records};
 
@@ -92,6 +94,20 @@ pub fn partitions(cast: &Cast, list: &[TopicPartition], room: usize) -> String {
         })
         .collect();
     names.join(" ")
+}
+
+/// A number with its noun.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// Kafka's own spelling of an error code or API.
+pub(crate) fn code(word: impl Serialize) -> String {
+    let spelled = serde_json::to_value(word).expect("a word is plain data");
+    spelled
+        .as_str()
+        .expect("a code is spelled as a word")
+        .to_owned()
 }
 
 /// How many of the first records have consecutive numbers of one sender.
