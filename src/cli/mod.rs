@@ -1,6 +1,71 @@
 //! The command line: parse, call, map to an exit code.
+//!
+//! The only layer that knows clap, reads files and the environment, and prints. One file per
+//! command; what they share is loading (`input`), output (`printer`) and the exit codes (`status`).
+
+pub mod args;
+mod check;
+mod compare;
+mod files;
+mod input;
+mod printer;
+mod run;
+mod show;
+mod status;
+mod test;
+mod trace;
+mod why;
+
+use std::process::{ExitCode, Termination};
+
+use clap::Parser;
+
+use crate::report::Tone;
+use args::{Cli, Command};
+use printer::Printer;
+use status::Status;
+
+/// The version of every JSON document this program prints, save for the facts of `trace`, which
+/// carry their own.
+const JSON_VERSION: u32 = 1;
 
 /// Runs the program.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(message) => {
+            // Help and version come this way too. A closed pipe is no error here either.
+            let _ = message.print();
+            return if message.use_stderr() {
+                Status::BadInput
+            } else {
+                Status::AsExpected
+            }
+            .report();
+        }
+    };
+    let mut printer = Printer::new();
+    let status = carry_out(&cli, &mut printer);
+    if let Err(error) = printer.finish() {
+        printer.remark(Tone::Bad, format_args!("error[output]: {error}"));
+        return Status::BadInput.report();
+    }
+    status.report()
+}
+
+fn carry_out(cli: &Cli, printer: &mut Printer) -> Status {
+    let json = cli.json;
+    let done = match &cli.command {
+        Command::Run(args) => run::run(args, json, printer),
+        Command::Compare(args) => compare::compare(args, json, printer),
+        Command::Show(args) => show::show(args, json, printer),
+        Command::Trace(args) => trace::trace(args, json, printer),
+        Command::Why(args) => why::why(args, json, printer),
+        Command::Check(args) => check::check(args, json, printer),
+        Command::Test(args) => test::test(args, json, printer),
+    };
+    done.unwrap_or_else(|refusal| {
+        refusal.tell(printer);
+        Status::BadInput
+    })
 }

@@ -1,1 +1,14 @@
-//! Placeholder.
+//! Runs as experiments: one run and its outcome, variants side by side, suites of files.
+//!
+//! The only layer that may use threads. It takes scenarios that are loaded and gives outcomes that
+//! are judged; files are read and text is printed above it.
+
+pub mod compare;
+pub mod explain;
+pub mod keys;
+pub mod repro;
+pub mod run;
+
+pub use compare::Comparison;
+pub use repro::Repro;
+pub use run::{Experiment, Outcome, Standing};

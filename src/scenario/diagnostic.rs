@@ -174,11 +174,7 @@ impl Problem {
 /// The line, from 1, on which a byte stands.
 pub(crate) fn line_of(source: &str, byte: usize) -> usize {
     let byte = byte.min(source.len());
-    source.as_bytes()[..byte]
-        .iter()
-        .filter(|&&b| b == b'\n')
-        .count()
-        + 1
+    source[..floor_boundary(source, byte)].matches('\n').count() + 1
 }
 
 /// The first line of a place, with as much of the place as lies on it.
@@ -233,15 +229,34 @@ impl fmt::Display for Diagnostic {
             writeln!(f, "{:gutter$}--> {}:{line}:{column}", "", self.file)?;
             writeln!(f, "{:gutter$} |", "")?;
         }
-        for snippet in self.snippets.iter().filter(|s| !s.source.trim().is_empty()) {
-            let indent = snippet.indent;
-            writeln!(f, "{:>gutter$} | {}", snippet.line, snippet.source)?;
-            let marks = "^".repeat(snippet.width);
-            writeln!(f, "{:gutter$} | {:indent$}{marks}", "", "")?;
+        let mut rest = self.snippets.as_slice();
+        while let Some(first) = rest.first() {
+            let same = rest
+                .iter()
+                .take_while(|s| s.line == first.line && s.source == first.source);
+            let (line, others) = rest.split_at(same.count());
+            rest = others;
+            if first.source.trim().is_empty() {
+                continue;
+            }
+            writeln!(f, "{:>gutter$} | {}", first.line, first.source)?;
+            writeln!(f, "{:gutter$} | {}", "", marks(line))?;
         }
         match &self.help {
             Some(help) => writeln!(f, "{:gutter$} help: {help}", ""),
             None => Ok(()),
         }
     }
+}
+
+/// The marks under one line.
+fn marks(snippets: &[Snippet]) -> String {
+    let mut marks = String::new();
+    for snippet in snippets {
+        let from = marks.chars().count();
+        for column in from..snippet.indent + snippet.width {
+            marks.push(if snippet.indent <= column { '^' } else { ' ' });
+        }
+    }
+    marks
 }

@@ -13,6 +13,17 @@ use super::suggest::nearest;
 use super::tree::{Entry, Node, Place, Value};
 use crate::verdict::record::is_name;
 
+/// What an overlay cannot hold.
+const OUTSIDE: [&str; 7] = [
+    "title",
+    "seed",
+    "seeds",
+    "variants",
+    "sweep",
+    "expect",
+    "must-happen",
+];
+
 /// The name under which `expect` and `must-happen` speak of all variants.
 const EVERY: &str = "every-variant";
 
@@ -204,15 +215,6 @@ impl<'t> Loader<'t> {
                     .push(problem.help("`{}` is the file as it stands"));
                 continue;
             };
-            const OUTSIDE: [&str; 7] = [
-                "title",
-                "seed",
-                "seeds",
-                "variants",
-                "sweep",
-                "expect",
-                "must-happen",
-            ];
             for key in keys
                 .iter()
                 .filter(|key| OUTSIDE.contains(&key.key.as_str()))

@@ -102,7 +102,7 @@ fn nothing_there(entry: &Entry, there: &[Entry], path: &[&str]) -> Problem {
     Problem::new(Kind::Overlay, entry.key_place, text).help(help)
 }
 
-/// The thing a path belongs to: `group `workers`` for everything below it.
+/// The thing a path belongs to: the group, topic or producer for everything below it.
 pub(crate) fn owner(path: &[&str]) -> String {
     match path {
         [] => "the file".to_owned(),

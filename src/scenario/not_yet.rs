@@ -52,6 +52,8 @@ pub(crate) enum Area {
     FactDetail,
     /// Keys of `expect`.
     Expect,
+    /// Names of anomalies.
+    Anomaly,
     GroupQuantity,
     TopicQuantity,
     ProducerQuantity,
@@ -192,6 +194,21 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     (
         Area::Expect,
         &["sinks", "queues", "some-seed", "every-seed", "at"],
+    ),
+    (
+        Area::Anomaly,
+        &[
+            "nonmonotonic-send",
+            "int-send-skip",
+            "int-nonmonotonic-send",
+            "precommitted-read",
+            "G0",
+            "G0-process",
+            "G0-realtime",
+            "G1c",
+            "G1c-process",
+            "G1c-realtime",
+        ],
     ),
     (
         Area::TopicQuantity,

@@ -1,6 +1,6 @@
 //! Plain scalars that YAML 1.1 and YAML 1.2 readers, or people, read differently.
 //!
-//! The file is YAML 1.2, but its users' other tools need not be: PyYAML reads `no` as false, `0777`
+//! The file is YAML 1.2, but its users' other tools need not be: `PyYAML` reads `no` as false, `0777`
 //! as 511 and `1:30:00` as 5400. Such scalars are refused instead of guessed.
 
 /// What is wrong with a plain scalar, as the text of the error without the scalar itself.

@@ -28,10 +28,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Node, &str), Vec<Problem>> {
         return Err(vec![at_start(text)]);
     }
     let source = std::str::from_utf8(bytes).map_err(|error| {
-        let line = 1 + bytes[..error.valid_up_to()]
-            .iter()
-            .filter(|&&b| b == b'\n')
-            .count();
+        let line = bytes[..error.valid_up_to()].split(|&b| b == b'\n').count();
         let text = format!("the file is not UTF-8: line {line} holds a byte that no text has");
         vec![at_start(text)]
     })?;
@@ -149,8 +146,7 @@ impl<'s> Reader<'s> {
             return None;
         }
         if DEPTH_MAX <= open.len() {
-            let text = format!("the file nests deeper than {DEPTH_MAX} levels");
-            self.problems.push(Problem::new(Kind::File, place, text));
+            self.problems.push(too_deep(place));
             return None;
         }
         open.push(new);
@@ -229,7 +225,8 @@ impl<'s> Reader<'s> {
         let plain = style == ScalarStyle::Plain;
         let is_key = matches!(parent, Some(Open::Map(_, _, None)));
         let place = self.trimmed(place);
-        if plain && place.start == place.end && text == "~" {
+        // The parser gives a value that is not there as `~`, with the place of what comes next.
+        if plain && text == "~" && !self.source[place.start..].starts_with('~') {
             self.forgotten(parent, place);
             return Node {
                 place,
@@ -331,6 +328,10 @@ impl<'s> Reader<'s> {
         let before = &self.source[..place.start.min(self.source.len())];
         let last_lines = before.rfind('\n').unwrap_or(0);
         let from = before[..last_lines].rfind('\n').map_or(0, |i| i + 1);
+        if info.contains("recursion limit") {
+            // The parser's own bound on brackets, met before ours where no key can tell them apart.
+            return too_deep(place);
+        }
         if let Some(problem) = self.commented_record() {
             return problem;
         }
@@ -402,6 +403,11 @@ impl<'s> Reader<'s> {
             end: place.start + text.len(),
         }
     }
+}
+
+fn too_deep(place: Place) -> Problem {
+    let text = format!("the file nests deeper than {DEPTH_MAX} levels");
+    Problem::new(Kind::File, place, text)
 }
 
 /// The error of `lost:0`.

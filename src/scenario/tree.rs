@@ -116,7 +116,7 @@ impl Node {
     pub(crate) fn kind(&self) -> &'static str {
         match &self.value {
             Value::Null => "null",
-            Value::Scalar(scalar) if scalar.is_number() => "a number",
+            Value::Scalar(scalar) if scalar.is_number() || scalar.is_grouped_number() => "a number",
             Value::Scalar(scalar) if scalar.is_boolean() => "a boolean",
             Value::Scalar(_) => "a text",
             Value::List(_) => "a list",
@@ -154,6 +154,13 @@ impl Scalar {
                 None => digits(text),
                 Some((whole, fraction)) => digits(whole) && digits(fraction),
             }
+    }
+
+    /// Whether this is `10_000`: an integer to YAML 1.1, a text to YAML 1.2, a COUNT to us.
+    pub(crate) fn is_grouped_number(&self) -> bool {
+        self.style == Style::Plain
+            && self.text.contains('_')
+            && self.text.bytes().all(|b| b.is_ascii_digit() || b == b'_')
     }
 
     /// Whether YAML reads this as a boolean.

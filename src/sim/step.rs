@@ -167,10 +167,6 @@ impl Sim {
         let cause = ctx.cause;
         let mut effects = std::mem::take(&mut scratch.effects);
         for effect in effects.drain(..) {
-            assert!(
-                scratch.reached.is_none(),
-                "a node that stands at a point asks nothing more"
-            );
             self.carry_out(node, cause, effect, scratch);
         }
         scratch.effects = effects;
@@ -187,7 +183,13 @@ impl Sim {
                 let table = usize::from(key.application);
                 self.timers[node.index()][table].cancel(usize::from(key.slot));
             }
-            Effect::Reached(point) => scratch.reached = Some(point),
+            Effect::Reached(point) => {
+                assert!(
+                    scratch.reached.is_none(),
+                    "a node stands at one point at a time"
+                );
+                scratch.reached = Some(point);
+            }
             Effect::Exit => self.gone(node, cause),
         }
     }

@@ -69,13 +69,31 @@ pub(super) struct Reading {
     dealt_with: Spans,
     /// How far offset commits were looked at.
     checked: Offset,
-    /// First effects in order, as runs of offsets.
-    pub(super) effects: Vec<(u32, u32)>,
+    /// Effects as they were stated, which for a stretch is at its end.
+    pub(super) effects: Vec<EffectRun>,
+    /// Offset commits that passed something, until it was processed after all.
+    passings: Vec<Passing>,
     /// What living members were given since their position was set.
     pub(super) held: Vec<(NodeId, Offset, Offset)>,
     high_watermark: Offset,
     pub(super) largest_lag: Option<u64>,
     last_polled: Option<(NodeId, Offset)>,
+}
+
+/// Effects at consecutive offsets, with their instants.
+#[derive(Clone, Debug)]
+pub(super) struct EffectRun {
+    pub(super) first: u32,
+    pub(super) count: u32,
+    pub(super) times: Times,
+}
+
+/// An offset commit that passed records not known to be dealt with.
+#[derive(Clone, Copy, Debug)]
+struct Passing {
+    at: Instant,
+    from: Offset,
+    to: Offset,
 }
 
 impl GroupLedger {
@@ -116,7 +134,8 @@ impl GroupLedger {
                 let log = topics[partition.topic.index()]
                     .partitions
                     .get(partition.partition as usize);
-                self.offset_committed(*partition, *offset, log.map(|l| &l.contents));
+                let log = log.map(|log| &log.contents);
+                self.offset_committed(stated.at, *partition, *offset, log);
             }
             GroupFact::PositionSet {
                 partition,
@@ -150,6 +169,7 @@ impl GroupLedger {
 
     fn offset_committed(
         &mut self,
+        at: Instant,
         partition: TopicPartition,
         offset: Offset,
         log: Option<&Contents>,
@@ -162,18 +182,18 @@ impl GroupLedger {
         let Some(log) = log else {
             return;
         };
-        let mut at = from;
+        let mut gaps = Vec::new();
+        let mut next = from;
         for &(start, stop) in reading.dealt_with.ranges_in(from, offset) {
-            pass(&self.processed, &mut self.passed, reading, log, (at, start));
-            at = stop;
+            gaps.push((next, start));
+            next = stop;
         }
-        pass(
-            &self.processed,
-            &mut self.passed,
-            reading,
-            log,
-            (at, offset),
-        );
+        gaps.push((next, offset));
+        for (from, to) in gaps {
+            if pass(&self.processed, &mut self.passed, reading, log, (from, to)) {
+                reading.passings.push(Passing { at, from, to });
+            }
+        }
     }
 
     pub(super) fn application(
@@ -272,25 +292,46 @@ impl GroupLedger {
         self.totals.processed += u64::from(count);
         self.totals.processed_again += u64::from(count - fresh);
         self.deal_with(partition, first_offset, count);
+        self.forgive(partition, first_offset, (records, times));
+        self.reading(partition).applied(first_offset, count, times);
+        let Some(sent) = sent else {
+            return count - fresh;
+        };
         if fresh == count {
-            self.reading(partition).first_effects(first_offset, count);
-            if let Some(sent) = sent {
-                self.note_latencies(sent, records, times);
-            }
+            self.note_latencies(sent, records, times);
             return 0;
         }
         for index in 0..count {
-            if self.processed.get(records.get(index)) != 1 {
-                continue;
-            }
-            let offset = first_offset + Offset::from(index);
-            self.reading(partition).first_effects(offset, 1);
-            if let Some(sent) = sent {
+            if self.processed.get(records.get(index)) == 1 {
                 let record = records.slice(index, index + 1);
                 self.note_latencies(sent, &record, &Times::at(times.get(index)));
             }
         }
         count - fresh
+    }
+
+    /// An offset commit did not pass what had been processed by then, though it is stated only now:
+    /// a stretch is stated at its end.
+    fn forgive(
+        &mut self,
+        partition: TopicPartition,
+        first: Offset,
+        (records, times): (&Records, &Times),
+    ) {
+        let reading = self.partitions.entry(partition).or_default();
+        if reading.passings.is_empty() {
+            return;
+        }
+        for index in 0..records.len() {
+            let offset = first + Offset::from(index);
+            let by = |p: &&Passing| p.from <= offset && offset < p.to;
+            let passing = reading.passings.iter().find(by);
+            if passing.is_some_and(|p| times.get(index) <= p.at) {
+                self.passed.clear_all(&records.slice(index, index + 1));
+            }
+        }
+        let end = first + Offset::from(records.len());
+        reading.passings.retain(|passing| end < passing.to);
     }
 
     fn note_latencies(&mut self, sent: &SendTimes, records: &Records, times: &Times) {
@@ -332,24 +373,27 @@ impl GroupLedger {
     }
 }
 
-/// Marks what an offset commit passes within `from..to` though it was not dealt with. What a reset
-/// jumped over was lost there, not by the offset commit.
+/// Marks what an offset commit passes within `from..to` though it was not dealt with, and says whether
+/// there was anything. What a reset jumped over was lost there, not by the offset commit.
 fn pass(
     processed: &Counts,
     passed: &mut Bits,
     reading: &Reading,
     log: &Contents,
     (from, to): (Offset, Offset),
-) {
+) -> bool {
+    let mut any = false;
     for (base, first, count) in log.runs_in(from, to) {
         for index in 0..count {
             let record = RecordId(first.0 + index);
             let jumped = reading.reset_over.contains(base + Offset::from(index));
             if processed.get(record) == 0 && !jumped {
                 passed.set(record);
+                any = true;
             }
         }
     }
+    any
 }
 
 impl Reading {
@@ -374,12 +418,19 @@ impl Reading {
         }
     }
 
-    fn first_effects(&mut self, first: Offset, count: u32) {
+    fn applied(&mut self, first: Offset, count: u32, times: &Times) {
         let first = u32::try_from(first).expect("a log that the ledger holds has small offsets");
-        match self.effects.last_mut() {
-            Some(last) if last.0 + last.1 == first => last.1 += count,
-            _ => self.effects.push((first, count)),
+        if let Some(last) = self.effects.last_mut()
+            && last.goes_on_with(first, times)
+        {
+            last.count += count;
+            return;
         }
+        self.effects.push(EffectRun {
+            first,
+            count,
+            times: times.clone(),
+        });
     }
 
     /// The lag is what tools show: from the committed offset to the high watermark; from the
@@ -389,6 +440,23 @@ impl Reading {
         if let Some(base) = self.committed.or(position) {
             let lag = self.high_watermark.saturating_sub(base);
             self.largest_lag = self.largest_lag.max(Some(lag));
+        }
+    }
+}
+
+impl EffectRun {
+    /// Whether effects from this offset on are the same run: the next offset, at the same pace.
+    fn goes_on_with(&self, first: u32, times: &Times) -> bool {
+        let next = self.first + self.count == first;
+        match (&self.times, times) {
+            (
+                Times::Every { first: own, step },
+                Times::Every {
+                    first: at,
+                    step: pace,
+                },
+            ) => next && step == pace && *own + *step * u64::from(self.count) == *at,
+            _ => false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a run is judged by, and the judgement.
 
+mod about;
 mod anomaly;
 mod columns;
 mod compare;
@@ -8,6 +9,7 @@ pub mod expect;
 mod fingerprint;
 mod group;
 pub mod judge;
+mod kinds;
 mod latency;
 pub mod ledger;
 mod membership;
@@ -17,11 +19,15 @@ pub mod outcome;
 pub mod quantity;
 pub mod range;
 pub mod record;
+mod rules;
+mod said;
 pub mod seen;
 pub mod spans;
 #[cfg(test)]
 mod story;
 pub mod summary;
+mod trail;
+pub mod why;
 mod word;
 
 pub use expect::{Claim, Ends, Expect, MustHappen, RecordSet, Subject, Want};
@@ -33,5 +39,4 @@ pub use quantity::{FactWord, Quantity, Stage};
 pub use range::Range;
 pub use record::RecordName;
 pub use summary::{EndOfRun, Ending, Unstruck, Verdict};
-pub(crate) use word::words;
 pub(crate) use word::{Word, words};

@@ -12,9 +12,10 @@ use std::sync::Arc;
 
 use super::columns::Bits;
 use super::contents::Contents;
+use super::group::EffectRun;
 use super::ledger::Ledger;
 use super::spans::Spans;
-use crate::base::{GroupId, Offset, RecordId, TopicPartition};
+use crate::base::{GroupId, Instant, Offset, RecordId, TopicPartition};
 
 /// The key of a record.
 pub type Keys<'a> = &'a dyn Fn(RecordId) -> Option<Arc<str>>;
@@ -24,8 +25,9 @@ impl Ledger {
     pub fn reordered_effects(&self, group: GroupId, keys: Keys<'_>) -> Spans {
         let mut late = Vec::new();
         for (partition, reading) in &self.groups[group.index()].partitions {
-            let ascending = reading.effects.windows(2).all(|pair| pair[0].0 < pair[1].0);
-            if let Some(log) = self.contents(*partition).filter(|_| !ascending) {
+            if !in_order(&reading.effects)
+                && let Some(log) = self.contents(*partition)
+            {
                 late.extend(late_for_their_key(&reading.effects, log, keys));
             }
         }
@@ -71,20 +73,34 @@ impl Ledger {
     }
 }
 
-fn late_for_their_key(effects: &[(u32, u32)], log: &Contents, keys: Keys<'_>) -> Vec<RecordId> {
+/// Whether offsets and instants ascend together.
+fn in_order(effects: &[EffectRun]) -> bool {
+    effects.windows(2).all(|pair| {
+        let last = pair[0].times.get(pair[0].count - 1);
+        pair[0].first < pair[1].first && last <= pair[1].times.get(0)
+    })
+}
+
+fn late_for_their_key(effects: &[EffectRun], log: &Contents, keys: Keys<'_>) -> Vec<RecordId> {
+    // A stretch is stated at its end, and another member may have been at work meanwhile.
+    let mut by_time: Vec<(Instant, Offset)> = Vec::new();
+    for run in effects {
+        by_time.extend((0..run.count).map(|i| (run.times.get(i), Offset::from(run.first + i))));
+    }
+    by_time.sort_by_key(|(at, _)| *at);
     let mut furthest: BTreeMap<Option<Arc<str>>, Offset> = BTreeMap::new();
+    let mut applied = Bits::default();
     let mut late = Vec::new();
-    for &(first, count) in effects {
-        for offset in (first..first + count).map(Offset::from) {
-            let Some(record) = log.get(offset) else {
-                continue;
-            };
-            let furthest = furthest.entry(keys(record)).or_insert(offset);
-            if offset < *furthest {
-                late.push(record);
-            }
-            *furthest = offset.max(*furthest);
+    for (_, offset) in by_time {
+        let Some(record) = log.get(offset).filter(|record| !applied.get(*record)) else {
+            continue;
+        };
+        applied.set(record);
+        let furthest = furthest.entry(keys(record)).or_insert(offset);
+        if offset < *furthest {
+            late.push(record);
         }
+        *furthest = offset.max(*furthest);
     }
     late
 }
@@ -103,6 +119,8 @@ pub(super) fn collect(mut records: Vec<RecordId>) -> Spans {
 mod tests {
     use super::super::story::*;
     use super::*;
+    use crate::base::Span;
+    use crate::node::fact::Times;
 
     /// Every second record has the key `b`.
     #[allow(clippy::unnecessary_wraps, reason = "the signature is that of `Keys`")]
@@ -135,6 +153,22 @@ mod tests {
             late(&story, &|_| None),
             [0, 2, 3],
             "without keys the partition's order counts"
+        );
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_instants_not_of_the_statements() {
+        let mut story = Story::with_records(0..6);
+        let at = |seconds, step| Times::Every {
+            first: Instant(0) + Span::from_secs(seconds),
+            step: Span::from_secs(step),
+        };
+        story.applied_at(TWO, 4..6, at(112, 1));
+        story.applied_at(ONE, 0..4, at(100, 5));
+        assert_eq!(
+            late(&story, &|_| None),
+            [3],
+            "3 is done at 115 s, 4 and 5 at 112 s and 113 s"
         );
     }
 

@@ -47,7 +47,7 @@ pub struct Outcomes {
 }
 
 /// What a record came to for a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// Effect applied exactly once.
     Once,
@@ -235,7 +235,9 @@ impl Reading {
 mod tests {
     use super::super::story::*;
     use super::*;
+    use crate::base::Span;
     use crate::node::fact::PositionSource::{Committed, Reset, Seek};
+    use crate::node::fact::Times;
 
     const STAGES: [Stage; 6] = [
         Stage::NeverAcknowledged,
@@ -457,6 +459,29 @@ mod tests {
         let story = Story::with_records(0..3);
         let readers = story.ledger().outcomes(READERS, true);
         assert_eq!(readers, Outcomes::default());
+    }
+
+    #[test]
+    fn what_a_stretch_had_done_before_the_offset_commit_was_not_passed() {
+        let mut story = Story::with_records(0..10);
+        story.position(ONE, 0, Reset);
+        story.polled(ONE, 0..10);
+        let begun = story.now;
+        story.wait(Span::from_secs(4));
+        story.offset_committed(ONE, 7);
+        let second = Span::from_secs(1);
+        let times = Times::Every {
+            first: begun + second,
+            step: second,
+        };
+        story.applied_at(ONE, 0..10, times);
+        let ledger = story.ledger();
+        let passed: Vec<u32> = ledger.groups[0].passed.iter().map(|r| r.0).collect();
+        assert_eq!(
+            passed,
+            [5, 6],
+            "the fifth second had passed, so 0 to 4 were done"
+        );
     }
 
     #[test]

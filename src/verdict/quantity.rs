@@ -179,8 +179,6 @@ words! {
         Resumed = "resumed",
         /// An application thread stood still.
         Stalled = "stalled",
-        /// A stalled application thread went on.
-        StallEnded = "stall-ended",
         /// A client was closed gracefully by a fault.
         Closed = "closed",
         /// A client was started by a fault.

@@ -259,6 +259,23 @@ impl Story {
         self.states(member, fact)
     }
 
+    /// The effects of these offsets of `orders-0` were applied at these instants.
+    pub(super) fn applied_at(
+        &mut self,
+        member: NodeId,
+        offsets: Range<u32>,
+        times: Times,
+    ) -> FactId {
+        let fact = AppFact::Processed {
+            group: WORKERS,
+            partition: P0,
+            first_offset: offsets.start.into(),
+            records: records(offsets),
+            times,
+        };
+        self.states(member, fact)
+    }
+
     /// The committed offset of `orders-0` is now this.
     pub(super) fn offset_committed(&mut self, member: NodeId, offset: Offset) -> FactId {
         let fact = GroupFact::OffsetCommitted {

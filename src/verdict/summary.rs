@@ -151,6 +151,9 @@ pub struct GroupPartition {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TopicVerdict {
+    /// Which topic.
+    #[serde(skip)]
+    pub id: TopicId,
     /// Its name.
     pub name: String,
     /// The records in its logs.
@@ -383,6 +386,7 @@ impl Ledger {
                     isr: self.actor_names(&log.isr),
                 });
                 TopicVerdict {
+                    id: topic,
                     name: self.cast.topic(topic).to_owned(),
                     appended: self.appended(&all).len(),
                     appended_twice: self.named(twice, &[topic]),

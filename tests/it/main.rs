@@ -2,4 +2,8 @@
 
 mod consumer;
 mod coordinator;
+mod lessons;
+mod loader;
 mod oracle;
+mod producer;
+mod worlds;

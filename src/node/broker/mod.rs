@@ -19,6 +19,7 @@ mod connections;
 mod fetch;
 mod group;
 mod group_facts;
+pub mod isr;
 pub mod log;
 mod metadata;
 mod produce;

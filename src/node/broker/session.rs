@@ -6,6 +6,7 @@
 
 use super::connections::Parked;
 use super::fetch::{Room, failed};
+use super::replica::FetchOutcome;
 use super::{Broker, Memory};
 use crate::base::{ConnId, Instant, NodeId, Offset};
 use crate::kafka::ErrorCode;
@@ -286,7 +287,7 @@ impl Broker {
             };
             let (offset, log_end) = (entry.offset, self.disk.logs[slot].end());
             let replica = &mut self.memory.partitions[slot].replica;
-            if replica.on_fetch(ctx.now, follower, offset, log_end) == Some(true) {
+            if replica.on_fetch(ctx.now, (follower, None), offset, log_end) == FetchOutcome::Moved {
                 ctx.cause = cause;
                 if self.advance(ctx, slot) {
                     self.wake_at_high_watermark(ctx, slot);

@@ -323,7 +323,7 @@ impl Accumulator {
         Append::Done {
             partition: place.partition,
             new_batch,
-            full: self.last_is_full(place)
+            full: self.is_full(place)
                 || 1 < self.topics[place.topic].queues[place.partition as usize]
                     .batches
                     .len(),
@@ -331,7 +331,7 @@ impl Accumulator {
     }
 
     /// Whether the last batch of the queue takes nothing more; so does an empty queue.
-    fn last_is_full(&self, place: Place) -> bool {
+    pub fn is_full(&self, place: Place) -> bool {
         let queue = &self.topics[place.topic].queues[place.partition as usize];
         let last = queue.batches.back();
         last.is_none_or(|last| self.shelf.get(*last).is_full())
@@ -339,7 +339,7 @@ impl Accumulator {
 
     /// Lets the sticky partitioner count bytes, and move on if it is time.
     fn moves_on(&mut self, place: Place, added: u32) -> bool {
-        let batch_ends = self.last_is_full(place);
+        let batch_ends = self.is_full(place);
         let Topic {
             sticky,
             available,

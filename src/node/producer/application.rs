@@ -356,6 +356,7 @@ impl Application {
     /// The application thread stands still until then.
     pub(super) fn stall(&mut self, until: Instant) {
         self.stalled_until = self.stalled_until.max(until);
+        self.due = self.due.max(until);
     }
 
     /// Whether the application thread stands still.

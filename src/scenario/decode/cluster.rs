@@ -127,8 +127,7 @@ pub(super) fn topic(
     let partitions = fields.get("partitions");
     let factor = fields.get("replication.factor");
     let assignment = fields.get("replica-assignment");
-    let mut topic = Topic::default();
-    topic.placement = match assignment {
+    let placement = match assignment {
         Some(node) => {
             for beside in [partitions, factor].into_iter().flatten() {
                 let text = "`replica-assignment` fixes `partitions` and `replication.factor`";
@@ -137,6 +136,10 @@ pub(super) fn topic(
             assigned(context, node, cluster.brokers)
         }
         None => counted(context, partitions, factor, cluster, brokers_place, node),
+    };
+    let mut topic = Topic {
+        placement,
+        ..Topic::default()
     };
     if let Some(node) = fields.get("create") {
         match node.text() {

@@ -221,7 +221,10 @@ fn complete(
     let notes = match outcome {
         Ok(notes) => notes,
         Err(errors) => {
-            for error in errors {
+            for mut error in errors {
+                if error.kind == Mistake::Unknown {
+                    error.help = nearest(family, role, &error);
+                }
                 refused(context, written, error);
             }
             let pairs = texts.iter();
@@ -244,9 +247,24 @@ fn complete(
     shown.collect()
 }
 
+/// The settings nearest to one that does not exist, before anything else there is to say of it.
+fn nearest(family: ClientFamily, role: Role, error: &SettingError) -> Option<String> {
+    let key = error.keys.first()?;
+    let near: Vec<String> = kafka::catalogue::nearest(family, role, key)
+        .into_iter()
+        .map(|near| format!("`{near}`"))
+        .collect();
+    let known = error.help.clone();
+    if near.is_empty() || known.as_ref().is_some_and(|help| help.contains(&near[0])) {
+        return known;
+    }
+    let near = format!("nearest: {}", near.join(", "));
+    Some(known.map_or(near.clone(), |known| format!("{near}; {known}")))
+}
+
 fn refused(context: &mut Context, written: &Written, error: SettingError) {
     let on_value = matches!(error.kind, Mistake::WrongType | Mistake::OutOfRange);
-    let mut places = error.keys.iter().filter_map(|key| {
+    let places = error.keys.iter().filter_map(|key| {
         let setting = written.0.iter().find(|setting| setting.key == *key)?;
         let end = setting.place.end;
         Some(match error.kind {
@@ -258,11 +276,12 @@ fn refused(context: &mut Context, written: &Written, error: SettingError) {
             _ => setting.key_place,
         })
     });
-    let place = places
-        .next()
-        .or(written.0.first().map(|setting| setting.key_place));
-    let mut problem = Problem::new(Kind::Setting, place.unwrap_or_default(), error.message);
-    for place in places {
+    let mut places: Vec<Place> = places.collect();
+    places.sort();
+    let anywhere = written.0.first().map(|setting| setting.key_place);
+    let first = places.first().copied().or(anywhere).unwrap_or_default();
+    let mut problem = Problem::new(Kind::Setting, first, error.message);
+    for place in places.into_iter().skip(1) {
         problem = problem.also(place);
     }
     context.problems.push(problem.maybe_help(error.help));
@@ -380,7 +399,8 @@ fn setting(context: &mut Context, entry: &Entry) -> Option<String> {
         }
     };
     let text = scalar.text.as_str();
-    let milliseconds = key.ends_with(".ms") || key.ends_with(".millis");
+    let unit = key.rsplit('.').next().unwrap_or_default();
+    let milliseconds = matches!(unit, "ms" | "millis");
     if milliseconds && let Ok(span) = Span::parse(text) {
         let text = format!("`{key}` is a Kafka setting and takes milliseconds as a plain number");
         let help = format!("write `{}`", span.as_millis());

@@ -31,11 +31,7 @@ words! {
         NonmonotonicPoll = "nonmonotonic-poll",
         IntPollSkip = "int-poll-skip",
         IntNonmonotonicPoll = "int-nonmonotonic-poll",
-        NonmonotonicSend = "nonmonotonic-send",
-        IntSendSkip = "int-send-skip",
-        IntNonmonotonicSend = "int-nonmonotonic-send",
         G1a = "G1a",
-        PrecommittedRead = "precommitted-read",
     }
 }
 
@@ -101,7 +97,10 @@ impl Reader<'_> {
 
     fn anomalies(&mut self, context: &mut Context, node: &Node) {
         for entry in node.entries().unwrap_or_default() {
-            if Anomaly::parse(&entry.key).is_none() {
+            let range = context.range(&entry.node);
+            if not_yet::is_not_yet(Area::Anomaly, &entry.key) {
+                context.not_yet(entry.key_place, &format!("the anomaly `{}`", entry.key));
+            } else if Anomaly::parse(&entry.key).is_none() {
                 let words: Vec<&str> = Anomaly::ALL.iter().map(|a| a.word()).collect();
                 let near = nearest(&entry.key, words.iter().copied());
                 let text = format!("`{}` is no anomaly", entry.key);
@@ -109,9 +108,17 @@ impl Reader<'_> {
                 let list = near.map(|near| format!("did you mean `{near}`?"));
                 let all = format!("anomalies: {}", words.join(", "));
                 context.problems.push(problem.help(list.unwrap_or(all)));
+            } else if self
+                .expect
+                .anomalies
+                .iter()
+                .any(|(name, _)| *name == entry.key)
+            {
+                let text = format!("`{}` is stated twice for this run", entry.key);
+                context.error(Kind::Expect, entry.key_place, text);
+            } else if let Some(range) = range {
+                self.expect.anomalies.push((entry.key.clone(), range));
             }
-            context.range(&entry.node);
-            context.not_yet(entry.key_place, "`anomalies` in `expect`");
         }
         if node.entries().is_none() {
             context.expected("a map of anomalies", node);
@@ -268,12 +275,11 @@ impl Reader<'_> {
         let mut stages = Vec::new();
         for entry in entries {
             let set = self.set(context, &entry.node);
-            match Stage::parse(&entry.key) {
-                Some(stage) => stages.extend(set.map(|set| (stage, set))),
-                None => {
-                    let words: Vec<&str> = Stage::ALL.iter().map(|stage| stage.word()).collect();
-                    context.unknown_word(entry.key_place, &entry.key, &words);
-                }
+            if let Some(stage) = Stage::parse(&entry.key) {
+                stages.extend(set.map(|set| (stage, set)));
+            } else {
+                let words: Vec<&str> = Stage::ALL.iter().map(|stage| stage.word()).collect();
+                context.unknown_word(entry.key_place, &entry.key, &words);
             }
         }
         stages

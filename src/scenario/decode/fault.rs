@@ -96,16 +96,13 @@ fn verb_entry<'t>(context: &mut Context, node: &Node, entries: &'t [Entry]) -> O
                 Some((entry, near))
             });
             let list = format!("verbs: {}", all.join(", "));
-            match near {
-                Some((entry, near)) => {
-                    let text = format!("`{}` is no verb", entry.key);
-                    let help = format!("did you mean `{near}`? {list}");
-                    context.error_help(Kind::Fault, entry.key_place, text, help);
-                }
-                None => {
-                    let text = "this fault has no verb";
-                    context.error_help(Kind::Fault, node.place, text, list);
-                }
+            if let Some((entry, near)) = near {
+                let text = format!("`{}` is no verb", entry.key);
+                let help = format!("did you mean `{near}`? {list}");
+                context.error_help(Kind::Fault, entry.key_place, text, help);
+            } else {
+                let text = "this fault has no verb";
+                context.error_help(Kind::Fault, node.place, text, list);
             }
             None
         }
@@ -194,7 +191,7 @@ fn action(
             let to = required_target(context, entry, to, names)?;
             Action::Seek { who, to }
         }
-        Verb::SetOffsets => set_offsets(context, fields, entry, who, names)?,
+        Verb::SetOffsets => set_offsets(context, fields, entry, &who, names)?,
         Verb::LoseRequest => Action::LoseRequest(loss(context, fields, who, names)),
         Verb::LoseResponse => Action::LoseResponse(loss(context, fields, who, names)),
     })
@@ -249,7 +246,7 @@ fn set_offsets(
     context: &mut Context,
     fields: &mut Fields<'_>,
     entry: &Entry,
-    who: Vec<String>,
+    who: &[String],
     names: &Names<'_>,
 ) -> Option<Action> {
     let (to, shift) = (fields.entry("to"), fields.entry("shift-by"));
@@ -274,7 +271,7 @@ fn set_offsets(
             Reset::To(required_target(context, entry, to, names)?)
         }
     };
-    let group = match who.as_slice() {
+    let group = match who {
         [group] if names.groups.contains(group) => group.clone(),
         _ => {
             let text = "`set-offsets` takes one group";
@@ -405,7 +402,7 @@ fn trigger(
             let fact = super::must_happen::fact(context, &one.node, true)?;
             Trigger::When {
                 fact,
-                of: of.map_or_else(Vec::new, |node| names.things(context, node)),
+                of: of.map_or_else(Vec::new, |node| narrowed(context, node, names)),
                 error: error.and_then(|node| context.text(node)),
             }
         }
@@ -424,6 +421,20 @@ fn trigger(
         }
     }
     Some(Some(trigger))
+}
+
+/// What narrows the fact of a `when`: actors, or one group, topic or partition.
+fn narrowed(context: &mut Context, node: &Node, names: &Names<'_>) -> Vec<String> {
+    let things = names.things(context, node);
+    let is_actor = |name: &String| {
+        let topic = names.topics.contains(name) || names.partition(name).is_some();
+        !topic && !names.groups.contains(name)
+    };
+    if 1 < things.len() && !things.iter().all(is_actor) {
+        let text = "`of` takes actors, or one group, topic or partition";
+        context.error(Kind::Fault, node.place, text);
+    }
+    things
 }
 
 /// `10s`, `2s..8s`, `stall`, `stall + 3s`.

@@ -123,7 +123,7 @@ fn say_which(context: &mut Context, name: &str, actors: &[String], kind: &str, p
 /// Reports a name that is no broker's.
 pub(super) fn must_be_broker(context: &mut Context, names: &Names<'_>, name: &str, place: Place) {
     match names.bearer(name) {
-        Some(Bearer::Broker) if name.contains(' ') => {
+        Some(Bearer::Broker) if !is_known_receiver(name) => {
             context.not_yet(
                 place,
                 &format!("the role `{name}` as receiver of a request"),
@@ -135,6 +135,12 @@ pub(super) fn must_be_broker(context: &mut Context, names: &Names<'_>, name: &st
             context.error(Kind::Name, place, text);
         }
     }
+}
+
+/// A broker by name, or a role that is looked up when a request leaves.
+fn is_known_receiver(name: &str) -> bool {
+    let roles = ["leader of ", "group coordinator of "];
+    !name.contains(' ') || roles.iter().any(|role| name.starts_with(role))
 }
 
 /// The word of a step behind `before` or `after`.
@@ -189,13 +195,13 @@ fn check_step(
                     lacks(context, &group.all, &family, step, place);
                 }
             }
-            Some(Bearer::Instance(family) | Bearer::Producer(family)) => {
-                if !PRODUCER_STEPS.contains(&step) {
-                    let text = format!("producer `{family}` has no step `{step}`");
-                    let list = PRODUCER_STEPS.map(StepName::word).join(", ");
-                    let help = format!("its steps: {list}");
-                    context.error_help(Kind::Step, place, text, help);
-                }
+            Some(Bearer::Instance(family) | Bearer::Producer(family))
+                if !PRODUCER_STEPS.contains(&step) =>
+            {
+                let text = format!("producer `{family}` has no step `{step}`");
+                let list = PRODUCER_STEPS.map(StepName::word).join(", ");
+                let help = format!("its steps: {list}");
+                context.error_help(Kind::Step, place, text, help);
             }
             _ => {}
         }
@@ -323,22 +329,19 @@ fn after_known_fault(
             context.error(Kind::Fault, place, text);
             return;
         }
-        match &other.trigger {
-            Some(Trigger::At(Moment::AfterFault { name, .. })) => match find(name) {
-                Some(next) => other = next,
-                None => return,
-            },
-            _ => return,
-        }
+        let Some(Trigger::At(Moment::AfterFault { name, .. })) = &other.trigger else {
+            return;
+        };
+        let Some(next) = find(name) else { return };
+        other = next;
     }
 }
 
 /// Whether something in the file can take an actor down, or keep it down at first.
 fn can_be_down(name: &str, faults: &[Fault], names: &Names<'_>) -> bool {
-    let family = match names.bearer(name) {
-        Some(Bearer::Member(family) | Bearer::Instance(family)) => family,
+    let Some(Bearer::Member(family) | Bearer::Instance(family)) = names.bearer(name) else {
         // A family or a role: which actor it is, the run will show.
-        _ => return true,
+        return true;
     };
     let strikes = |fault: &&Fault| {
         let takes_down = matches!(fault.action, Action::Crash { .. } | Action::Close { .. });

@@ -128,7 +128,7 @@ impl Context {
             && let Some((name, value)) = text.split_once(':')
             && is_name(name)
             && is_name(value)
-            && expected == "a map"
+            && expected.starts_with("a map")
         {
             let problem = crate::scenario::reader::one_word(name, value, node.place);
             self.problems.push(problem);
@@ -174,10 +174,7 @@ impl Context {
             self.expected("a text", node);
             return None;
         };
-        if scalar.is_number()
-            || scalar.is_boolean()
-            || is_grouped_number(&scalar.text) && is_plain(node)
-        {
+        if scalar.is_number() || scalar.is_boolean() || scalar.is_grouped_number() {
             let text = format!(
                 "a text is due here, and `{}` is {}",
                 scalar.text,
@@ -343,13 +340,11 @@ impl Context {
 
     /// The items of a list.
     pub(crate) fn items<'t>(&mut self, node: &'t Node, expected: &str) -> &'t [Node] {
-        match &node.value {
-            Value::List(items) => items,
-            _ => {
-                self.expected(expected, node);
-                &[]
-            }
+        if let Value::List(items) = &node.value {
+            return items;
         }
+        self.expected(expected, node);
+        &[]
     }
 
     /// The items of a list, or the one value that may stand for it.
@@ -399,14 +394,4 @@ impl Context {
         let (name, overlay) = self.overlay.as_ref()?;
         overlay.contains(place).then_some(name.as_str())
     }
-}
-
-fn is_plain(node: &Node) -> bool {
-    use crate::scenario::tree::Style;
-    node.scalar().is_some_and(|s| s.style == Style::Plain)
-}
-
-/// `10_000`: an integer to some YAML readers.
-fn is_grouped_number(text: &str) -> bool {
-    text.contains('_') && text.bytes().all(|b| b.is_ascii_digit() || b == b'_')
 }

@@ -69,8 +69,10 @@ fn member(
     name: &str,
     topics: &Named<Topic>,
 ) -> Member {
-    let mut member = Member::default();
-    member.topics = subscription(context, &mut fields, node, name, topics);
+    let mut member = Member {
+        topics: subscription(context, &mut fields, node, name, topics),
+        ..Member::default()
+    };
     (member.start_at, member.stop_at) = life(context, &mut fields);
     if let Some(node) = fields.get("process") {
         member.process = process(context, node, topics);
@@ -148,22 +150,7 @@ fn subscription(
 /// `process`: a time, or a map.
 fn process(context: &mut Context, node: &Node, topics: &Named<Topic>) -> Process {
     let mut process = Process::default();
-    const KEYS: [&str; 7] = [
-        "time",
-        "slow",
-        "fails",
-        "retries",
-        "backoff",
-        "on-failure",
-        "send-to",
-    ];
-    let entries = node.entries().unwrap_or_default();
-    let is_distribution = entries
-        .iter()
-        .any(|e| matches!(e.key.as_str(), "exponential" | "weighted"));
-    if node.entries().is_none()
-        || is_distribution && !entries.iter().any(|e| KEYS.contains(&e.key.as_str()))
-    {
+    if node.entries().is_none() || is_distribution(node) {
         let time = context.timing(node);
         process.time = time.unwrap_or(process.time);
         return process;
@@ -174,15 +161,10 @@ fn process(context: &mut Context, node: &Node, topics: &Named<Topic>) -> Process
         process.time = time.unwrap_or(process.time);
     }
     if let Some(node) = fields.get("slow") {
-        process.slow = by_record(context, node, |context, node| context.duration(node));
+        process.slow = by_record(context, node, Context::duration);
     }
     if let Some(node) = fields.get("fails") {
-        process.fails = by_record(context, node, |context, node| {
-            if node.text() == Some("always") {
-                return Some(Fails::Always);
-            }
-            context.count(node).map(Fails::Times)
-        });
+        process.fails = by_record(context, node, fails);
     }
     if let Some(node) = fields.get("retries") {
         let retries = context.count_in(node, 0, 1_000_000);
@@ -218,6 +200,22 @@ fn process(context: &mut Context, node: &Node, topics: &Named<Topic>) -> Process
     }
     fields.finish(context);
     process
+}
+
+/// How often the work on a record fails: a number, or `always`.
+fn fails(context: &mut Context, node: &Node) -> Option<Fails> {
+    if node.text() == Some("always") {
+        return Some(Fails::Always);
+    }
+    let times = context.count_in(node, 0, u64::from(u32::MAX))?;
+    Some(Fails::Times(u64::from(times)))
+}
+
+/// Whether a map is a distribution of times and not the long form of `process`.
+fn is_distribution(node: &Node) -> bool {
+    let entries = node.entries().unwrap_or_default();
+    let only = |entry: &Entry| matches!(entry.key.as_str(), "exponential" | "weighted");
+    !entries.is_empty() && entries.iter().all(only)
 }
 
 /// A map from records to something.

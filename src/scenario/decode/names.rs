@@ -179,19 +179,14 @@ impl Names<'_> {
         if let Some(near) = near {
             help.push(format!("did you mean `{near}`?"));
         }
-        match family.flatten() {
-            Some(family) => help.push(family),
-            None => {
-                let groups = self.groups.names().map(|name| format!("group `{name}`"));
-                let producers = self
-                    .producers
-                    .names()
-                    .map(|name| format!("producer `{name}`"));
-                let list: Vec<String> = groups.chain(producers).collect();
-                if !list.is_empty() {
-                    help.push(format!("the file has {}", list.join(", ")));
-                }
-            }
+        let groups = self.groups.names().map(|name| format!("group `{name}`"));
+        let producers = self.producers.names();
+        let producers = producers.map(|name| format!("producer `{name}`"));
+        let list: Vec<String> = groups.chain(producers).collect();
+        if let Some(family) = family.flatten() {
+            help.push(family);
+        } else if !list.is_empty() {
+            help.push(format!("the file has {}", list.join(", ")));
         }
         let text = format!("no actor is called `{name}`");
         context.error_help(Kind::Name, place, text, help.join(" "));

@@ -10,12 +10,17 @@ use crate::scenario::resolved::client::{KeySet, Keys, Listed, Others, Records, T
 use crate::scenario::resolved::{Named, Producer, Sender, Topic};
 use crate::scenario::suggest::nearest;
 use crate::scenario::tree::{Node, Value};
-use crate::scenario::value;
+use crate::scenario::value::{self, Wrong};
 
 /// More actors of a family than this help no lesson.
 pub(super) const ACTORS_MAX: u64 = 10_000;
 /// A producer sends at most so many records: record ids are 32 bits wide.
 const RECORDS_MAX: u64 = 1_000_000_000;
+
+/// More different keys than this help no lesson.
+const KEYS_MAX: u64 = 1_000_000;
+/// The largest value: sizes are 31 bits wide, as in Kafka.
+const BYTES_MAX: u64 = i32::MAX as u64;
 
 /// One producer.
 pub(super) fn producer(
@@ -28,13 +33,12 @@ pub(super) fn producer(
     let mut fields = Fields::of(context, node, what.as_str(), Area::Producer);
     let instances = fields.get("instances");
     let instances = instances.and_then(|node| context.count_in(node, 1, ACTORS_MAX));
-    let records = match fields.get("records") {
-        Some(node) => records(context, node, topics),
-        None => {
-            let text = format!("{what} needs `records`: how many it sends, or which");
-            context.error(Kind::Missing, node.place, text);
-            Records::Count(0)
-        }
+    let records = if let Some(node) = fields.get("records") {
+        records(context, node, topics)
+    } else {
+        let text = format!("{what} needs `records`: how many it sends, or which");
+        context.error(Kind::Missing, node.place, text);
+        Records::Count(0)
     };
     let exceptions = fields.get("except");
     let all = sender(context, fields, node, topics);
@@ -66,8 +70,10 @@ fn sender(
     node: &Node,
     topics: &Named<Topic>,
 ) -> Sender {
-    let mut sender = Sender::default();
-    sender.topics = targets(context, &mut fields, node, topics);
+    let mut sender = Sender {
+        topics: targets(context, &mut fields, node, topics),
+        ..Sender::default()
+    };
     if let Some(node) = fields.get("every") {
         let every = context.timing(node);
         sender.every = every.unwrap_or(sender.every);
@@ -239,12 +245,12 @@ fn keys(context: &mut Context, node: &Node) -> Option<Keys> {
             not_empty(context, node).map(|keys| Keys::Random(KeySet::Listed(keys)))
         }
         "random" => {
-            let count = context.count_in(node, 1, RECORDS_MAX)?;
+            let count = context.count_in(node, 1, KEYS_MAX)?;
             Some(Keys::Random(KeySet::Count(u64::from(count))))
         }
         "weighted" => weighted(context, node).map(Keys::Weighted),
         _ => context
-            .count_in(node, 1, RECORDS_MAX)
+            .count_in(node, 1, KEYS_MAX)
             .map(|n| Keys::Zipf(u64::from(n))),
     }
 }
@@ -288,7 +294,7 @@ fn values(context: &mut Context, node: &Node) -> Option<Values> {
     fields.finish(context);
     match (bytes, cycle) {
         (Some(node), None) => {
-            let read = |text: &str| value::drawn(text, value::bytes);
+            let read = |text: &str| value::drawn(text, length);
             context
                 .scalar(node, "a number of bytes", read)
                 .map(Values::Bytes)
@@ -297,10 +303,11 @@ fn values(context: &mut Context, node: &Node) -> Option<Values> {
             let items = context.items(node, "a list of values");
             let mut values = Vec::new();
             for item in items {
-                match item.is_null() {
-                    true => values.push(None),
-                    false => values.push(context.text(item)),
-                }
+                values.push(if item.is_null() {
+                    None
+                } else {
+                    context.text(item)
+                });
             }
             if values.is_empty() {
                 context.error(Kind::Value, node.place, "the list is empty");
@@ -314,6 +321,17 @@ fn values(context: &mut Context, node: &Node) -> Option<Values> {
             None
         }
     }
+}
+
+/// A number of bytes that a value can have.
+fn length(text: &str) -> Result<u64, Wrong> {
+    let bytes = value::bytes(text)?;
+    if BYTES_MAX < bytes {
+        return Err(value::wrong(format!(
+            "a value has at most {BYTES_MAX} bytes"
+        )));
+    }
+    Ok(bytes)
 }
 
 /// `partition` and `partitioner`: at most one, and within the partitions of every topic.

@@ -1,0 +1,320 @@
+//! How fast: producer, broker, group and full ledger end to end, one JSON line per batch size.
+//!
+//! ```text
+//! cargo run --release --example throughput [-- --replicas N]
+//! ```
+//!
+//! `bytes_per_record` is what the world and its ledger still hold at the end, by a counting
+//! allocator; `peak_rss_bytes` is the process's high-water mark so far (0 where the system does not
+//! say). Batches are kept at a size by `batch.size`, and leave one per millisecond, so that no
+//! request waits for another.
+
+#![allow(
+    unsafe_code,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_types,
+    clippy::float_arithmetic,
+    clippy::cast_precision_loss,
+    reason = "a measurement: an allocator that counts, the wall clock, and a rate on stdout"
+)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant as WallClock;
+
+use kafkasim::base::{Dist, GroupId, Instant, NodeId, RecordId, Seed, Span, TopicId};
+use kafkasim::kafka::Cast;
+use kafkasim::kafka::cast::{Actor, RecordRange, Role};
+use kafkasim::kafka::client::ClientFamily;
+use kafkasim::kafka::config::consumer::OffsetReset;
+use kafkasim::kafka::config::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
+use kafkasim::kafka::size::record_size;
+use kafkasim::node::consumer::program::{OnFailure, OnThrow};
+use kafkasim::node::consumer::{MemberSetup, ProcessSpec, Program, Step};
+use kafkasim::node::producer::{
+    Keys, OnSendFailure, Partitioning, ProducerSetup, Values, Workload,
+};
+use kafkasim::sim::setup::{
+    ClusterSetup, GroupSetup, Life, Limits, NetworkSetup, Setup, TopicSetup,
+};
+use kafkasim::sim::{Ends, Sim};
+use kafkasim::verdict::{GroupInfo, Ledger, Options};
+
+/// The system's allocator, with a count of what is held.
+struct Counting;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call is passed on unchanged to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        HELD.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        HELD.fetch_add(size, Ordering::Relaxed);
+        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Bytes of a record's value; there is no key.
+const VALUE_BYTES: u32 = 100;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let replicas = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => 1,
+        ["--replicas", number] => match number.parse() {
+            Ok(replicas @ 1..=9) => replicas,
+            _ => return usage(),
+        },
+        _ => return usage(),
+    };
+    for (batch, records) in [(100, 20_000_000), (10, 6_000_000), (1, 1_000_000)] {
+        println!("{}", measure(batch, records, replicas));
+    }
+    ExitCode::SUCCESS
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: throughput [--replicas 1..9]");
+    ExitCode::from(2)
+}
+
+/// One run, as a line of JSON.
+fn measure(batch: u32, records: u32, replicas: u32) -> serde_json::Value {
+    let setup = Arc::new(setup(batch, records, replicas));
+    let held_before = HELD.load(Ordering::Relaxed);
+    let began = WallClock::now();
+    let mut ledger = ledger(&setup);
+    let mut sim = Sim::new(Arc::clone(&setup));
+    let end = sim.run(&mut |fact| ledger.observe(fact));
+    let seconds = began.elapsed().as_secs_f64();
+    let held = HELD.load(Ordering::Relaxed).saturating_sub(held_before);
+    assert_eq!(
+        end.how,
+        Ends::Drained,
+        "everything is sent, read and committed"
+    );
+    serde_json::json!({
+        "batch": batch,
+        "replicas": replicas,
+        "records": records,
+        "records_per_s": (f64::from(records) / seconds) as u64,
+        "bytes_per_record": (held as f64 / f64::from(records) * 100.0).round() / 100.0,
+        "peak_rss_bytes": peak_rss_bytes(),
+        "events": end.events,
+        "seconds": (seconds * 1000.0).round() / 1000.0,
+    })
+}
+
+/// The high-water mark of the process's memory as Linux tells it; 0 elsewhere.
+fn peak_rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+const DATA: TopicId = TopicId(0);
+const OFFSETS: TopicId = TopicId(1);
+const GROUP: GroupId = GroupId(0);
+
+fn ledger(setup: &Setup) -> Ledger {
+    let group = &setup.groups[GROUP.index()];
+    let info = GroupInfo {
+        id: GROUP,
+        topics: group.topics.clone(),
+        members: group.members.clone(),
+        committed: Vec::new(),
+    };
+    let options = Options {
+        partitions: vec![1, 0],
+        ..Options::default()
+    };
+    Ledger::new(Arc::clone(&setup.cast), &[info], options)
+}
+
+/// One topic with one partition, one producer, one group of one member.
+fn setup(batch: u32, records: u32, replicas: u32) -> Setup {
+    let seed = Seed(1);
+    let brokers: Vec<NodeId> = (1..=replicas).map(NodeId).collect();
+    let (producer, member) = (NodeId(replicas + 1), NodeId(replicas + 2));
+    let bootstrap: Arc<[NodeId]> = brokers.clone().into();
+    Setup {
+        seed,
+        cast: Arc::new(cast(records, replicas)),
+        cluster: ClusterSetup {
+            controllers: vec![NodeId(0)],
+            brokers: brokers.clone(),
+            config: BrokerConfig {
+                offsets_topic_replication_factor: replicas,
+                ..BrokerConfig::default()
+            },
+            request_time: Dist::Constant(Span::from_micros(100)),
+        },
+        network: NetworkSetup {
+            latency: Dist::Constant(Span::from_millis(1)),
+            links: Vec::new(),
+        },
+        topics: vec![topic("events", replicas), internal_topic(replicas)],
+        producers: vec![(
+            ProducerSetup {
+                name: "probe".into(),
+                node: producer,
+                first_record: RecordId(0),
+                config: ProducerConfig {
+                    batch_size: batch_size(batch),
+                    linger: Span::from_secs(1),
+                    ..ProducerConfig::default()
+                },
+                workload: Arc::new(workload(batch, records)),
+                bootstrap: Arc::clone(&bootstrap),
+                seed,
+            },
+            Life::default(),
+        )],
+        members: vec![(reader(&bootstrap, seed), Life::default())],
+        groups: vec![GroupSetup {
+            name: "readers".into(),
+            members: vec![member],
+            topics: vec![DATA],
+            committed: Vec::new(),
+            commits: true,
+        }],
+        faults: Vec::new(),
+        warm_up: Instant::ZERO,
+        limits: Limits::default(),
+        stepped: false,
+    }
+}
+
+/// A `batch.size` into which exactly so many records fit: half a record to spare.
+fn batch_size(batch: u32) -> u32 {
+    let sizes = (0..batch).map(|delta| record_size(delta, 1, None, Some(VALUE_BYTES)));
+    61 + sizes.sum::<u32>() + VALUE_BYTES / 2
+}
+
+/// A batch per millisecond.
+fn workload(batch: u32, records: u32) -> Workload {
+    Workload {
+        topics: vec![DATA],
+        count: records,
+        script: Vec::new(),
+        every: Dist::Constant(Span::from_micros(1_000 / u64::from(batch))),
+        keys: Keys::None,
+        values: Values::Bytes(VALUE_BYTES),
+        partitioning: Partitioning::Client,
+        on_failure: OnSendFailure::Continue,
+    }
+}
+
+fn cast(records: u32, replicas: u32) -> Cast {
+    let actor = |name: String, role, group| Actor {
+        family: if role == Role::Member {
+            "readers".to_owned()
+        } else {
+            name.clone()
+        },
+        name,
+        role,
+        group,
+    };
+    let mut actors = vec![actor("controller-1".to_owned(), Role::Controller, None)];
+    actors.extend((1..=replicas).map(|n| actor(format!("broker-{n}"), Role::Broker, None)));
+    actors.push(actor("probe".to_owned(), Role::Producer, None));
+    actors.push(actor("readers-1".to_owned(), Role::Member, Some(GROUP)));
+    Cast {
+        actors,
+        topics: vec!["events".to_owned(), "__consumer_offsets".to_owned()],
+        groups: vec!["readers".to_owned()],
+        records: vec![RecordRange {
+            producer: NodeId(replicas + 1),
+            first: RecordId(0),
+            count: records,
+        }],
+    }
+}
+
+fn topic(name: &str, replicas: u32) -> TopicSetup {
+    TopicSetup {
+        name: name.into(),
+        before_start: true,
+        partitions: 1,
+        replication_factor: replicas,
+        assignment: None,
+        config: TopicConfig::default(),
+        internal: false,
+    }
+}
+
+fn internal_topic(replicas: u32) -> TopicSetup {
+    assert_eq!(OFFSETS.index(), 1, "internal topics come last");
+    TopicSetup {
+        before_start: false,
+        partitions: BrokerConfig::default().offsets_topic_partitions,
+        internal: true,
+        ..topic("__consumer_offsets", replicas)
+    }
+}
+
+fn reader(bootstrap: &Arc<[NodeId]>, seed: Seed) -> MemberSetup {
+    MemberSetup {
+        name: "readers-1".into(),
+        group: GROUP,
+        group_name: "readers".into(),
+        topics: vec![(DATA, "events".into())],
+        family: ClientFamily::Java,
+        config: ConsumerConfig {
+            offset_reset: OffsetReset::Earliest,
+            ..ConsumerConfig::default()
+        },
+        program: Arc::new(program()),
+        bootstrap: Arc::clone(bootstrap),
+        seed,
+    }
+}
+
+/// Poll and process, with Kafka's auto-commit.
+fn program() -> Program {
+    Program {
+        steps: vec![
+            Step::Poll {
+                timeout: Span::from_millis(100),
+            },
+            Step::Each(vec![Step::Process]),
+        ],
+        on_revoked: Vec::new(),
+        on_assigned: Vec::new(),
+        on_lost: Vec::new(),
+        on_close: Vec::new(),
+        process: ProcessSpec {
+            time: Dist::Constant(Span::ZERO),
+            slow: Default::default(),
+            fails: Default::default(),
+            retries: 0,
+            backoff: Span::from_secs(1),
+            on_failure: OnFailure::Stop,
+            handler: None,
+        },
+        on_commit_failure: OnThrow::Continue,
+        on_poll_failure: OnThrow::Stop,
+        workers: 4,
+    }
+}

@@ -1,0 +1,25 @@
+//! `show`: the scenario as it runs, every default and loop written out.
+
+use serde_json::json;
+
+use super::JSON_VERSION;
+use super::args::One;
+use super::input::{self, Refusal};
+use super::printer::Printer;
+use super::status::Status;
+
+/// Prints the resolved scenario, as YAML that loads to the same run, or as JSON.
+pub(super) fn show(args: &One, json: bool, printer: &mut Printer) -> Result<Status, Refusal> {
+    let loaded = input::load(&args.file, &args.choice, printer)?;
+    let run = &loaded.runs[loaded.chosen];
+    if json {
+        printer.line(json!({
+            "version": JSON_VERSION,
+            "variant": run.variant,
+            "scenario": run.scenario,
+        }));
+    } else {
+        printer.line(run.scenario.to_yaml().trim_end());
+    }
+    Ok(Status::AsExpected)
+}

@@ -1,0 +1,110 @@
+//! Why a record came to what it came to: the run once more, with the facts that concern it.
+
+use super::run::{Experiment, Outcome};
+use crate::base::{GroupId, NodeId, RecordId};
+use crate::kafka::cast::Role;
+use crate::node::fact::Stated;
+use crate::verdict::Ending;
+use crate::verdict::outcome::Outcome as Fate;
+use crate::verdict::why::{self, Chain, Question, Symptom};
+
+/// What there is to say about one record.
+#[derive(Debug)]
+pub struct Explanation {
+    /// The record.
+    pub record: RecordId,
+    /// What it came to for each group that was asked about.
+    pub fates: Vec<(GroupId, Fate)>,
+    /// A chain for each thing that went wrong with it.
+    pub chains: Vec<Chain>,
+}
+
+/// Explains a record of a run that is over, for one group or for all.
+pub fn explain(
+    experiment: &Experiment,
+    outcome: &Outcome,
+    record: RecordId,
+    group: Option<GroupId>,
+) -> Explanation {
+    let symptoms: Vec<Symptom> = why::symptoms(&outcome.verdict, record)
+        .into_iter()
+        .filter(|symptom| concerns(*symptom, group))
+        .collect();
+    let facts = if symptoms.is_empty() {
+        Vec::new()
+    } else {
+        facts(experiment, outcome, record)
+    };
+    let setting = |node: NodeId, name: &str| setting(experiment, node, name);
+    let chain = |symptom: Symptom| {
+        let question = Question {
+            facts: &facts,
+            cast: &experiment.setup.cast,
+            setting: &setting,
+            record,
+            symptom,
+        };
+        question.explain()
+    };
+    Explanation {
+        record,
+        fates: fates(outcome, record, group),
+        chains: symptoms.into_iter().filter_map(chain).collect(),
+    }
+}
+
+/// Whether a symptom is about the group; what concerns a log concerns every group.
+fn concerns(symptom: Symptom, group: Option<GroupId>) -> bool {
+    match symptom {
+        Symptom::Duplicated(of) | Symptom::Lost(of, _) | Symptom::Reordered(of) => {
+            group.is_none_or(|group| group == of)
+        }
+        Symptom::AppendedTwice(_) | Symptom::AppendedLate(_) => true,
+    }
+}
+
+/// Runs once more and keeps what may belong to the chain.
+fn facts(experiment: &Experiment, outcome: &Outcome, record: RecordId) -> Vec<Stated> {
+    let places = outcome.ledger.places(record);
+    let partitions: Vec<_> = places.into_iter().map(|(partition, _)| partition).collect();
+    let mut facts = Vec::new();
+    experiment.watched(&mut |stated| {
+        if why::concerns(stated, record, &partitions) {
+            facts.push(stated.clone());
+        }
+    });
+    facts
+}
+
+fn fates(outcome: &Outcome, record: RecordId, group: Option<GroupId>) -> Vec<(GroupId, Fate)> {
+    let drained = outcome.verdict.ends == Ending::Drained;
+    let groups = outcome.verdict.groups.iter().map(|verdict| verdict.id);
+    groups
+        .filter(|id| group.is_none_or(|group| group == *id))
+        .map(|id| (id, outcome.ledger.outcomes(id, drained).of(record)))
+        .collect()
+}
+
+/// A client's setting as the scenario resolves it.
+fn setting(experiment: &Experiment, node: NodeId, name: &str) -> Option<String> {
+    let actor = &experiment.setup.cast.actors[node.index()];
+    let scenario = &experiment.scenario;
+    let config = match actor.role {
+        Role::Producer => {
+            &scenario
+                .producers
+                .get(&actor.family)?
+                .actor(&actor.name)
+                .config
+        }
+        Role::Member => {
+            &scenario
+                .groups
+                .get(&actor.family)?
+                .actor(&actor.name)
+                .config
+        }
+        Role::Broker | Role::Controller => &scenario.cluster.config,
+    };
+    config.get(name).map(|setting| setting.text())
+}

@@ -1,0 +1,204 @@
+//! One run: a world, the ledger that watches it, and the judgement of what came out.
+//!
+//! A plain run keeps no facts. Who wants to see them runs the same experiment again and watches.
+
+use std::sync::Arc;
+
+use super::keys::KeyBook;
+use crate::base::{GroupId, RecordId, Seed};
+use crate::node::fact::Stated;
+use crate::scenario::{self, Scenario};
+use crate::sim::setup::{FaultSetup, Setup, Target, TopicSetup, Trigger};
+use crate::sim::{End, Ends, Sim};
+use crate::verdict::{
+    EndOfRun, Ending, GroupInfo, Judgement, Ledger, Options, RecordName, Unstruck, Verdict,
+};
+
+/// What is run and what it is judged by.
+#[derive(Clone, Debug)]
+pub struct Experiment {
+    /// The variant, in a file that has variants.
+    pub variant: Option<String>,
+    /// What the file says, with every default.
+    pub scenario: Scenario,
+    /// The world.
+    pub setup: Arc<Setup>,
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What is known of every record.
+    pub ledger: Ledger,
+    /// What that comes to.
+    pub verdict: Verdict,
+    /// How that compares with what was demanded.
+    pub judgement: Judgement,
+    /// How many events were handled.
+    pub events: u64,
+}
+
+/// Whether a run came out as demanded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Everything demanded is so.
+    AsExpected,
+    /// Something is not.
+    NotAsExpected,
+    /// A bound was hit: nothing is known.
+    BoundHit,
+}
+
+impl Experiment {
+    /// The world of a loaded run.
+    ///
+    /// # Errors
+    /// A sentence that says why this scenario cannot be run. The loader has refused most of these.
+    pub fn new(run: &scenario::Run) -> Result<Self, String> {
+        let setup = scenario::compile(&run.scenario);
+        Ok(Self {
+            variant: run.variant.clone(),
+            setup: Arc::new(setup),
+            scenario: run.scenario.clone(),
+        })
+    }
+
+    /// Runs it.
+    pub fn run(&self) -> Outcome {
+        self.watched(&mut |_| {})
+    }
+
+    /// Runs it, and shows every fact to `watch`.
+    pub fn watched(&self, watch: &mut dyn FnMut(&Stated)) -> Outcome {
+        let mut ledger = self.ledger();
+        let mut sim = Sim::new(Arc::clone(&self.setup));
+        let end = sim.run(&mut |stated| {
+            ledger.observe(stated);
+            watch(stated);
+        });
+        self.judged(ledger, &end)
+    }
+
+    /// The record of that name, as it stands after the run. A span names its first record.
+    ///
+    /// # Errors
+    /// A sentence that says why there is no such record.
+    pub fn find(&self, outcome: &Outcome, name: &RecordName) -> Result<RecordId, String> {
+        let keys = self.keys();
+        let found = outcome.ledger.resolve(name, &|record| keys.of(record))?;
+        let first = found.first().copied();
+        first.ok_or_else(|| format!("`{name}` names no record of this run"))
+    }
+
+    /// The keys of its records.
+    pub fn keys(&self) -> KeyBook {
+        KeyBook::new(&self.setup)
+    }
+
+    fn ledger(&self) -> Ledger {
+        let setup = &self.setup;
+        let groups: Vec<GroupInfo> = (setup.groups.iter().zip(0..))
+            .map(|(group, id)| GroupInfo {
+                id: GroupId(id),
+                topics: group.topics.clone(),
+                members: group.members.clone(),
+                committed: group.committed.clone(),
+            })
+            .collect();
+        let present = |topic: &TopicSetup| {
+            if topic.before_start {
+                topic.partitions
+            } else {
+                0
+            }
+        };
+        let options = Options {
+            warm_up: setup.warm_up,
+            latencies: true,
+            partitions: setup.topics.iter().map(present).collect(),
+        };
+        Ledger::new(Arc::clone(&setup.cast), &groups, options)
+    }
+
+    fn judged(&self, ledger: Ledger, end: &End) -> Outcome {
+        let keys = self.keys();
+        let verdict = ledger.verdict(&self.end_of_run(end), &|record| keys.of(record));
+        let (expect, must_happen) = (&self.scenario.expect, &self.scenario.must_happen);
+        let judgement = ledger.judge(&verdict, expect, must_happen, &|record| keys.of(record));
+        Outcome {
+            ledger,
+            verdict,
+            judgement,
+            events: end.events,
+        }
+    }
+
+    /// The end of the run in the words of the verdict.
+    fn end_of_run(&self, end: &End) -> EndOfRun {
+        let ending = match &end.how {
+            Ends::Drained => Ending::Drained,
+            Ends::Stuck { reason } => Ending::Stuck {
+                reason: reason.clone(),
+            },
+            Ends::Limit { which } => Ending::Limit {
+                which: which.clone(),
+            },
+        };
+        let unstruck = end.unstruck.iter().map(|unstruck| {
+            let fault = &self.setup.faults[unstruck.fault];
+            Unstruck {
+                line: fault.line,
+                text: Arc::clone(&fault.text),
+                condition: self.condition(fault),
+                reached: unstruck.reached,
+                nth: unstruck.nth,
+                optional: fault.optional,
+            }
+        });
+        EndOfRun {
+            at: end.at,
+            ending,
+            unstruck: unstruck.collect(),
+        }
+    }
+
+    /// Whom a fault waited for at which step, if it waited for one.
+    fn condition(&self, fault: &FaultSetup) -> Option<(String, String)> {
+        let Trigger::Step { step, .. } = &fault.trigger else {
+            return None;
+        };
+        let cast = &self.setup.cast;
+        let who = match &fault.target {
+            Target::Group(group) => cast.group(*group).to_owned(),
+            Target::OwnerOf(partition, _) => format!("owner of {}", cast.partition(*partition)),
+            Target::Actors(actors) => {
+                let families = actors
+                    .iter()
+                    .map(|actor| &cast.actors[actor.index()].family);
+                let one = &cast.actors[actors.first()?.index()];
+                match actors.len() {
+                    1 => one.name.clone(),
+                    _ if families.clone().all(|family| *family == one.family) => one.family.clone(),
+                    _ => "the actors named".to_owned(),
+                }
+            }
+        };
+        Some((who, step.word().to_owned()))
+    }
+
+    /// The seed it runs with.
+    pub fn seed(&self) -> Seed {
+        self.setup.seed
+    }
+}
+
+impl Outcome {
+    /// Whether it came out as demanded.
+    pub fn standing(&self) -> Standing {
+        match self.verdict.ends {
+            Ending::Limit { .. } => Standing::BoundHit,
+            _ if self.judgement.as_expected() => Standing::AsExpected,
+            _ => Standing::NotAsExpected,
+        }
+    }
+}

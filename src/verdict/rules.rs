@@ -1,0 +1,287 @@
+//! The rules behind the links of a chain: one sentence per kind of link, short and for a class.
+//!
+//! A rule names its source: a setting, a class of the Java client or broker, or a KIP. Values of
+//! settings stand in it where the caller knows them.
+
+use super::why::{Part, Question, Symptom};
+use crate::base::NodeId;
+use crate::kafka::message::Api;
+use crate::node::fact::{
+    AppFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, Stated,
+};
+
+/// The rule behind a link.
+pub(super) fn rule(q: &Question<'_>, stated: &Stated, part: Part) -> Option<String> {
+    match &stated.fact {
+        Fact::Produce(fact) => rule_produce(q, stated.who, fact),
+        Fact::Log(fact) => rule_log(q, fact, part),
+        Fact::Group(fact) => rule_group(q, stated.who, fact, part),
+        Fact::App(fact) => rule_app(q, fact, part),
+        Fact::Fault(fact) => rule_fault(fact).map(str::to_owned),
+    }
+}
+
+/// A setting with its value, where it is known.
+fn setting(q: &Question<'_>, who: NodeId, name: &str) -> String {
+    match (q.setting)(who, name) {
+        Some(value) => format!("{name}={value}"),
+        None => name.to_owned(),
+    }
+}
+
+fn rule_produce(q: &Question<'_>, who: NodeId, fact: &ProduceFact) -> Option<String> {
+    Some(match fact {
+        ProduceFact::BatchSent { attempt: 1.., .. } => format!(
+            "{}: a producer that was not told sends again; it cannot know whether the first \
+             attempt was written (Sender.reenqueueBatch).",
+            setting(q, who, "retries")
+        ),
+        ProduceFact::BatchSent { records, .. } if records.position(q.record).is_none() => format!(
+            "{}: several batches of one partition may be under way at once.",
+            setting(q, who, "max.in.flight.requests.per.connection")
+        ),
+        ProduceFact::BatchSent { .. } => format!(
+            "{}: what the producer waits for before it calls the batch done.",
+            setting(q, who, "acks")
+        ),
+        ProduceFact::RequestTimedOut { .. } => format!(
+            "{}: no answer for so long, and the connection is closed; whether the broker did its \
+             work stays open (NetworkClient.handleTimedOutRequests).",
+            setting(q, who, "request.timeout.ms")
+        ),
+        ProduceFact::Retry { .. } => format!(
+            "The error is a RetriableException, so the batch goes back to the front of its queue \
+             and again after {}.",
+            setting(q, who, "retry.backoff.ms")
+        ),
+        ProduceFact::DeliveryTimedOut { .. } => format!(
+            "{}: the limit from send() to the answer, retries included (KIP-91).",
+            setting(q, who, "delivery.timeout.ms")
+        ),
+        ProduceFact::Failed { .. } => {
+            "A TimeoutException or NetworkException says that no answer came, not that nothing was \
+             written."
+                .to_owned()
+        }
+        ProduceFact::Sent { .. } => {
+            "send() only puts a record into the producer's memory (RecordAccumulator).".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn rule_log(q: &Question<'_>, fact: &LogFact, part: Part) -> Option<String> {
+    let producer = q.cast.sender(q.record).0;
+    Some(match (fact, q.symptom, part) {
+        (LogFact::Appended { .. }, Symptom::AppendedLate(_), Part::Symptom) => format!(
+            "{} without idempotence: a batch that is sent again arrives behind those sent after it.",
+            setting(q, producer, "max.in.flight.requests.per.connection")
+        ),
+        (
+            LogFact::Appended { .. },
+            Symptom::AppendedTwice(_) | Symptom::Duplicated(_),
+            Part::Symptom | Part::State | Part::Warning,
+        ) => format!(
+            "{}: without a producer id and sequence numbers the broker cannot tell a retry from a \
+             new batch (KIP-98), and writes it again.",
+            setting(q, producer, "enable.idempotence")
+        ),
+        (LogFact::AppendRefused { .. }, ..) => "A refused batch is not written.".to_owned(),
+        (LogFact::RetryDeduplicated { .. }, ..) => {
+            "A leader keeps the last five batches of each producer id, and answers a repeated \
+             sequence number as the first time (ProducerStateManager)."
+                .to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn rule_group(q: &Question<'_>, who: NodeId, fact: &GroupFact, part: Part) -> Option<String> {
+    let lost = matches!(q.symptom, Symptom::Lost(..));
+    Some(match fact {
+        GroupFact::SessionExpired { member, .. } => format!(
+            "{}: a member of which the coordinator heard nothing for so long is removed; its \
+             partitions stand still until then.",
+            setting(q, *member, "session.timeout.ms")
+        ),
+        GroupFact::PollIntervalExceeded { .. } => format!(
+            "{}: an application that does not call poll() for so long is taken for stuck, and its \
+             client leaves the group, however well it sends heartbeats (KIP-62).",
+            setting(q, who, "max.poll.interval.ms")
+        ),
+        GroupFact::MemberLeft { .. } => {
+            "LeaveGroup: who leaves by itself is replaced at once, without waiting for a session to \
+             expire."
+                .to_owned()
+        }
+        GroupFact::RebalanceStarted { .. } => {
+            "Whoever joins, leaves or is given up makes the group agree anew who has what.".to_owned()
+        }
+        GroupFact::RoundCompleted { .. } => {
+            "The leader of the group divides all partitions among the members that joined \
+             (partition.assignment.strategy)."
+                .to_owned()
+        }
+        GroupFact::Revoked { .. } => {
+            "Eager protocol: before it joins again a member gives all its partitions up \
+             (ConsumerCoordinator.onJoinPrepare)."
+                .to_owned()
+        }
+        GroupFact::Lost { .. } => {
+            "A member that was removed meanwhile cannot commit offsets for its partitions any more."
+                .to_owned()
+        }
+        GroupFact::OffsetCommitted { offset, .. } if lost && part == Part::Symptom => format!(
+            "The group is now past everything below {offset}, processed or not: Kafka does not ask \
+             (the broker stores the number it is given)."
+        ),
+        GroupFact::OffsetCommitted { offset, .. } => format!(
+            "The committed offset is the next one to read: whoever takes the partition over starts \
+             at {offset}, whatever was done after it."
+        ),
+        GroupFact::CommitRequested { kind, .. } => rule_commit(q, who, *kind),
+        GroupFact::CommitFailed { .. } => {
+            "A member that is no longer in the group, or of an older generation, may not commit \
+             offsets (UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION); what it did stays done."
+                .to_owned()
+        }
+        GroupFact::MemberFenced { .. } => {
+            "Requests carry member id and generation; the coordinator refuses those of another \
+             generation."
+                .to_owned()
+        }
+        GroupFact::PositionSet { source, .. } => rule_position(q, who, *source, lost),
+        GroupFact::OffsetReset { .. } => format!(
+            "{}: it applies where the group has no committed offset, or one that the log does not \
+             hold.",
+            setting(q, who, "auto.offset.reset")
+        ),
+        _ => return None,
+    })
+}
+
+fn rule_commit(q: &Question<'_>, who: NodeId, kind: CommitKind) -> String {
+    match kind {
+        CommitKind::Sync | CommitKind::Async => {
+            "commitSync() and commitAsync() send what they are told, by default the position after \
+             the last poll(): everything polled, processed or not."
+                .to_owned()
+        }
+        CommitKind::Auto => format!(
+            "{}: poll() commits the position that the poll() before it left, once {} is over; it \
+             takes for done what was handed out (ConsumerCoordinator.maybeAutoCommitOffsetsAsync).",
+            setting(q, who, "enable.auto.commit"),
+            setting(q, who, "auto.commit.interval.ms")
+        ),
+        CommitKind::AutoBeforeRebalance => {
+            "With auto-commit a member commits its positions before it gives partitions up \
+             (ConsumerCoordinator.onJoinPrepare)."
+                .to_owned()
+        }
+        CommitKind::AutoOnClose => {
+            "With auto-commit close() commits the positions (ConsumerCoordinator.close).".to_owned()
+        }
+        CommitKind::Admin => {
+            "kafka-consumer-groups --reset-offsets writes committed offsets from outside."
+                .to_owned()
+        }
+    }
+}
+
+fn rule_position(q: &Question<'_>, who: NodeId, source: PositionSource, lost: bool) -> String {
+    match (source, lost) {
+        (PositionSource::Committed, false) => {
+            "A new owner asks for the committed offset (OffsetFetch) and reads on from there: \
+             records behind it are delivered again."
+                .to_owned()
+        }
+        (PositionSource::Committed, true) => {
+            "A new owner asks for the committed offset (OffsetFetch) and reads on from there: it \
+             never looks at what lies before."
+                .to_owned()
+        }
+        (PositionSource::Reset, true) => format!(
+            "{}: without a committed offset the position goes to where the setting says; `latest` is \
+             the end of the log, and what lies there already is not read.",
+            setting(q, who, "auto.offset.reset")
+        ),
+        (PositionSource::Reset, false) => format!(
+            "{}: nothing was committed, so reading begins where the setting says.",
+            setting(q, who, "auto.offset.reset")
+        ),
+        (PositionSource::Seek, _) => {
+            "seek() sets the position of this member, and nothing else.".to_owned()
+        }
+    }
+}
+
+fn rule_app(q: &Question<'_>, fact: &AppFact, part: Part) -> Option<String> {
+    let rule = match (fact, part) {
+        (AppFact::Processed { .. }, Part::Symptom) => match q.symptom {
+            Symptom::Reordered(_) => {
+                "Kafka keeps the order of a partition up to poll(); what the application does at \
+                 once, or again later, has none."
+            }
+            _ => {
+                "At least once: Kafka knows which offsets were committed, not which effects were \
+                 applied."
+            }
+        },
+        (AppFact::Polled { .. }, Part::Redelivery) => {
+            "poll() returns what lies from the position on; that it was returned before to somebody \
+             is not recorded anywhere."
+        }
+        (AppFact::HandedOff { .. }, _) => {
+            "To the client a record is done with when poll() has returned it; that a worker still \
+             holds it only the application knows."
+        }
+        (AppFact::ProcessingFailed { .. }, _) => {
+            "An exception in the application is none of Kafka's business: the position has moved on."
+        }
+        (AppFact::RecordSkipped { .. }, _) => {
+            "The application caught its failure and went on; the next offset commit covers the \
+             record."
+        }
+        (AppFact::Dropped { .. }, _) => {
+            "The partition was taken away, and the application throws away what it had queued."
+        }
+        (AppFact::Stopped { .. }, _) => {
+            "An application that stops closes its consumer, and its partitions go to others."
+        }
+        _ => return None,
+    };
+    Some(rule.to_owned())
+}
+
+fn rule_fault(fact: &FaultFact) -> Option<&'static str> {
+    Some(match fact {
+        FaultFact::Crashed => {
+            "A crash says goodbye to nobody: what was only in memory is gone, what was committed \
+             stands."
+        }
+        FaultFact::Paused => "A process that stands still sends no heartbeats either.",
+        FaultFact::Stalled => {
+            "Heartbeats come from a thread of their own and go on (KIP-62); poll() is not called."
+        }
+        FaultFact::RequestLost { api: Api::Produce } => {
+            "The broker never saw it; the producer only knows that the connection is gone."
+        }
+        FaultFact::ResponseLost { api: Api::Produce } => {
+            "The broker has done its work; the producer only knows that the connection is gone."
+        }
+        FaultFact::RequestLost { .. } => "The broker never saw it.",
+        FaultFact::ResponseLost { .. } => {
+            "The broker has done its work; only the answer is missing."
+        }
+        FaultFact::Sought => "The application may read on from wherever it likes.",
+        FaultFact::OffsetsSet { .. } => {
+            "Kafka accepts offsets from outside only while the group has no members."
+        }
+        FaultFact::Restarted => {
+            "A new process is a new member with a new member id, unless group.instance.id is set."
+        }
+        FaultFact::Resumed | FaultFact::StallEnded | FaultFact::Closed | FaultFact::Started => {
+            return None;
+        }
+    })
+}
