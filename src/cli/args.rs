@@ -61,7 +61,7 @@ pub struct Choice {
     #[arg(long, value_name = "NAME")]
     pub variant: Option<String>,
     /// The seed, instead of the file's.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub seed: Option<u64>,
 }
 
@@ -71,7 +71,7 @@ pub struct Every {
     /// The scenario file.
     pub file: PathBuf,
     /// The seed, instead of the file's.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub seed: Option<u64>,
 }
 

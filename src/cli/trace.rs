@@ -9,6 +9,7 @@ use crate::kafka::Cast;
 use crate::lab::Experiment;
 use crate::report::{Tone, text::grouped};
 use crate::scenario::nearest;
+use crate::trace::focus::narrowed;
 use crate::trace::{Condenser, Detail, Focus, Layout, json};
 use crate::verdict::record::split_partition;
 
@@ -18,8 +19,8 @@ pub(super) fn trace(args: &Trace, as_json: bool, printer: &mut Printer) -> Resul
     let mut focus = focus(args, as_json, &experiment)?;
     let cast = &experiment.setup.cast;
     let lines_max = experiment.scenario.limits.trace;
-    let narrowed = args.all || focus.record.is_some();
-    let mut condenser = if narrowed {
+    let one_by_one = args.all || focus.record.is_some();
+    let mut condenser = if one_by_one {
         Condenser::plain()
     } else {
         Condenser::joining()
@@ -36,7 +37,10 @@ pub(super) fn trace(args: &Trace, as_json: bool, printer: &mut Printer) -> Resul
         if as_json {
             printer.line(json::value_of(cast, stated));
         } else {
-            condenser.push(cast, stated);
+            match focus.record {
+                Some(record) => condenser.push(cast, &narrowed(stated, record)),
+                None => condenser.push(cast, stated),
+            }
         }
     });
     let layout = Layout::new(cast);

@@ -1,7 +1,7 @@
 //! Variants side by side: a row per variant and group, and the records that fared differently.
 
-use super::table::Table;
-use super::text::{Text, Tone, counted, grouped};
+use super::columns::{self, Row};
+use super::text::{Text, Tone, counted};
 use super::verdict::by_sender;
 use crate::lab::compare::Difference;
 use crate::lab::{Comparison, Standing};
@@ -31,46 +31,21 @@ pub fn report(comparison: &Comparison) -> Text {
 
 /// A row per variant.
 fn rows(comparison: &Comparison, group: &str) -> Text {
-    let mut table = Table::new(&[
-        group,
-        "once",
-        "duplicated",
-        "lost",
-        "reordered",
-        "waiting",
-        "|",
-        "processed",
-        "expected",
-    ]);
-    for (experiment, outcome) in &comparison.runs {
-        let name = experiment
-            .variant
-            .clone()
-            .unwrap_or_else(|| "the file".to_owned());
-        let standing = match outcome.standing() {
-            Standing::AsExpected => "yes",
-            Standing::NotAsExpected => "NO",
-            Standing::BoundHit => "unknown",
-        };
-        let Some(found) = outcome.verdict.group(group) else {
-            let mut cells = vec![name];
-            cells.resize(7, "-".to_owned());
-            cells.push(standing.to_owned());
-            table.row(cells);
-            continue;
-        };
-        table.row([
-            name,
-            grouped(found.once.len()),
-            grouped(found.duplicated.len()),
-            grouped(found.lost_count()),
-            grouped(found.reordered.len()),
-            grouped(found.waiting.len()),
-            grouped(found.totals.processed),
-            standing.to_owned(),
-        ]);
-    }
-    table.text(2)
+    let rows: Vec<Row<'_>> = (comparison.runs.iter())
+        .map(|(experiment, outcome)| Row {
+            name: experiment
+                .variant
+                .clone()
+                .unwrap_or_else(|| "the file".to_owned()),
+            group: outcome.verdict.group(group),
+            end: Some(match outcome.standing() {
+                Standing::AsExpected => "yes",
+                Standing::NotAsExpected => "NO",
+                Standing::BoundHit => "unknown",
+            }),
+        })
+        .collect();
+    columns::table(group, &rows, Some("expected"))
 }
 
 fn differences(comparison: &Comparison, group: &str) -> Text {

@@ -41,12 +41,14 @@ fn one_chain(chain: &Chain) -> Text {
     for link in &chain.links {
         text.gap();
         let mut words = Text::default();
-        words.hanging(
-            Tone::Plain,
-            WORDS,
-            WORDS,
-            &format!("{}: {}", link.who, link.what),
-        );
+        // Most sentences name the actor themselves.
+        let named = link.what.contains(&link.who);
+        let who = if named {
+            String::new()
+        } else {
+            format!("{}: ", link.who)
+        };
+        words.hanging(Tone::Plain, WORDS, WORDS, &format!("{who}{}", link.what));
         let at = link.at.to_string();
         for (index, (tone, line)) in words.lines().enumerate() {
             let start = if index == 0 { at.as_str() } else { "" };

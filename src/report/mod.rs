@@ -3,6 +3,7 @@
 //! Data comes from `lab`; nothing here runs, judges or prints. Colour is not decided here either:
 //! a line says its [`Tone`], and whoever prints knows whether that can be shown.
 
+mod columns;
 pub mod comparison;
 pub mod explanation;
 pub mod table;

@@ -70,6 +70,10 @@ mod tests {
         let mut table = Table::new(&["group", "once", "|", "lost"]);
         table.row(["workers", "26", "0"].map(String::from));
         table.row(["analytics", "1 000", "4"].map(String::from));
-        insta::assert_snapshot!(table.text(2).to_string(), @"");
+        insta::assert_snapshot!(table.text(2).to_string(), @r#"
+        group       once  |  lost
+        workers       26  |     0
+        analytics  1 000  |     4
+        "#);
     }
 }

@@ -1,6 +1,7 @@
 //! The verdict of a run for a person: what happened, in words and in numbers, what the client
 //! knows of it, what was demanded, and how to see it again.
 
+use super::columns::{self, Row};
 use super::table::Table;
 use super::text::{Text, Tone, counted, grouped};
 use super::words;
@@ -47,32 +48,14 @@ fn heading(text: &mut Text, experiment: &Experiment) {
 
 /// A row per group.
 fn groups(verdict: &Verdict) -> Text {
-    let mut table = Table::new(&[
-        "group",
-        "once",
-        "duplicated",
-        "lost",
-        "waiting",
-        "|",
-        "processed",
-        "rebalances",
-    ]);
-    for group in &verdict.groups {
-        table.row([
-            group.name.clone(),
-            grouped(group.once.len()),
-            grouped(group.duplicated.len()),
-            grouped(group.lost_count()),
-            grouped(group.waiting.len()),
-            grouped(group.totals.processed),
-            grouped(group.rebalances),
-        ]);
-    }
-    if verdict.groups.is_empty() {
-        Text::default()
-    } else {
-        table.text(2)
-    }
+    let rows: Vec<Row<'_>> = (verdict.groups.iter())
+        .map(|group| Row {
+            name: group.name.clone(),
+            group: Some(group),
+            end: None,
+        })
+        .collect();
+    columns::table("group", &rows, None)
 }
 
 /// A row per producer: what the client knows, and beside it what is true.

@@ -225,7 +225,8 @@ impl<'s> Reader<'s> {
         let plain = style == ScalarStyle::Plain;
         let is_key = matches!(parent, Some(Open::Map(_, _, None)));
         let place = self.trimmed(place);
-        if plain && place.start == place.end && text == "~" {
+        // The parser gives a value that is not there as `~`, with the place of what comes next.
+        if plain && text == "~" && !self.source[place.start..].starts_with('~') {
             self.forgotten(parent, place);
             return Node {
                 place,

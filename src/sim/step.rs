@@ -1,10 +1,11 @@
 //! One step of the world: the only code that touches everything.
 
-use super::dispatch::Call;
+use super::dispatch::{Call, Node};
 use super::event::Event;
 use super::{End, Ends, Scratch, Sim, Status};
 use crate::base::{Instant, NodeId};
 use crate::engine::{Class, Direction, Fired, Scheduled};
+use crate::node::fact::AppFact;
 use crate::node::{Ctx, Effect, Fact, FactId, Stated, TimerKey};
 
 impl Sim {
@@ -31,8 +32,26 @@ impl Sim {
             return Some(self.end(scratch, Ends::Limit { which }));
         }
         self.handle(next, scratch);
+        self.pass_on_failures(scratch);
         self.strike_for_facts(scratch);
         self.may_end().then(|| self.end(scratch, Ends::Drained))
+    }
+
+    /// `fails: N` counts over all members of a group: what failed in one is told to the others.
+    fn pass_on_failures(&mut self, scratch: &Scratch) {
+        for stated in &scratch.facts {
+            let Fact::App(AppFact::ProcessingFailed { group, records, .. }) = &stated.fact else {
+                continue;
+            };
+            for member in &self.setup.groups[group.index()].members {
+                if *member == stated.who {
+                    continue;
+                }
+                if let Node::Member(member) = &mut self.nodes[member.index()] {
+                    member.failed_elsewhere(records.get(0));
+                }
+            }
+        }
     }
 
     fn handle(&mut self, next: Scheduled<Event>, scratch: &mut Scratch) {

@@ -6,7 +6,9 @@
 
 use crate::base::{GroupId, Instant, NodeId, Offset, RecordId, TopicPartition};
 use crate::kafka::{Cast, Records};
-use crate::node::fact::{AppFact, Fact, GroupFact, LogFact, ProduceFact, Stated};
+use crate::node::fact::{
+    AppFact, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, Stated, Times,
+};
 
 /// How much is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,6 +98,8 @@ impl Focus {
                 member.is_some() && self.record.is_none()
             }
             Fact::Group(GroupFact::CommitRequested { offsets, .. }) => offsets.is_empty(),
+            // The reset was told just before.
+            Fact::Group(GroupFact::PositionSet { source, .. }) => *source == PositionSource::Reset,
             _ => false,
         }
     }
@@ -161,6 +165,60 @@ impl Focus {
         self.partition
             .is_none_or(|partition| speaks_of(fact, partition))
     }
+}
+
+/// The fact, told of one record alone where it speaks of several in a row.
+pub fn narrowed(stated: &Stated, record: RecordId) -> Stated {
+    let mut stated = stated.clone();
+    let Some(index) = records_of(&stated.fact).and_then(|list| list.position(record)) else {
+        return stated;
+    };
+    let one = |records: &mut Records| *records = Records::one(record);
+    let at = |times: &mut Times| *times = Times::at(times.get(index));
+    match &mut stated.fact {
+        Fact::Produce(ProduceFact::Sent { records, times, .. }) => {
+            one(records);
+            at(times);
+        }
+        Fact::Produce(ProduceFact::Acknowledged {
+            records,
+            base_offset,
+            ..
+        }) => {
+            one(records);
+            *base_offset = base_offset.map(|base| base + Offset::from(index));
+        }
+        Fact::Log(LogFact::Appended {
+            records,
+            base_offset,
+            count,
+            ..
+        }) => {
+            one(records);
+            *base_offset += Offset::from(index);
+            *count = 1;
+        }
+        Fact::App(AppFact::Processed {
+            records,
+            first_offset,
+            times,
+            ..
+        }) => {
+            one(records);
+            *first_offset += Offset::from(index);
+            at(times);
+        }
+        Fact::App(AppFact::Polled {
+            records,
+            first_offset,
+            ..
+        }) => {
+            one(records);
+            *first_offset += Offset::from(index);
+        }
+        _ => {}
+    }
+    stated
 }
 
 /// The records a fact speaks of.
@@ -250,7 +308,7 @@ fn group_speaks_of(fact: &GroupFact, wanted: TopicPartition) -> bool {
 fn group_of(fact: &Fact) -> Option<GroupId> {
     let Fact::Group(fact) = fact else {
         return match fact {
-            Fact::Fault(crate::node::fact::FaultFact::OffsetsSet { group, .. }) => Some(*group),
+            Fact::Fault(FaultFact::OffsetsSet { group, .. }) => Some(*group),
             _ => None,
         };
     };

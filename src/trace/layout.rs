@@ -39,6 +39,12 @@ impl Layout {
         }
     }
 
+    /// How many characters are left for `what`.
+    pub(crate) fn room(self) -> usize {
+        // Time, mark and actor with their spaces, the verb with one.
+        COLUMNS - (12 + 3 + self.actor + 2 + VERB + 1)
+    }
+
     /// The line as text, without a line break.
     pub fn render(self, cast: &Cast, line: &Line) -> String {
         let mark = if line.fault { '!' } else { ' ' };

@@ -4,20 +4,21 @@
 //! `Debug`. What several records do at a stretch is worded in [`Stretch`], because neighbouring
 //! stretches may be told as one.
 
-use serde::Serialize;
-
 use crate::base::{Offset, TopicPartition};
 use crate::kafka::{Cast, ErrorCode, Records};
 use crate::node::fact::{
     AppFact, BatchReason, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource,
     ProduceFact, Stated,
 };
-use crate::trace::layout::{Line, VERB};
-use crate::trace::name;
+use crate::trace::layout::{Layout, Line, VERB};
+use crate::trace::name::{self, code, counted};
 use crate::trace::stretch::{Doing, Stretch};
 
-/// Room for a list of records or partitions within a line.
-const ROOM: usize = 40;
+/// Room for a list of records within a line.
+const ROOM: usize = 24;
+
+/// Room for a list of partitions within a line.
+const PARTITIONS_ROOM: usize = 40;
 
 /// The line of a fact.
 pub fn line_of(cast: &Cast, stated: &Stated) -> Line {
@@ -41,27 +42,33 @@ pub fn line_of(cast: &Cast, stated: &Stated) -> Line {
     }
 }
 
-/// The line of a stretch.
+/// The line of a stretch: with the names of the records where there is room for them.
 pub(crate) fn stretch(cast: &Cast, stretch: &Stretch) -> Line {
     let names = name::records(cast, &stretch.records, ROOM);
+    let until = match stretch.first < stretch.last {
+        true => format!(", until {}", stretch.last),
+        false => String::new(),
+    };
     let place = stretch.place.map_or(String::new(), |(partition, first)| {
         name::offsets(cast, partition, first, stretch.records.len() as u32)
     });
-    let (verb, mut what) = match stretch.doing {
-        Doing::Sends(topic) => ("sends", format!("{names} to {}", cast.topic(topic))),
-        Doing::Appends => ("appends", format!("{place} ({names})")),
-        Doing::HearsWritten => ("is told", format!("{place} is written ({names})")),
-        Doing::Polls => ("polls", format!("{place} ({names})")),
-        Doing::Processes => ("processes", format!("{place} ({names})")),
-        Doing::HandsOff => ("hands off", format!("{place} ({names}) to its workers")),
-        Doing::Drops => (
-            "drops",
-            format!("{place} ({names}): the partition is taken away"),
+    let (verb, after) = match stretch.doing {
+        Doing::Sends(_) => ("sends", ""),
+        Doing::Appends => ("appends", ""),
+        Doing::HearsWritten => ("is told", " is written"),
+        Doing::Polls => ("polls", ""),
+        Doing::Processes => ("processes", ""),
+        Doing::HandsOff => ("hands off", " to its workers"),
+        Doing::Drops => ("drops", ": taken away"),
+    };
+    let what = match stretch.doing {
+        Doing::Sends(topic) => format!("{names} to {}{until}", cast.topic(topic)),
+        _ => fitting(
+            cast,
+            format!("{place}{after} ({names}){until}"),
+            format!("{place}{after}{until}"),
         ),
     };
-    if stretch.first < stretch.last {
-        what.push_str(&format!(", until {}", stretch.last));
-    }
     Line {
         at: stretch.first,
         who: stretch.who,
@@ -71,13 +78,18 @@ pub(crate) fn stretch(cast: &Cast, stretch: &Stretch) -> Line {
     }
 }
 
+/// The long form if there is room for it.
+fn fitting(cast: &Cast, long: String, short: String) -> String {
+    if long.chars().count() <= Layout::new(cast).room() {
+        long
+    } else {
+        short
+    }
+}
+
 fn produce(cast: &Cast, fact: &ProduceFact) -> (&'static str, String) {
     let list = |records: &Records| name::batch(cast, records, ROOM);
     match fact {
-        ProduceFact::Sent { topic, records, .. } => (
-            "sends",
-            format!("{} to {}", list(records), cast.topic(*topic)),
-        ),
         ProduceFact::RequestSent { to, batches, .. } => {
             let unit = if *batches == 1 { "batch" } else { "batches" };
             (
@@ -151,10 +163,7 @@ fn produce_failure(cast: &Cast, fact: &ProduceFact) -> (&'static str, String) {
             let to = cast.actor(*to);
             (
                 "gives up",
-                format!(
-                    "waiting for {to} ({}): request.timeout.ms is over",
-                    code(*api)
-                ),
+                format!("on {to} ({}): request.timeout.ms is over", code(*api)),
             )
         }
         ProduceFact::DeliveryTimedOut { partition, records } => {
@@ -162,7 +171,7 @@ fn produce_failure(cast: &Cast, fact: &ProduceFact) -> (&'static str, String) {
             let list = list(records);
             (
                 "gives up",
-                format!("{list} to {partition}: delivery.timeout.ms is over"),
+                format!("{list} to {partition}: delivery.timeout.ms"),
             )
         }
         ProduceFact::OutOfOrderSequence { partition, records } => {
@@ -181,7 +190,7 @@ fn produce_failure(cast: &Cast, fact: &ProduceFact) -> (&'static str, String) {
         }
         ProduceFact::BufferFull => ("blocks", "in send(): buffer.memory is full".to_owned()),
         ProduceFact::Finished => ("finishes", "everything is sent and answered".to_owned()),
-        other => unreachable!("{other:?} is part of the plain course"),
+        other => unreachable!("{other:?} is part of the plain course, or a stretch"),
     }
 }
 
@@ -215,7 +224,11 @@ fn log(cast: &Cast, fact: &LogFact) -> (&'static str, String) {
             let place = name::offsets(cast, *partition, *base_offset, records.len());
             (
                 "recognises",
-                format!("{} as {place} and appends nothing", list(records)),
+                fitting(
+                    cast,
+                    format!("{place} ({}) and appends nothing", list(records)),
+                    format!("{place} and appends nothing"),
+                ),
             )
         }
         LogFact::AppendRefused {
@@ -238,14 +251,10 @@ fn log(cast: &Cast, fact: &LogFact) -> (&'static str, String) {
             ("replicated", format!("{place} (high watermark {to})"))
         }
         LogFact::TopicCreated { topic, partitions } => {
-            let unit = if *partitions == 1 {
-                "partition"
-            } else {
-                "partitions"
-            };
+            let partitions = counted(*partitions as usize, "partition", "partitions");
             (
                 "creates",
-                format!("topic {} with {partitions} {unit}", cast.topic(*topic)),
+                format!("topic {} with {partitions}", cast.topic(*topic)),
             )
         }
         LogFact::PartitionState {
@@ -291,12 +300,12 @@ fn group(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
             ..
         } => {
             let partitions: usize = assignment.iter().map(|(_, list)| list.len()).sum();
-            let members = counted(assignment.len(), "member has", "members share");
+            let members = counted(assignment.len(), "member", "members");
             let partitions = counted(partitions, "partition", "partitions");
             let group = cast.group(*group);
             (
                 "completes",
-                format!("{group} generation {generation}: {members} {partitions}"),
+                format!("{group} generation {generation}: {members}, {partitions}"),
             )
         }
         GroupFact::PartitionMoved {
@@ -306,10 +315,9 @@ fn group(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
             ..
         } => {
             let (from, to) = (cast.actor(*from), cast.actor(*to));
-            (
-                "moves",
-                format!("{} from {from} to {to}", cast.partition(*partition)),
-            )
+            let partition = cast.partition(*partition);
+            let long = format!("{partition} from {from} to {to}");
+            ("moves", fitting(cast, long, format!("{partition} to {to}")))
         }
         GroupFact::GroupEmpty { group, generation } => (
             "notes",
@@ -324,14 +332,11 @@ fn group(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
 
 /// Who belongs to a group and who has what: coordinator and members.
 fn membership(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
-    let list = |partitions: &[TopicPartition]| name::partitions(cast, partitions, ROOM);
+    let list = |partitions: &[TopicPartition]| name::partitions(cast, partitions, PARTITIONS_ROOM);
     match fact {
         GroupFact::SessionExpired { member, .. } => {
             let member = cast.actor(*member);
-            (
-                "expels",
-                format!("{member}: nothing heard for session.timeout.ms"),
-            )
+            ("expels", format!("{member}: session.timeout.ms is over"))
         }
         GroupFact::MemberLeft { group, member } => (
             "releases",
@@ -374,16 +379,16 @@ fn offsets(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
             before,
             ..
         } => {
-            let before = before.map_or("nothing".to_owned(), |before| before.to_string());
+            let before = before.map_or(String::new(), |before| format!(" (was {before})"));
             let (partition, group) = (cast.partition(*partition), cast.group(*group));
             (
                 "stores",
-                format!("{group}: {partition} up to {offset} (before: {before})"),
+                format!("{partition} up to {offset} for {group}{before}"),
             )
         }
         GroupFact::CommitRequested { kind, offsets, .. } => (
             "commits",
-            format!("{} ({})", upto(cast, offsets), kind_word(*kind)),
+            format!("{}{}", upto(cast, offsets), kind_word(*kind)),
         ),
         GroupFact::CommitConfirmed { offsets, .. } => ("is told", {
             format!("{} is committed", upto(cast, offsets))
@@ -397,7 +402,7 @@ fn offsets(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
             let behind = error.map_or(String::new(), |error| format!(" ({})", code(error)));
             (
                 "cannot",
-                format!("commit, {}: {exception}{behind}", kind_word(*kind)),
+                format!("commit{}: {exception}{behind}", kind_word(*kind)),
             )
         }
         GroupFact::PositionSet {
@@ -431,24 +436,34 @@ fn offsets(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
 
 fn kind_word(kind: CommitKind) -> &'static str {
     match kind {
-        CommitKind::Sync => "commitSync",
-        CommitKind::Async => "commitAsync",
-        CommitKind::Auto => "auto-commit",
-        CommitKind::AutoBeforeRebalance => "auto-commit before the rebalance",
-        CommitKind::AutoOnClose => "auto-commit on close",
-        CommitKind::Admin => "a tool",
+        CommitKind::Sync => "",
+        CommitKind::Async => " (async)",
+        CommitKind::Auto => " (auto)",
+        CommitKind::AutoBeforeRebalance => " (auto, before the rebalance)",
+        CommitKind::AutoOnClose => " (auto, on close)",
+        CommitKind::Admin => " (a tool)",
     }
 }
 
-/// `orders-0 up to 4, orders-1 up to 7`.
+/// `orders-0 up to 4, -1 up to 7`: a topic is named once.
 fn upto(cast: &Cast, offsets: &[(TopicPartition, Offset)]) -> String {
-    if offsets.is_empty() {
-        return "nothing".to_owned();
+    let mut text = String::new();
+    let mut topic = None;
+    for (partition, offset) in offsets {
+        let name = if topic == Some(partition.topic) {
+            format!("-{}", partition.partition)
+        } else {
+            cast.partition(*partition)
+        };
+        let comma = if text.is_empty() { "" } else { ", " };
+        text.push_str(&format!("{comma}{name} up to {offset}"));
+        topic = Some(partition.topic);
     }
-    let pieces = offsets
-        .iter()
-        .map(|(tp, offset)| format!("{} up to {offset}", cast.partition(*tp)));
-    pieces.collect::<Vec<_>>().join(", ")
+    if text.is_empty() {
+        "nothing".to_owned()
+    } else {
+        text
+    }
 }
 
 fn app(cast: &Cast, fact: &AppFact) -> (&'static str, String) {
@@ -457,30 +472,6 @@ fn app(cast: &Cast, fact: &AppFact) -> (&'static str, String) {
         format!("{place} ({})", name::batch(cast, records, ROOM))
     };
     match fact {
-        AppFact::Polled {
-            partition,
-            first_offset,
-            records,
-            ..
-        } => ("polls", one(partition, first_offset, records)),
-        AppFact::Processed {
-            partition,
-            first_offset,
-            records,
-            ..
-        } => ("processes", one(partition, first_offset, records)),
-        AppFact::HandedOff {
-            partition,
-            first_offset,
-            records,
-            ..
-        } => ("hands off", one(partition, first_offset, records)),
-        AppFact::Dropped {
-            partition,
-            first_offset,
-            records,
-            ..
-        } => ("drops", one(partition, first_offset, records)),
         AppFact::ProcessingFailed {
             partition,
             offset,
@@ -518,6 +509,7 @@ fn app(cast: &Cast, fact: &AppFact) -> (&'static str, String) {
             )
         }
         AppFact::Stopped { reason, .. } => ("stops", (*reason).to_owned()),
+        other => unreachable!("{other:?} is told as a stretch"),
     }
 }
 
@@ -562,17 +554,4 @@ fn fault(cast: &Cast, fact: &FaultFact) -> (&'static str, String) {
         }
     };
     (verb, what.to_owned())
-}
-
-fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
-/// Kafka's own spelling of an error code or API.
-fn code(word: impl Serialize) -> String {
-    let spelled = serde_json::to_value(word).expect("a word is plain data");
-    spelled
-        .as_str()
-        .expect("a code is spelled as a word")
-        .to_owned()
 }

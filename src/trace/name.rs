@@ -3,6 +3,8 @@
 //! Lists are shortened to runs (`shop#1..30`), and long ones are cut with the number of what they
 //! hold.
 
+use serde::Serialize;
+
 use crate::base::{Offset, RecordId, TopicPartition};
 use crate::kafka::{Cast, Records};
 
@@ -15,7 +17,8 @@ pub fn offsets(cast: &Cast, partition: TopicPartition, first: Offset, count: u32
     }
 }
 
-/// Records by their senders: `shop#1..3 #7`, at most about `room` characters.
+/// Records by their senders: `shop#1..3 #7`. Where that takes more than `room`, only the first and
+/// the last: `shop#1…7`.
 pub fn records(cast: &Cast, ids: &[RecordId], room: usize) -> String {
     let mut text = String::new();
     let mut sender = None;
@@ -23,24 +26,39 @@ pub fn records(cast: &Cast, ids: &[RecordId], room: usize) -> String {
     while let Some(&first) = rest.first() {
         let (producer, number) = cast.sender(first);
         let length = run_length(cast, rest);
-        let piece = match length {
-            1 => format!("#{number}"),
-            _ => format!("#{number}..{}", number as usize + length - 1),
-        };
-        let piece = if sender == Some(producer) {
-            format!(" {piece}")
-        } else {
+        if sender != Some(producer) {
             let space = if text.is_empty() { "" } else { " " };
-            format!("{space}{}{piece}", cast.actor(producer))
-        };
-        if !text.is_empty() && room < text.chars().count() + piece.len() {
-            return format!("{text} … ({} records)", ids.len());
+            text.push_str(space);
+            text.push_str(cast.actor(producer));
+        } else {
+            text.push(' ');
         }
-        text.push_str(&piece);
+        match length {
+            1 => text.push_str(&format!("#{number}")),
+            _ => text.push_str(&format!("#{number}..{}", number as usize + length - 1)),
+        }
         sender = Some(producer);
         rest = &rest[length..];
+        if room < text.chars().count() && (!rest.is_empty() || length < ids.len()) {
+            return ends(cast, ids);
+        }
     }
     text
+}
+
+/// The first and the last of many records.
+fn ends(cast: &Cast, ids: &[RecordId]) -> String {
+    let senders: Vec<_> = ids.iter().map(|id| cast.sender(*id)).collect();
+    let (producer, first) = senders[0];
+    if senders.iter().any(|(other, _)| *other != producer) {
+        return format!("{} records", ids.len());
+    }
+    let numbers = || senders.iter().map(|(_, number)| *number);
+    let (low, high) = (
+        numbers().min().unwrap_or(first),
+        numbers().max().unwrap_or(first),
+    );
+    format!("{}#{low}…{high}", cast.actor(producer))
 }
 
 /// The records of a fact, by their senders.
@@ -78,6 +96,20 @@ pub fn partitions(cast: &Cast, list: &[TopicPartition], room: usize) -> String {
     names.join(" ")
 }
 
+/// A number with its noun.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// Kafka's own spelling of an error code or API.
+pub(crate) fn code(word: impl Serialize) -> String {
+    let spelled = serde_json::to_value(word).expect("a word is plain data");
+    spelled
+        .as_str()
+        .expect("a code is spelled as a word")
+        .to_owned()
+}
+
 /// How many of the first records have consecutive numbers of one sender.
 fn run_length(cast: &Cast, ids: &[RecordId]) -> usize {
     let sender = cast.sender(ids[0]).0;
@@ -103,10 +135,8 @@ mod tests {
         assert_eq!(records(&cast, &ids(&[0]), 50), "shop#1");
         assert_eq!(records(&cast, &ids(&[0, 1, 2, 6]), 50), "shop#1..3 #7");
         assert_eq!(records(&cast, &ids(&[29, 30]), 50), "shop#30 desk#1");
-        assert_eq!(
-            records(&cast, &ids(&[0, 2, 4, 6, 8, 10]), 14),
-            "shop#1 #3 #5 … (6 records)"
-        );
+        assert_eq!(records(&cast, &ids(&[0, 2, 4, 6, 8, 10]), 14), "shop#1…11");
+        assert_eq!(records(&cast, &ids(&[0, 2, 30, 32]), 10), "4 records");
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Stretch {
             Fact::App(fact) => return Self::of_application(stated, fact),
             _ => return None,
         };
-        Self::new(stated.who, doing, place, records, times)
+        Some(Self::new(stated.who, doing, place, records, times))
     }
 
     fn of_application(stated: &Stated, fact: &AppFact) -> Option<Self> {
@@ -98,13 +98,8 @@ impl Stretch {
             } => (Doing::Drops, partition, first_offset, records, &now),
             _ => return None,
         };
-        Self::new(
-            stated.who,
-            doing,
-            Some((*partition, *offset)),
-            records,
-            times,
-        )
+        let place = Some((*partition, *offset));
+        Some(Self::new(stated.who, doing, place, records, times))
     }
 
     fn new(
@@ -113,16 +108,16 @@ impl Stretch {
         place: Option<(TopicPartition, Offset)>,
         records: &Records,
         times: &Times,
-    ) -> Option<Self> {
-        let last = records.len().checked_sub(1)?;
-        Some(Self {
+    ) -> Self {
+        let last = records.len().checked_sub(1);
+        Self {
             who,
             doing,
             place,
             records: records.iter().collect(),
             first: times.get(0),
-            last: times.get(last),
-        })
+            last: times.get(last.expect("a stretch is of at least one record")),
+        }
     }
 
     /// Takes in a stretch that goes on where this one ends.

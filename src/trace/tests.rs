@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::example::{BROKER, DESK, GROUP, MEMBER, SHOP, cast, orders, run, shared, stated};
-use super::{Condenser, Detail, Focus, json};
+use super::focus::narrowed;
+use super::{Condenser, Detail, Focus, json, line_of};
 use crate::base::{Instant, RecordId, Span, TopicId};
-use crate::node::fact::{CommitKind, FaultFact, GroupFact, LogFact, ProduceFact, Stated, Times};
+use crate::node::fact::{
+    AppFact, CommitKind, FaultFact, GroupFact, LogFact, ProduceFact, Stated, Times,
+};
 
 /// A little story: two records, one offset commit, a crash.
 fn story() -> Vec<Stated> {
@@ -163,4 +166,22 @@ fn a_story_is_told_in_order_of_time() {
     let lines = condenser.finish(&cast);
     assert_eq!(lines[0].verb, "sends", "a stretch stands where it began");
     assert!(lines.is_sorted_by_key(|line| line.at));
+}
+
+#[test]
+fn a_stretch_is_told_of_the_one_record_in_focus() {
+    let processed = AppFact::Processed {
+        group: GROUP,
+        partition: orders(0),
+        first_offset: 10,
+        records: run(0, 4),
+        times: Times::Every {
+            first: Instant(10_000_000),
+            step: Span::from_millis(20),
+        },
+    };
+    let told = narrowed(&stated(1, 70_000, MEMBER, processed), RecordId(2));
+    let line = line_of(&cast(), &told);
+    assert_eq!(line.what, "orders-0@12 (shop#3)");
+    assert_eq!(line.at, Instant(50_000_000));
 }

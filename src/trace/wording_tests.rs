@@ -121,8 +121,8 @@ fn what_goes_wrong_for_producers_reads_aloud() {
     insta::assert_snapshot!(text(&all_of(SHOP, facts)), @r#"
     0.000001   shop       will retry  shop#1..3 to orders-0: NETWORK_EXCEPTION
     0.000002   shop       is told     shop#5..6 to orders-0 failed: REQUEST_TIMED_OUT
-    0.000003   shop       gives up    waiting for broker-1 (Produce): request.timeout.ms is over
-    0.000004   shop       gives up    shop#5..6 to orders-0: delivery.timeout.ms is over
+    0.000003   shop       gives up    on broker-1 (Produce): request.timeout.ms is over
+    0.000004   shop       gives up    shop#5..6 to orders-0: delivery.timeout.ms
     0.000005   shop       is told     orders-0 misses what came before shop#7
     0.000006   shop       raises      its producer epoch to 1
     0.000007   shop       blocks      in send(): buffer.memory is full
@@ -177,7 +177,7 @@ fn what_brokers_do_reads_aloud() {
     insta::assert_snapshot!(text(&all_of(BROKER, facts)), @r#"
     0.000001   broker-1   appends     orders-0@0..3 (shop#1..4)
     0.000002   broker-1   appends     orders-0@9
-    0.000003   broker-1   recognises  shop#1..4 as orders-0@0..3 and appends nothing
+    0.000003   broker-1   recognises  orders-0@0..3 (shop#1..4) and appends nothing
     0.000004   broker-1   refuses     shop#5 for orders-0: NOT_ENOUGH_REPLICAS
     0.000005   broker-1   replicated  orders-0@0..3 (high watermark 4)
     0.000006   broker-1   creates     topic orders with 3 partitions
@@ -240,13 +240,13 @@ fn what_coordinators_do_reads_aloud() {
     insta::assert_snapshot!(text(&all_of(BROKER, facts)), @r#"
     0.000001   broker-1   rebalances  workers: a member joined
     0.000002   broker-1   counts in   workers generation 1: workers-1 workers-2
-    0.000003   broker-1   completes   workers generation 1: 2 members share 3 partitions
+    0.000003   broker-1   completes   workers generation 1: 2 members, 3 partitions
     0.000004   broker-1   moves       orders-1 from workers-1 to workers-2
-    0.000005   broker-1   expels      workers-1: nothing heard for session.timeout.ms
+    0.000005   broker-1   expels      workers-1: session.timeout.ms is over
     0.000006   broker-1   releases    workers-1, which left workers
     0.000007   broker-1   refuses     OffsetCommit of workers-1: UNKNOWN_MEMBER_ID
     0.000008   broker-1   notes       workers generation 3 has no members
-    0.000009   broker-1   stores      workers: orders-0 up to 4 (before: nothing)
+    0.000009   broker-1   stores      orders-0 up to 4 for workers
     "#);
 }
 
@@ -324,9 +324,9 @@ fn what_members_do_with_offsets_reads_aloud() {
         },
     ];
     insta::assert_snapshot!(text(&all_of(MEMBER, facts)), @r#"
-    0.000001   workers-1  commits     orders-0 up to 4, orders-1 up to 2 (commitSync)
-    0.000002   workers-1  is told     orders-0 up to 4, orders-1 up to 2 is committed
-    0.000003   workers-1  cannot      commit, commitSync: CommitFailedException (UNKNOWN_MEMBER_ID)
+    0.000001   workers-1  commits     orders-0 up to 4, -1 up to 2
+    0.000002   workers-1  is told     orders-0 up to 4, -1 up to 2 is committed
+    0.000003   workers-1  cannot      commit: CommitFailedException (UNKNOWN_MEMBER_ID)
     0.000004   workers-1  will read   orders-0 from 4 on (the committed offset)
     0.000005   workers-1  resets      orders-0 to 0: no usable committed offset
     0.000006   workers-1  fails       in poll(): NoOffsetForPartitionException
@@ -398,8 +398,8 @@ fn what_applications_do_reads_aloud() {
      0.000003   workers-1  fails on    orders-0@4 (shop#5) and gives up on it
      0.000004   workers-1  skips       orders-0@4 (shop#5)
      0.000005   workers-1  hands on    orders-0@4 (shop#5) to orders
-     0.000006   workers-1  hands off   orders-0@0..3 (shop#1..4) to its workers
-     0.000007   workers-1  drops       orders-0@0..3 (shop#1..4): the partition is taken away
+     0.000006   workers-1  hands off   orders-0@0..3 to its workers (shop#1..4)
+     0.000007   workers-1  drops       orders-0@0..3: taken away (shop#1..4)
      0.000008   workers-1  stops       processing failed
     "#);
 }

@@ -2,11 +2,13 @@
 
 use kafkasim::scenario::{Diagnostic, Loaded, Options, load};
 
+mod compiled;
 mod examples;
 mod messages;
 mod mutated;
 mod reading;
 mod resolved;
+mod words;
 
 /// A file that is one variant of the shortest useful one, with `{}` for the parts under test.
 pub(crate) const BASE: &str = "\

@@ -1,7 +1,10 @@
 //! The integration tests, in one binary.
 
+mod broker;
 mod consumer;
 mod coordinator;
+mod lessons;
 mod loader;
 mod oracle;
 mod producer;
+mod worlds;

@@ -11,9 +11,22 @@ pub(crate) struct Source {
     pub(crate) text: String,
     /// Comments, strings and characters replaced by spaces: what is left is code.
     pub(crate) code: String,
+    /// The first byte of every line of code.
+    pub(crate) starts: Vec<usize>,
 }
 
 impl Source {
+    pub(crate) fn new(path: String, text: String) -> Self {
+        let code = blanked(&text);
+        let breaks = code.match_indices('\n').map(|(at, _)| at + 1);
+        Self {
+            path,
+            starts: std::iter::once(0).chain(breaks).collect(),
+            code,
+            text,
+        }
+    }
+
     /// The lines of code with their numbers.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         self.code
@@ -22,14 +35,25 @@ impl Source {
             .map(|(line, number)| (number, line))
     }
 
+    /// Whether the file as a whole is compiled for tests only.
+    pub(crate) fn is_test(&self) -> bool {
+        self.path.ends_with("tests.rs")
+            || self.path.ends_with("/example.rs")
+            || self.path.contains("/tests/")
+    }
+
+    /// The number of the line, from 1, on which a byte of the code stands.
+    pub(crate) fn line_at(&self, byte: usize) -> usize {
+        self.starts.partition_point(|start| *start <= byte)
+    }
+
     /// The lines of code before the unit tests at the bottom; none in a file of tests.
     pub(crate) fn lines_of_program(&self) -> impl Iterator<Item = (usize, &str)> {
-        let is_test = self.path.ends_with("tests.rs") || self.path.ends_with("/example.rs");
         let tests_at = self
             .code
             .find("#[cfg(test)]\nmod tests {")
             .unwrap_or(self.code.len());
-        let end = if is_test { 0 } else { tests_at };
+        let end = if self.is_test() { 0 } else { tests_at };
         let last = self.code[..end].lines().count();
         self.lines().take_while(move |(number, _)| *number <= last)
     }
@@ -58,11 +82,7 @@ pub(crate) fn files(folder: &str, extensions: &[&str]) -> Vec<Source> {
 fn read(root: &Path, path: &PathBuf) -> Source {
     let text = fs::read_to_string(path).expect("a source file is UTF-8");
     let path = path.strip_prefix(root).expect("the file is below the root");
-    Source {
-        path: path.to_string_lossy().replace('\\', "/"),
-        code: blanked(&text),
-        text,
-    }
+    Source::new(path.to_string_lossy().replace('\\', "/"), text)
 }
 
 /// The text with everything that is no code replaced by spaces; line breaks stay.
@@ -87,6 +107,10 @@ fn blanked(text: &str) -> String {
 
 /// The length of the comment or literal that begins here; 0 if none does.
 fn literal_or_comment(rest: &str, before: Option<char>) -> usize {
+    // Most characters begin nothing.
+    if !rest.starts_with(['/', '"', '\'', 'r']) {
+        return 0;
+    }
     let in_word = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
     if rest.starts_with("//") {
         rest.find('\n').unwrap_or(rest.len())

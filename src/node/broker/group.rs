@@ -349,7 +349,6 @@ impl Broker {
             ctx.cause = hosted.last_facts.behind(group, &response, cause);
         }
         let (conn, correlation) = (ConnId((token.0 >> 32) as u32), token.0 as u32);
-        self.memory.connections.unpark(conn);
         self.answer(ctx, conn, correlation, response);
         ctx.cause = cause;
     }

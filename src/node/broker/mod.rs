@@ -19,6 +19,7 @@ mod connections;
 mod fetch;
 mod group;
 mod group_facts;
+pub mod isr;
 pub mod log;
 mod metadata;
 mod produce;
@@ -28,8 +29,6 @@ mod replicate;
 mod serve;
 mod session;
 pub mod setup;
-#[cfg(test)]
-mod tests;
 mod timers;
 mod view;
 

@@ -27,10 +27,14 @@ impl ParkedProduce {
         self.pending.iter().map(|(_, slot, _)| *slot)
     }
 
-    /// Settles the batches whose outcome is known. Returns whether all are.
-    fn settle(&mut self, partitions: &[Partition]) -> bool {
+    /// Settles the batches whose outcome is known, of one partition or of all. Returns whether
+    /// nothing is left to wait for.
+    fn settle(&mut self, partitions: &[Partition], only: Option<usize>) -> bool {
         let results = &mut self.results;
         self.pending.retain(|(index, slot, required)| {
+            if only.is_some_and(|only| only != *slot) {
+                return true;
+            }
             let outcome = partitions[*slot].replica.write_outcome(*required);
             if let Some(error) = outcome {
                 results[*index].error = error;
@@ -84,7 +88,7 @@ impl Broker {
                 base_offset: written.ok().map(|w| w.base_offset),
             });
         }
-        let is_settled = parked.settle(&self.memory.partitions);
+        let is_settled = parked.settle(&self.memory.partitions, None);
         match request.acks {
             Acks::None if is_refused => self.hang_up(ctx, conn, correlation),
             Acks::None => {
@@ -244,7 +248,7 @@ impl Broker {
         let Some(Parked::Produce(parked)) = memory.connections.parked_mut(conn) else {
             unreachable!("who waits for a high watermark is parked")
         };
-        let is_settled = parked.settle(&memory.partitions);
+        let is_settled = parked.settle(&memory.partitions, Some(slot));
         let waits_on = parked.slots().any(|of| of == slot);
         if is_settled {
             self.complete_produce(ctx, conn);

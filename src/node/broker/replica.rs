@@ -9,11 +9,11 @@
 //! It decides from offsets alone; the log is its caller's, which says where it ends. Times and
 //! offsets of followers are known to the leader only, by their fetches.
 //!
-//! Not here yet: proposing a change of the in-sync replicas to the controller. The rules that
-//! depend on one look at [`Replica::isr`].
+//! Changes of the in-sync replicas are in `isr`. Nobody proposes one yet: brokers do not fail.
 
 use std::sync::Arc;
 
+use super::isr::{PendingIsr, Registration};
 use crate::base::{Instant, NodeId, Offset, Span};
 use crate::kafka::ErrorCode;
 use crate::kafka::message::PartitionMetadata;
@@ -37,23 +37,37 @@ pub struct FollowerState {
     pub node: NodeId,
     /// Its log end offset, which is the offset of its last fetch; `None` before its first.
     pub end: Option<Offset>,
-    /// When it fetched last.
-    pub last_fetch: Instant,
+    /// When it fetched last; for one in sync at least the election.
+    pub last_fetch: Option<Instant>,
     /// Where the leader's log ended at that fetch.
     pub leader_end_then: Option<Offset>,
     /// When it last had everything the leader had; `None`: never.
     pub caught_up: Option<Instant>,
+    /// In the name of which broker epoch it fetched last; `None`: it did not say.
+    pub fetch_epoch: Option<u64>,
+    /// Its broker's registration.
+    pub registration: Registration,
 }
 
 impl FollowerState {
-    fn elected(node: NodeId, in_sync_at: Option<Instant>) -> Self {
+    fn unknown(node: NodeId) -> Self {
         Self {
             node,
             end: None,
-            last_fetch: Instant::ZERO,
+            last_fetch: None,
             leader_end_then: None,
-            caught_up: in_sync_at,
+            caught_up: None,
+            fetch_epoch: None,
+            registration: Registration::default(),
         }
+    }
+
+    /// The leader is elected (again): who is in sync counts as caught up now, others never
+    /// (`Replica.resetReplicaState`).
+    fn elected(&mut self, now: Instant, is_in_sync: bool, log_end: Offset) {
+        self.caught_up = is_in_sync.then_some(now);
+        self.last_fetch = is_in_sync.then_some(now);
+        self.leader_end_then = Some(log_end);
     }
 
     /// A fetch at `offset` arrives, the leader's log ending at `leader_end`
@@ -62,16 +76,35 @@ impl FollowerState {
         if leader_end <= offset {
             self.caught_up = self.caught_up.max(Some(now));
         } else if self.leader_end_then.is_some_and(|then| then <= offset) {
-            self.caught_up = self.caught_up.max(Some(self.last_fetch));
+            self.caught_up = self.caught_up.max(self.last_fetch);
         }
         self.end = Some(offset);
-        self.last_fetch = now;
+        self.last_fetch = Some(now);
         self.leader_end_then = Some(leader_end);
     }
 
-    fn is_caught_up(&self, now: Instant, leader_end: Offset, lag: Span) -> bool {
+    /// Whether it has what the leader has, or had so within `lag`.
+    pub(super) fn is_caught_up(&self, now: Instant, leader_end: Offset, lag: Span) -> bool {
         self.end == Some(leader_end) || self.caught_up.is_some_and(|at| now <= at + lag)
     }
+}
+
+impl FollowerState {
+    /// Whether its broker may be in sync at all.
+    pub(super) fn is_eligible(&self) -> bool {
+        self.registration.is_eligible(self.fetch_epoch)
+    }
+}
+
+/// What a leader says to a follower's fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchOutcome {
+    /// The offset is as before.
+    Same,
+    /// The offset is new: the high watermark is to be looked at.
+    Moved,
+    /// It is no follower of this partition, or an older process of one.
+    Refused,
 }
 
 /// One replica of a partition.
@@ -86,6 +119,8 @@ pub struct Replica {
     isr: Arc<[NodeId]>,
     high_watermark: Offset,
     followers: Vec<FollowerState>,
+    pub(super) pending: Option<PendingIsr>,
+    pub(super) proposals: u64,
     set_by: FactId,
 }
 
@@ -103,6 +138,8 @@ impl Replica {
             isr: Arc::from([]),
             high_watermark: 0,
             followers: Vec::new(),
+            pending: None,
+            proposals: 0,
             set_by: FactId::NONE,
         }
     }
@@ -132,6 +169,16 @@ impl Replica {
         &self.isr
     }
 
+    /// The controller has confirmed these in-sync replicas.
+    pub(super) fn set_isr(&mut self, isr: Arc<[NodeId]>) {
+        self.isr = isr;
+    }
+
+    /// `replica.lag.time.max.ms`.
+    pub(super) fn lag(&self) -> Span {
+        self.lag
+    }
+
     /// Everything below is on every in-sync replica.
     pub fn high_watermark(&self) -> Offset {
         self.high_watermark
@@ -151,8 +198,11 @@ impl Replica {
     /// Whether a write with `acks=all` is accepted: the in-sync replicas number at least
     /// `min.insync.replicas`, or all copies if there are fewer.
     pub fn has_enough_in_sync(&self) -> bool {
-        let effective = (self.min_isr as usize).min(self.replicas.len());
-        effective <= self.isr.len()
+        self.effective_min_isr() <= self.isr.len()
+    }
+
+    fn effective_min_isr(&self) -> usize {
+        (self.min_isr as usize).min(self.replicas.len())
     }
 
     /// What becomes of a write with `acks=all` that ends at `required`; `None` while it has to wait
@@ -162,11 +212,16 @@ impl Replica {
             Some(ErrorCode::NotLeaderOrFollower)
         } else if self.high_watermark < required {
             None
-        } else if self.has_enough_in_sync() {
+        } else if self.effective_min_isr() <= self.isr.len() + self.joining_count() {
             Some(ErrorCode::None)
         } else {
             Some(ErrorCode::NotEnoughReplicasAfterAppend)
         }
+    }
+
+    fn joining_count(&self) -> usize {
+        let joining = self.pending.as_ref().and_then(|pending| pending.joining);
+        usize::from(joining.is_some())
     }
 
     /// Takes in the controller's word on the partition, for the broker `me` whose log ends at
@@ -182,10 +237,12 @@ impl Replica {
         if state.leader_epoch < self.leader_epoch {
             return;
         }
-        let elected = self.leader_epoch < state.leader_epoch || self.role == Role::Offline;
+        let has_led = self.leads();
+        let is_elected = !has_led || self.leader_epoch < state.leader_epoch;
         self.leader_epoch = state.leader_epoch;
         self.replicas = Arc::clone(&state.replicas);
         self.isr = Arc::clone(&state.isr);
+        self.pending = None;
         self.set_by = set_by;
         self.role = match state.leader {
             _ if !state.replicas.contains(&me) => Role::Offline,
@@ -195,13 +252,17 @@ impl Replica {
         };
         if !self.leads() {
             self.followers.clear();
-        } else if elected {
-            self.epoch_start = log_end;
+            return;
+        }
+        if !has_led {
             let others = state.replicas.iter().filter(|node| **node != me);
-            let in_sync_at = |node| state.isr.contains(node).then_some(now);
-            self.followers = others
-                .map(|node| FollowerState::elected(*node, in_sync_at(node)))
-                .collect();
+            self.followers = others.map(|node| FollowerState::unknown(*node)).collect();
+        }
+        if is_elected {
+            self.epoch_start = log_end;
+            for follower in &mut self.followers {
+                follower.elected(now, state.isr.contains(&follower.node), log_end);
+            }
         }
     }
 
@@ -210,25 +271,35 @@ impl Replica {
         self.high_watermark = log_end;
     }
 
-    /// A follower's fetch at `offset` arrives. Returns whether its offset is new, so that the high
-    /// watermark is to be looked at; `None` if it is no follower of this partition.
+    /// The registration of a follower's broker has changed.
+    pub fn on_registration(&mut self, node: NodeId, registration: Registration) {
+        if let Some(follower) = self.followers.iter_mut().find(|f| f.node == node) {
+            follower.registration = registration;
+        }
+    }
+
+    /// A follower's fetch at `offset` arrives, in the name of a broker epoch if it says so.
     pub fn on_fetch(
         &mut self,
         now: Instant,
-        follower: NodeId,
+        (follower, epoch): (NodeId, Option<u64>),
         offset: Offset,
         log_end: Offset,
-    ) -> Option<bool> {
-        let state = self.followers.iter_mut().find(|f| f.node == follower)?;
+    ) -> FetchOutcome {
+        let Some(state) = self.followers.iter_mut().find(|f| f.node == follower) else {
+            return FetchOutcome::Refused;
+        };
+        if state.registration.outdates(epoch) {
+            return FetchOutcome::Refused;
+        }
         let before = state.end;
+        state.fetch_epoch = epoch;
         state.fetched(now, offset, log_end);
-        Some(before != state.end)
-    }
-
-    /// The offset of a follower's last fetch.
-    pub fn follower_end(&self, follower: NodeId) -> Option<Offset> {
-        let state = self.followers.iter().find(|f| f.node == follower)?;
-        state.end
+        if before == state.end {
+            FetchOutcome::Same
+        } else {
+            FetchOutcome::Moved
+        }
     }
 
     /// Before the leader appends: followers that had everything have told so again with each fetch
@@ -260,7 +331,8 @@ impl Replica {
         for follower in &self.followers {
             let end = follower.end.unwrap_or(0);
             let counts = || {
-                self.isr.contains(&follower.node) || follower.is_caught_up(now, log_end, self.lag)
+                self.may_be_in_sync(follower.node)
+                    || follower.is_caught_up(now, log_end, self.lag) && follower.is_eligible()
             };
             // A follower that has never fetched counts with less than any offset.
             if (follower.end.is_none() || end < candidate) && counts() {
@@ -304,11 +376,11 @@ mod tests {
     #[test]
     fn the_high_watermark_is_the_least_offset_of_those_in_sync() {
         let mut replica = leader(1, &[1, 2, 3]);
-        replica.on_fetch(AT, NodeId(2), 5, 9);
+        replica.on_fetch(AT, (NodeId(2), None), 5, 9);
         assert_eq!(replica.advance(AT, 9), None, "broker 3 has not fetched yet");
-        replica.on_fetch(AT, NodeId(3), 7, 9);
+        replica.on_fetch(AT, (NodeId(3), None), 7, 9);
         assert_eq!(replica.advance(AT, 9), Some((0, 5)));
-        replica.on_fetch(AT, NodeId(2), 9, 9);
+        replica.on_fetch(AT, (NodeId(2), None), 9, 9);
         assert_eq!(replica.advance(AT, 9), Some((5, 7)));
     }
 
@@ -324,9 +396,9 @@ mod tests {
     #[test]
     fn one_outside_that_is_caught_up_holds_it_back() {
         let mut replica = leader(1, &[1, 2]);
-        replica.on_fetch(AT, NodeId(2), 9, 9);
-        replica.on_fetch(AT, NodeId(3), 9, 9);
-        replica.on_fetch(AT, NodeId(2), 12, 12);
+        replica.on_fetch(AT, (NodeId(2), None), 9, 9);
+        replica.on_fetch(AT, (NodeId(3), None), 9, 9);
+        replica.on_fetch(AT, (NodeId(2), None), 12, 12);
         assert_eq!(replica.advance(AT, 12), Some((0, 9)));
         let late = AT + Span::from_secs(31);
         assert_eq!(replica.advance(late, 12), Some((9, 12)));
@@ -336,9 +408,9 @@ mod tests {
     fn caught_up_is_also_who_had_everything_of_the_fetch_before() {
         let mut replica = leader(1, &[1, 2]);
         let second = Span::from_secs(1);
-        replica.on_fetch(AT, NodeId(3), 0, 4);
+        replica.on_fetch(AT, (NodeId(3), None), 0, 4);
         assert_eq!(replica.followers()[1].caught_up, None);
-        replica.on_fetch(AT + second, NodeId(3), 4, 8);
+        replica.on_fetch(AT + second, (NodeId(3), None), 4, 8);
         assert_eq!(replica.followers()[1].caught_up, Some(AT));
     }
 

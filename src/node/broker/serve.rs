@@ -144,7 +144,7 @@ impl Broker {
                 Some(Parked::Fetch(_)) => self.complete_fetch(ctx, conn),
                 Some(Parked::Follower(index)) => {
                     let index = *index;
-                    self.complete_follower_fetch(ctx, index);
+                    self.complete_follower_fetch(ctx, index, conn);
                 }
                 Some(Parked::Coordinator) | None => {
                     unreachable!("only produce requests and fetches have a deadline here")

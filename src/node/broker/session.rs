@@ -6,6 +6,7 @@
 
 use super::connections::Parked;
 use super::fetch::{Room, failed};
+use super::replica::FetchOutcome;
 use super::{Broker, Memory};
 use crate::base::{ConnId, Instant, NodeId, Offset};
 use crate::kafka::ErrorCode;
@@ -286,7 +287,7 @@ impl Broker {
             };
             let (offset, log_end) = (entry.offset, self.disk.logs[slot].end());
             let replica = &mut self.memory.partitions[slot].replica;
-            if replica.on_fetch(ctx.now, follower, offset, log_end) == Some(true) {
+            if replica.on_fetch(ctx.now, (follower, None), offset, log_end) == FetchOutcome::Moved {
                 ctx.cause = cause;
                 if self.advance(ctx, slot) {
                     self.wake_at_high_watermark(ctx, slot);
@@ -306,9 +307,12 @@ impl Broker {
             };
             let session = &mut self.memory.sessions.by_broker[index];
             session.mark(slot);
-            if session.is_parked && self.has_news(index) {
+            let parked = session.conn.filter(|_| session.is_parked);
+            if let Some(conn) = parked
+                && self.has_news(index)
+            {
                 let cause = ctx.cause;
-                self.complete_follower_fetch(ctx, index);
+                self.complete_follower_fetch(ctx, index, conn);
                 ctx.cause = cause;
             }
         }
@@ -328,15 +332,23 @@ impl Broker {
         }
     }
 
-    /// Answers a parked fetch with what is there.
-    pub(super) fn complete_follower_fetch(&mut self, ctx: &mut Ctx<'_>, index: usize) {
-        let session = &mut self.memory.sessions.by_broker[index];
-        let conn = session.conn.expect("a parked fetch came over a connection");
-        session.is_parked = false;
+    /// Answers a parked fetch with what is there; with nothing, if the follower has begun a new
+    /// session since.
+    pub(super) fn complete_follower_fetch(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        index: usize,
+        conn: ConnId,
+    ) {
         let Some((_, correlation, _)) = self.memory.connections.unpark(conn) else {
             unreachable!("the fetch was seen parked")
         };
-        let answer = self.read_for_follower(index);
+        let session = &mut self.memory.sessions.by_broker[index];
+        let mut answer = Vec::new();
+        if session.conn == Some(conn) {
+            session.is_parked = false;
+            answer = self.read_for_follower(index);
+        }
         self.answer(ctx, conn, correlation, Response::Fetch(answer));
     }
 }

@@ -124,13 +124,33 @@ impl Metadata {
         for topic in topics {
             if topic.error == ErrorCode::None {
                 let known = self.topics.get(&topic.topic);
-                changed |= known.is_none_or(|known| known[..] != topic.partitions[..]);
-                self.topics.insert(topic.topic, topic.partitions.clone());
-                self.update_requested |= topic.partitions.iter().any(|p| p.leader.is_none());
+                let partitions = newest(known, &topic.partitions);
+                changed |= known.is_none_or(|known| known[..] != partitions[..]);
+                self.update_requested |= partitions.iter().any(|p| p.leader.is_none());
+                self.topics.insert(topic.topic, partitions);
             } else {
                 self.update_requested = true;
             }
         }
         changed
     }
+}
+
+/// What an answer says, except where an older leader epoch than the known one shows that the broker
+/// that answered had not heard the latest yet (`Metadata.updateLatestMetadata`).
+fn newest(
+    known: Option<&Arc<[PartitionMetadata]>>,
+    answer: &Arc<[PartitionMetadata]>,
+) -> Arc<[PartitionMetadata]> {
+    let newer = |said: &PartitionMetadata| {
+        let known = known.and_then(|known| known.get(said.partition.partition as usize));
+        known.filter(|known| said.leader_epoch < known.leader_epoch)
+    };
+    if answer.iter().all(|said| newer(said).is_none()) {
+        return Arc::clone(answer);
+    }
+    answer
+        .iter()
+        .map(|said| newer(said).unwrap_or(said).clone())
+        .collect()
 }

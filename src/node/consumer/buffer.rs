@@ -123,17 +123,19 @@ struct Collected {
 impl Collected {
     fn push(&mut self, records: &Records) {
         self.count += records.len();
-        match self.whole.take() {
-            None if self.mixed.is_empty() => self.whole = Some(records.clone()),
-            None => self.mixed.extend(records.iter()),
-            Some(mut whole) => {
-                if extend_run(&mut whole, records) {
-                    self.whole = Some(whole);
-                } else {
-                    self.mixed.extend(whole.iter().chain(records.iter()));
-                }
-            }
+        if let Some(whole) = &mut self.whole
+            && extend_run(whole, records)
+        {
+            return;
         }
+        if self.count == records.len() {
+            self.whole = Some(records.clone());
+            return;
+        }
+        if let Some(whole) = self.whole.take() {
+            self.mixed.extend(whole.iter());
+        }
+        self.mixed.extend(records.iter());
     }
 
     fn finish(self) -> Records {

@@ -16,7 +16,7 @@ use crate::kafka::group::HeartbeatRequest;
 use crate::kafka::message::{Request, Response};
 use crate::node::client::Outcome;
 use crate::node::fact::GroupFact;
-use crate::node::{Ctx, Lane};
+use crate::node::{Ctx, FactId, Lane};
 
 impl Member {
     /// When the heartbeat thread has something to do.
@@ -52,9 +52,14 @@ impl Member {
             self.group.forget_coordinator();
             self.coordinator_ready(ctx);
         } else if self.heart.poll_due_at <= ctx.now {
-            let since = ctx.note(GroupFact::PollIntervalExceeded {
-                group: self.setup.group,
-            });
+            let group = self.setup.group;
+            let last_poll = self
+                .app
+                .polled
+                .runs
+                .first()
+                .map_or(FactId::NONE, |run| run.polled);
+            let since = ctx.note_since(GroupFact::PollIntervalExceeded { group }, last_poll);
             self.leave(ctx, since);
         } else if self.heart.beat_at <= ctx.now {
             self.send_heartbeat(ctx);

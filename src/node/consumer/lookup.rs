@@ -250,7 +250,17 @@ impl Member {
             offset,
         };
         let cause = ctx.cause;
-        let since = ctx.note(fact);
+        // What it replaces: a position out of range, or none since the assignment.
+        let before = self
+            .positions
+            .get(tp)
+            .map_or(FactId::NONE, |owned| owned.since);
+        let since = if before == FactId::NONE {
+            self.group.assigned_since
+        } else {
+            before
+        };
+        let since = ctx.note_since(fact, since);
         self.set_position(ctx, tp, offset, (PositionSource::Reset, since));
         ctx.cause = cause;
     }

@@ -77,6 +77,8 @@ pub(super) struct Membership {
     pub(super) is_leader: bool,
     /// The fact behind the loss of the last generation.
     pub(super) fenced_since: FactId,
+    /// The fact of the last assignment.
+    pub(super) assigned_since: FactId,
 }
 
 impl Generation {
@@ -111,6 +113,7 @@ impl Membership {
             assigned_from: None,
             is_leader: false,
             fenced_since: FactId::NONE,
+            assigned_since: FactId::NONE,
         }
     }
 
@@ -394,7 +397,7 @@ impl Member {
         self.lookup_is_stale();
         let mut partitions = assignment.to_vec();
         partitions.sort_unstable();
-        ctx.note(GroupFact::Assigned {
+        self.group.assigned_since = ctx.note(GroupFact::Assigned {
             group: self.setup.group,
             generation: self.group.generation.id,
             partitions: partitions.into(),

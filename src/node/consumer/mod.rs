@@ -54,7 +54,7 @@ use crate::kafka::config::ConsumerConfig;
 use crate::kafka::message::{OffsetSpec, Request, Response};
 use crate::node::client::{Backoff, Completed, Metadata, NetworkClient, NetworkConfig, Outcome};
 use crate::node::fact::{GroupFact, LogFact};
-use crate::node::{Bootstrap, Ctx, Lane, TimerKey};
+use crate::node::{Bootstrap, Ctx, Effect, Lane, TimerKey};
 
 use app::{Activity, App};
 use commit::{Commit, Commits};
@@ -436,11 +436,23 @@ impl Member {
         self.metadata.update_due().is_some_and(|due| now < due)
     }
 
-    /// At the end of every handler: metadata, then the timers.
+    /// At the end of every handler: metadata, then the timers; standing at a point comes last.
     fn finish(&mut self, ctx: &mut Ctx<'_>) {
         if self.exited {
             return;
         }
+        if !self.app.is_standing() && !self.workers.are_standing() {
+            // Only then: what the application sends at this instant goes first, point or no point.
+            self.serve_background(ctx);
+        }
+        let stands = |effect: &Effect| matches!(effect, Effect::Reached(_));
+        if let Some(place) = ctx.effects.iter().position(stands) {
+            let reached = ctx.effects.remove(place);
+            ctx.effects.push(reached);
+        }
+    }
+
+    fn serve_background(&mut self, ctx: &mut Ctx<'_>) {
         if self.metadata.update_due().is_some_and(|due| due <= ctx.now) {
             self.refresh_metadata(ctx);
         }

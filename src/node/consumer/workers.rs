@@ -72,6 +72,11 @@ impl Workers {
         self.waiting == 0 && self.threads.iter().all(|worker| worker.item.is_none())
     }
 
+    /// Whether a worker stands at a watched point.
+    pub(super) fn are_standing(&self) -> bool {
+        self.standing.is_some()
+    }
+
     /// The worker that stands at a watched point, once.
     pub(super) fn take_standing(&mut self) -> Option<u16> {
         self.standing.take()

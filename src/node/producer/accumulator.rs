@@ -127,6 +127,8 @@ pub struct Accumulator {
     pub closing: bool,
     pub(super) incomplete: u32,
     forecast_round: u64,
+    /// Counts what makes a forecast void: another last batch of a queue, other metadata.
+    pub(super) changes: u64,
 }
 
 impl Accumulator {
@@ -145,6 +147,7 @@ impl Accumulator {
             closing: false,
             incomplete: 0,
             forecast_round: 0,
+            changes: 0,
         }
     }
 
@@ -211,6 +214,7 @@ impl Accumulator {
             }
         }
         self.list_places();
+        self.changes += 1;
     }
 
     /// Which broker leads what (`Cluster.partitionsForNode`). Kafka's order is that of a hash map.
@@ -339,6 +343,9 @@ impl Accumulator {
 
     /// Lets the sticky partitioner count bytes, and move on if it is time.
     fn moves_on(&mut self, place: Place, added: u32) -> bool {
+        if self.topics[place.topic].sticky.stays(added) {
+            return false;
+        }
         let batch_ends = self.is_full(place);
         let Topic {
             sticky,
@@ -365,6 +372,7 @@ impl Accumulator {
         record: &NewRecord,
         (limit, now): (u32, Instant),
     ) -> u32 {
+        self.changes += 1;
         self.free_memory -= u64::from(limit);
         let id = self.shelf.begin(place, limit, now);
         let batch = self.shelf.get_mut(id);

@@ -82,6 +82,8 @@ pub(super) struct Application {
     announced: bool,
     pub(super) ending: Ending,
     armed: Option<Instant>,
+    /// Up to when nothing happens if nothing changes in the accumulator, and its count of changes.
+    quiet: (Instant, u64),
     /// An append woke the sender.
     pub(super) woke_sender: bool,
 }
@@ -99,6 +101,7 @@ impl Application {
             announced: false,
             ending: Ending::No,
             armed: None,
+            quiet: (now, 0),
             woke_sender: false,
         };
         application.returned(now, Span::ZERO);
@@ -214,6 +217,7 @@ impl Application {
     /// `send()` is called.
     pub(super) fn send(&mut self, ctx: &mut Ctx<'_>, sender: &mut Sender, pick: Pick) -> Sent {
         let topic = pick.draw.topic;
+        sender.accumulator.changes += 1;
         sender.stretch.push(topic, self.id(pick.number), ctx.now);
         if !pick.again {
             self.draws.take();
@@ -357,6 +361,7 @@ impl Application {
     pub(super) fn stall(&mut self, until: Instant) {
         self.stalled_until = self.stalled_until.max(until);
         self.due = self.due.max(until);
+        self.quiet.0 = self.due;
     }
 
     /// Whether the application thread stands still.
@@ -425,6 +430,10 @@ impl Application {
     /// The first of the next records that would do more than lengthen an open batch; or the last
     /// one looked at, which is as far as it pays to look.
     fn look_ahead(&mut self, sender: &mut Sender) -> Instant {
+        let (until, changes) = self.quiet;
+        if self.due < until && changes == sender.accumulator.changes {
+            return until;
+        }
         sender.accumulator.begin_forecast();
         let horizon = sender.wakes_at().unwrap_or(Instant::MAX);
         let left = (self.setup.workload.count - self.next) as usize;
@@ -439,6 +448,7 @@ impl Application {
             let own = self.draws.peek(index + 1).at;
             at = own.map_or(at + draw.gap, |own| own.max(at));
         }
+        self.quiet = (at, sender.accumulator.changes);
         at
     }
 }

@@ -64,9 +64,14 @@ impl Sender {
             (Tag::Produce(batches), _) => {
                 self.all_back(ctx, &batches, ErrorCode::NetworkException);
             }
-            (Tag::ProducerId, Outcome::Response(Response::InitProducerId { error, id, epoch }))
-                if error == ErrorCode::None =>
-            {
+            (
+                Tag::ProducerId,
+                Outcome::Response(Response::InitProducerId {
+                    error: ErrorCode::None,
+                    id,
+                    epoch,
+                }),
+            ) => {
                 let idempotence = self.idempotence.as_mut();
                 let idempotence = idempotence.expect("only an idempotent producer asks for an id");
                 idempotence.assign((id, epoch));

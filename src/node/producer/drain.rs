@@ -124,6 +124,7 @@ impl Accumulator {
             let reason = self.reason(place, first, now);
             self.queue(place).batches.pop_front();
             self.shelf.get_mut(first).close();
+            self.changes += 1;
             size += bytes;
             drained.push(Drained {
                 batch: first,
@@ -166,6 +167,7 @@ impl Accumulator {
     pub fn expired_in_queues(&mut self, now: Instant, next: &mut Option<Instant>) -> Vec<BatchId> {
         let timeout = self.limits.delivery_timeout;
         let mut expired = Vec::new();
+        let changes = &mut self.changes;
         for queue in self.topics.iter_mut().flat_map(|topic| &mut topic.queues) {
             while let Some(&first) = queue.batches.front() {
                 let batch = self.shelf.get_mut(first);
@@ -175,6 +177,7 @@ impl Accumulator {
                 }
                 batch.close();
                 queue.batches.pop_front();
+                *changes += 1;
                 expired.push(first);
             }
         }
@@ -210,6 +213,7 @@ impl Accumulator {
         };
         let index = queue.batches.iter().take_while(before).count();
         self.queue(place).batches.insert(index, id);
+        self.changes += 1;
     }
 
     /// Deals the records of a batch that was too large out to batches of `batch.size`, which count

@@ -33,7 +33,7 @@ use self::completion::batches_of;
 use self::partitioner::Dice;
 use self::sender::{Flow, SENDER_TIMER, Sender, SenderParts, Tag};
 use self::stretch::Stretch;
-use crate::base::{ConnId, Instant, NodeId, RecordId, Seed, Stream};
+use crate::base::{ConnId, Instant, NodeId, RecordId, Seed, Stream, TopicId};
 use crate::kafka::ErrorCode;
 use crate::kafka::config::ProducerConfig;
 use crate::kafka::config::producer::PartitionerClass;
@@ -85,7 +85,7 @@ struct Process {
     application: Application,
     sender: Sender,
     held: Option<Held>,
-    /// The point before the next `close()` was passed, or everything sent was stated.
+    /// That everything is sent and heard of was stated.
     finished: bool,
 }
 
@@ -249,12 +249,21 @@ impl Process {
     fn is_finished(&self) -> bool {
         match self.application.ending {
             Ending::Closed => true,
-            Ending::No => {
-                self.held.is_none()
-                    && self.application.has_sent_everything()
-                    && self.sender.accumulator.incomplete() == 0
-            }
+            Ending::No => self.held.is_none() && self.has_heard_everything(),
             _ => false,
+        }
+    }
+
+    fn has_heard_everything(&self) -> bool {
+        self.application.has_sent_everything() && self.sender.accumulator.incomplete() == 0
+    }
+
+    /// Says once when everything was sent and heard of.
+    fn note_finished(&mut self, ctx: &mut Ctx<'_>) {
+        if !self.finished && self.held.is_none() && self.has_heard_everything() {
+            self.finished = true;
+            self.sender.stretch.state(ctx);
+            ctx.note(ProduceFact::Finished);
         }
     }
 
@@ -271,6 +280,7 @@ impl Process {
             }
         }
         if self.application.ending == Ending::Closing && self.sender.is_idle() {
+            self.note_finished(ctx);
             self.sender.close_connections(ctx);
             self.application.ending = Ending::After;
             if ctx.watches(StepKind::Close, Phase::After) {
@@ -288,11 +298,7 @@ impl Process {
 
     /// Sets the application's timer, and says so when everything is done.
     fn arm(&mut self, ctx: &mut Ctx<'_>) {
-        if !self.finished && self.is_finished() {
-            self.finished = true;
-            self.sender.stretch.state(ctx);
-            ctx.note(ProduceFact::Finished);
-        }
+        self.note_finished(ctx);
         if self.held.is_none() {
             self.application.arm(ctx, &mut self.sender);
         }
@@ -439,7 +445,7 @@ impl Process {
 }
 
 /// The sender of a new process, with random streams of its own.
-fn sender(setup: &Arc<ProducerSetup>, life: u64, topics: &[crate::base::TopicId]) -> Sender {
+fn sender(setup: &Arc<ProducerSetup>, life: u64, topics: &[TopicId]) -> Sender {
     let config = &setup.config;
     let stream = |purpose| {
         let mut stream = Stream::new(setup.seed, purpose, &setup.name);

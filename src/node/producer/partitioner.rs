@@ -79,6 +79,15 @@ impl Sticky {
         self.stickiness.saturating_mul(2) <= produced
     }
 
+    /// Takes note of bytes appended to the current partition if that cannot make it move on.
+    pub fn stays(&mut self, bytes: u32) -> bool {
+        let stays = self.produced + bytes < self.stickiness;
+        if stays {
+            self.produced += bytes;
+        }
+        stays
+    }
+
     /// Where it stands; chooses at the first call.
     pub fn stand(&mut self, dice: &mut Dice, available: &[u32], partitions: u32) -> u32 {
         match self.current {

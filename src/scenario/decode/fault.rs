@@ -402,7 +402,7 @@ fn trigger(
             let fact = super::must_happen::fact(context, &one.node, true)?;
             Trigger::When {
                 fact,
-                of: of.map_or_else(Vec::new, |node| names.things(context, node)),
+                of: of.map_or_else(Vec::new, |node| narrowed(context, node, names)),
                 error: error.and_then(|node| context.text(node)),
             }
         }
@@ -421,6 +421,20 @@ fn trigger(
         }
     }
     Some(Some(trigger))
+}
+
+/// What narrows the fact of a `when`: actors, or one group, topic or partition.
+fn narrowed(context: &mut Context, node: &Node, names: &Names<'_>) -> Vec<String> {
+    let things = names.things(context, node);
+    let is_actor = |name: &String| {
+        let topic = names.topics.contains(name) || names.partition(name).is_some();
+        !topic && !names.groups.contains(name)
+    };
+    if 1 < things.len() && !things.iter().all(is_actor) {
+        let text = "`of` takes actors, or one group, topic or partition";
+        context.error(Kind::Fault, node.place, text);
+    }
+    things
 }
 
 /// `10s`, `2s..8s`, `stall`, `stall + 3s`.

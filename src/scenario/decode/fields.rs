@@ -128,7 +128,7 @@ impl Context {
             && let Some((name, value)) = text.split_once(':')
             && is_name(name)
             && is_name(value)
-            && expected == "a map"
+            && expected.starts_with("a map")
         {
             let problem = crate::scenario::reader::one_word(name, value, node.place);
             self.problems.push(problem);

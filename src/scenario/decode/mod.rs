@@ -24,7 +24,7 @@ pub(crate) use fields::{Context, Fields};
 use super::diagnostic::{Kind, Problem};
 use super::not_yet::Area;
 use super::resolved::client::{Fails, Process};
-use super::resolved::{Group, Named, Scenario};
+use super::resolved::{Group, Named, Producer, Scenario};
 use super::tree::Node;
 use crate::base::Span;
 use crate::verdict::RecordName;
@@ -102,6 +102,7 @@ pub(crate) fn scenario(
         .collect();
     names.check_unique(context, &entries);
     check_processes(context, root, &groups, &names);
+    check_record_ids(context, root, &producers);
     scenario.network.links = cluster::links(context, network, &names);
     scenario.faults = fault::faults(context, faults, &names);
     scenario.expect = expect::expect(context, &statements.expect, &names);
@@ -159,6 +160,22 @@ fn release(context: &mut Context, node: &Node) {
             let help = format!("releases: {}", RELEASES.join(", "));
             context.error_help(Kind::Value, node.place, text, help);
         }
+    }
+}
+
+/// Record ids are 32 bits wide.
+fn check_record_ids(context: &mut Context, root: &Node, producers: &Named<Producer>) {
+    let each = producers.iter().map(|(name, producer)| {
+        let actors = producer.actors(name).len() as u64;
+        u64::from(producer.records.count()) * actors
+    });
+    let sum: u64 = each.sum();
+    if u64::from(u32::MAX) <= sum {
+        let place = root
+            .entry("producers")
+            .map_or(root.place, |entry| entry.key_place);
+        let text = format!("all producers together send {sum} records, more than a run can hold");
+        context.error(Kind::Value, place, text);
     }
 }
 

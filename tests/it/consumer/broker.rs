@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use kafkasim::base::{ConnId, Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
 use kafkasim::kafka::group::{
-    Assignment, JoinGroupRequest, JoinGroupResponse, JoinedMember, LeaveGroupResponse, MemberId,
-    OffsetCommitRequest, OffsetCommitResponse, OffsetFetchResponse, Subscription, SyncGroupRequest,
-    SyncGroupResponse,
+    Assignment, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, JoinedMember,
+    LeaveGroupResponse, MemberId, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchResponse,
+    Subscription, SyncGroupRequest, SyncGroupResponse,
 };
 use kafkasim::kafka::message::{
-    FetchRequest, FetchedPartition, LoggedBatch, OffsetSpec, PartitionMetadata, ProducedPartition,
-    Request, Response, TopicMetadata,
+    FetchRequest, FetchedPartition, LoggedBatch, OffsetSpec, PartitionMetadata, ProduceRequest,
+    ProducedPartition, Request, Response, TopicMetadata,
 };
 use kafkasim::kafka::{Batch, ErrorCode, Payload, Records};
 
@@ -133,17 +133,7 @@ impl Broker {
             }),
             Request::JoinGroup(request) => self.join(asker, request),
             Request::SyncGroup(request) => self.sync(asker, request),
-            Request::Heartbeat(request) => Some(Response::Heartbeat(
-                if self.members.contains_key(&request.member) {
-                    match self.state {
-                        _ if request.generation != self.generation => ErrorCode::IllegalGeneration,
-                        State::Preparing => ErrorCode::RebalanceInProgress,
-                        _ => ErrorCode::None,
-                    }
-                } else {
-                    ErrorCode::UnknownMemberId
-                },
-            )),
+            Request::Heartbeat(request) => Some(self.heartbeat(&request)),
             Request::LeaveGroup(request) => {
                 for (member, _) in &request.members {
                     self.remove(member);
@@ -162,16 +152,7 @@ impl Broker {
                     offsets: request.partitions.iter().map(committed).collect(),
                 }))
             }
-            Request::ListOffsets(asked) => {
-                let ends = asked.iter().map(|(tp, spec)| {
-                    let offset = match spec {
-                        OffsetSpec::Earliest => 0,
-                        OffsetSpec::Latest => self.end(*tp),
-                    };
-                    (*tp, ErrorCode::None, Some(offset))
-                });
-                Some(Response::ListOffsets(ends.collect()))
-            }
+            Request::ListOffsets(asked) => Some(self.list_offsets(&asked)),
             Request::Fetch(request) => {
                 let answer = self.read(&request);
                 if answer.is_none() {
@@ -182,28 +163,52 @@ impl Broker {
                 }
                 answer
             }
-            Request::Produce(request) => {
-                let mut produced = Vec::new();
-                for (tp, batch) in request.batches {
-                    let records = batch.records();
-                    let base_offset = self.end(tp);
-                    for record in records.iter() {
-                        self.append(tp, record.0, 1);
-                    }
-                    produced.push(ProducedPartition {
-                        partition: tp,
-                        error: ErrorCode::None,
-                        base_offset: Some(base_offset),
-                    });
-                }
-                Some(Response::Produce(produced))
-            }
+            Request::Produce(request) => Some(self.produce(request)),
             other => panic!("a member does not ask this: {other:?}"),
         };
         if let Some(answer) = answer {
             self.replies.push(Reply::Answer(asker, answer));
         }
         self.take_replies()
+    }
+
+    fn list_offsets(&self, asked: &[(TopicPartition, OffsetSpec)]) -> Response {
+        let ends = asked.iter().map(|(tp, spec)| {
+            let offset = match spec {
+                OffsetSpec::Earliest => 0,
+                OffsetSpec::Latest => self.end(*tp),
+            };
+            (*tp, ErrorCode::None, Some(offset))
+        });
+        Response::ListOffsets(ends.collect())
+    }
+
+    fn produce(&mut self, request: ProduceRequest) -> Response {
+        let mut produced = Vec::new();
+        for (tp, batch) in request.batches {
+            let base_offset = self.end(tp);
+            for record in batch.records().iter() {
+                self.append(tp, record.0, 1);
+            }
+            produced.push(ProducedPartition {
+                partition: tp,
+                error: ErrorCode::None,
+                base_offset: Some(base_offset),
+            });
+        }
+        Response::Produce(produced)
+    }
+
+    fn heartbeat(&self, request: &HeartbeatRequest) -> Response {
+        Response::Heartbeat(if !self.members.contains_key(&request.member) {
+            ErrorCode::UnknownMemberId
+        } else if request.generation != self.generation {
+            ErrorCode::IllegalGeneration
+        } else if self.state == State::Preparing {
+            ErrorCode::RebalanceInProgress
+        } else {
+            ErrorCode::None
+        })
     }
 
     pub(super) fn park_over(&mut self, _now: Instant, ticket: u64) -> Vec<Reply> {
@@ -248,10 +253,11 @@ impl Broker {
             .map(|p| self.fetched(p.partition, Some(p.offset)))
             .collect();
         let something = |p: &FetchedPartition| !p.batches.is_empty() || p.error != ErrorCode::None;
-        fetched
-            .iter()
-            .any(something)
-            .then(|| Response::Fetch(fetched))
+        if fetched.iter().any(something) {
+            Some(Response::Fetch(fetched))
+        } else {
+            None
+        }
     }
 
     fn metadata(&self, topics: &[TopicId]) -> Response {

@@ -34,6 +34,9 @@ enum Event {
     Strike(NodeId, Strike),
 }
 
+/// Whether a strike hits a member at a point.
+type AtPoint = fn(&Point, NodeId) -> Option<Strike>;
+
 /// Class and place of an event at its instant.
 type Order = (Instant, u8, u64);
 
@@ -41,12 +44,11 @@ pub(super) struct Kernel {
     pub(super) now: Instant,
     pub(super) broker: Broker,
     pub(super) members: Vec<Member>,
-    setups: Vec<MemberSetup>,
     up: Vec<bool>,
     pub(super) facts: Vec<Stated>,
     pub(super) watched: StepMask,
-    /// Called at every point; true: the member is struck down there and does not go on.
-    pub(super) at_point: Option<fn(&Point, NodeId) -> Option<Strike>>,
+    /// Called at every point.
+    pub(super) at_point: Option<AtPoint>,
     pub(super) points: Vec<(Instant, NodeId, Point)>,
     latency: Span,
     queue: BTreeMap<Order, Event>,
@@ -64,9 +66,8 @@ impl Kernel {
         Self {
             now: Instant::ZERO,
             broker,
-            members: setups.iter().cloned().map(Member::new).collect(),
             up: vec![false; setups.len()],
-            setups,
+            members: setups.into_iter().map(Member::new).collect(),
             facts: Vec::new(),
             watched: StepMask::NONE,
             at_point: None,
@@ -152,7 +153,7 @@ impl Kernel {
         let index = node.index() - 1;
         match strike {
             Strike::Crash => {
-                self.with(node, |m, ctx| m.settle(ctx));
+                self.with(node, Member::settle);
                 self.members[index].crash();
                 self.up[index] = false;
                 self.timers.retain(|(owner, _), _| *owner != node);
@@ -161,7 +162,7 @@ impl Kernel {
             Strike::Restart => {
                 assert!(!self.up[index], "only what is down is started");
                 self.up[index] = true;
-                self.with(node, |m, ctx| m.on_start(ctx));
+                self.with(node, Member::on_start);
             }
             Strike::Close => self.with(node, |m, ctx| {
                 m.settle(ctx);
@@ -279,10 +280,10 @@ impl Kernel {
         let strike = self.at_point.and_then(|at_point| at_point(&point, node));
         self.points.push((self.now, node, point));
         match strike {
-            None => self.with(node, |m, ctx| m.go_on(ctx)),
+            None => self.with(node, Member::go_on),
             Some(strike @ Strike::Stall(_)) => {
                 self.struck(node, strike);
-                self.with(node, |m, ctx| m.go_on(ctx));
+                self.with(node, Member::go_on);
             }
             Some(strike) => self.struck(node, strike),
         }
@@ -290,10 +291,6 @@ impl Kernel {
 
     pub(super) fn is_up(&self, member: usize) -> bool {
         self.up[member]
-    }
-
-    pub(super) fn setup(&self, member: usize) -> &MemberSetup {
-        &self.setups[member]
     }
 }
 

@@ -37,7 +37,8 @@ fn a_file_that_is_no_text_or_empty_is_refused() {
 fn nesting_of_both_kinds_is_bounded() {
     let flow = format!("title: {}", "[".repeat(100_000));
     assert!(refused(&flow).contains("nests deeper than 64 levels"));
-    let block: String = (0..100).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
+    let lines: Vec<String> = (0..100).map(|n| format!("{}a:", " ".repeat(n))).collect();
+    let block = lines.join("\n");
     assert!(refused(&block).contains("nests deeper than 64 levels"));
     let lists = format!("title:\n{} x", "- ".repeat(50_000));
     assert!(refused(&lists).contains("nests deeper than 64 levels"));

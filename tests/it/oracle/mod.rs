@@ -15,6 +15,7 @@ mod config;
 mod error;
 mod group_classic;
 mod hash;
+mod hw_timeline;
 mod java_hash;
 mod offset_commit_rules;
 mod producer_timeline;
@@ -22,7 +23,7 @@ mod size;
 mod sticky_partitioner;
 
 /// Every file the tests read: what makes a folder a folder of oracle data.
-const FILES: [&str; 21] = [
+const FILES: [&str; 22] = [
     "batch-boundaries.jsonl",
     "batch-sizes.jsonl",
     "client-range.jsonl",
@@ -38,6 +39,7 @@ const FILES: [&str; 21] = [
     "coordinator-partition.jsonl",
     "errors.jsonl",
     "group-classic-timeline.jsonl",
+    "hw-timeline.jsonl",
     "java-hash-order.jsonl",
     "murmur2.jsonl",
     "offset-commit-rules.jsonl",

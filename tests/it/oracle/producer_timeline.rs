@@ -40,13 +40,15 @@ struct Happened {
     open: bool,
 }
 
-/// A request: node, whether into a lost connection, and the batches (epoch, base sequence,
-/// records) by partition; none for `InitProducerId`.
+/// Epoch, base sequence and records of a batch.
+type SentBatch = (Option<i64>, Option<i64>, Vec<i64>);
+
+/// A request: node, whether into a lost connection, and the batches by partition; none for `InitProducerId`.
 #[derive(Debug, PartialEq, Eq)]
 struct Sent {
     node: i64,
     dead: bool,
-    batches: BTreeMap<i64, (Option<i64>, Option<i64>, Vec<i64>)>,
+    batches: BTreeMap<i64, SentBatch>,
 }
 
 /// A connection the client opened.
@@ -259,18 +261,17 @@ impl Story {
         let (node, place) = self.places[&number(event, "ans")];
         let request = self.requests.get(&node).and_then(|all| all.get(place));
         let (conn, correlation, partitions) = request.ok_or("no such request")?.clone();
-        let response = match event.get("init") {
-            Some(init) => Response::InitProducerId {
+        let response = if let Some(init) = event.get("init") {
+            Response::InitProducerId {
                 error: ErrorCode::None,
                 id: init[0].as_u64().expect("a producer id"),
                 epoch: init[1].as_i64().expect("an epoch") as i16,
-            },
-            None => {
-                let answers = &event["p"];
-                let answer = |partition: &TopicPartition| produced(*partition, answers);
-                let produced: Option<Vec<_>> = partitions.iter().map(answer).collect();
-                Response::Produce(produced.ok_or("the request holds other partitions")?)
             }
+        } else {
+            let answers = &event["p"];
+            let answer = |partition: &TopicPartition| produced(*partition, answers);
+            let produced: Option<Vec<_>> = partitions.iter().map(answer).collect();
+            Response::Produce(produced.ok_or("the request holds other partitions")?)
         };
         if let Some(completed) = self.sender.on_response(conn, correlation, response) {
             tell!(self, handle, completed);
@@ -392,7 +393,7 @@ fn java_order(partitions: u32) -> Vec<u32> {
     order
 }
 
-fn described(batch: &Batch) -> (Option<i64>, Option<i64>, Vec<i64>) {
+fn described(batch: &Batch) -> SentBatch {
     let records = batch.records().iter().map(|id| i64::from(id.0)).collect();
     let stamp = batch.producer;
     (

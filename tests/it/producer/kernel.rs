@@ -241,15 +241,12 @@ impl World {
             assert!(self.now <= at, "time goes on");
             self.now = at;
             self.events_handled += 1;
-            match key {
-                Some(key) => {
-                    self.timers.remove(&key);
-                    self.call(|producer, ctx| producer.on_timer(ctx, key));
-                }
-                None => {
-                    let event = self.queue.remove(&(at, class, sequence));
-                    self.handle(event.expect("the first event is there"));
-                }
+            if let Some(key) = key {
+                self.timers.remove(&key);
+                self.call(|producer, ctx| producer.on_timer(ctx, key));
+            } else {
+                let event = self.queue.remove(&(at, class, sequence));
+                self.handle(event.expect("the first event is there"));
             }
         }
         self.now = end;

@@ -5,16 +5,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::base::{ConnId, Dist, Instant, NodeId, RecordId, Seed, Span, TopicId, TopicPartition};
-use crate::kafka::cast::{Actor, Role};
-use crate::kafka::config::{BrokerConfig, TopicConfig};
-use crate::kafka::message::{
+use kafkasim::base::{
+    ConnId, Dist, Instant, NodeId, RecordId, Seed, Span, TopicId, TopicPartition,
+};
+use kafkasim::kafka::cast::{Actor, Role};
+use kafkasim::kafka::config::{BrokerConfig, TopicConfig};
+use kafkasim::kafka::message::{
     Acks, Body, Envelope, FetchPartition, FetchRequest, ProduceRequest, Request, Response,
 };
-use crate::kafka::{Batch, Cast, Payload, ProducerStamp, Records};
-use crate::node::broker::{Broker, BrokerSetup, BrokerTopic};
-use crate::node::controller::{Controller, ControllerSetup};
-use crate::node::{Ctx, Effect, Fact, FactId, Stated, StepMask, TimerKey};
+use kafkasim::kafka::{Batch, Cast, Payload, ProducerStamp, Records};
+use kafkasim::node::broker::{Broker, BrokerSetup, BrokerTopic};
+use kafkasim::node::controller::{Controller, ControllerSetup};
+use kafkasim::node::{Ctx, Effect, Fact, FactId, Stated, StepMask, TimerKey};
 
 pub(super) const LATENCY: Span = Span::from_millis(1);
 pub(super) const CONTROLLER: NodeId = NodeId(0);
@@ -335,6 +337,21 @@ impl Kernel {
         self.carry_out(client, Effect::Close { conn });
     }
 
+    /// The connection that one broker has to another.
+    pub(super) fn own_connection(&self, from: NodeId, to: NodeId) -> ConnId {
+        let found = self.ends.iter().find(|(_, ends)| **ends == (from, to));
+        *found.expect("they are connected").0
+    }
+
+    /// A connection breaks: both sides hear of it a moment later, what is under way is lost.
+    pub(super) fn reset(&mut self, conn: ConnId) {
+        let is_on_it = |event: &Event| matches!(event, Event::Deliver(on, ..) if *on == conn);
+        self.queue.retain(|_, event| !is_on_it(event));
+        let (client, server) = self.ends[&conn];
+        self.push(self.now + LATENCY, 1, Event::Lost(conn, client));
+        self.push(self.now + LATENCY, 1, Event::Lost(conn, server));
+    }
+
     /// The answer to a request, with the millisecond of its arrival.
     pub(super) fn answer(&self, conn: ConnId, correlation: u32) -> Option<(u64, &Response)> {
         let found = self
@@ -350,6 +367,12 @@ impl Kernel {
             .iter()
             .filter_map(|stated| pick(&stated.fact))
             .collect()
+    }
+
+    /// Where the log of [`TP`] ends at a broker.
+    pub(super) fn end(&self, n: u32) -> u64 {
+        let log = self.broker(n).log(TP);
+        log.expect("every broker has a log for it").end()
     }
 
     pub(super) fn broker(&self, n: u32) -> &Broker {

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use super::kernel::*;
-use crate::base::{ConnId, GroupId, Instant, NodeId};
-use crate::kafka::ErrorCode;
-use crate::kafka::group::{OffsetCommitRequest, OffsetFetchRequest};
-use crate::kafka::message::{Request, Response};
-use crate::node::fact::{FaultFact, GroupFact};
-use crate::node::{Fact, FactId};
+use kafkasim::base::{ConnId, GroupId, Instant, NodeId, TopicPartition};
+use kafkasim::kafka::ErrorCode;
+use kafkasim::kafka::group::{OffsetCommitRequest, OffsetFetchRequest};
+use kafkasim::kafka::hash::partition_for_group;
+use kafkasim::kafka::message::{Request, Response};
+use kafkasim::node::broker::PartitionLog;
+use kafkasim::node::controller::ControllerSetup;
+use kafkasim::node::fact::{FaultFact, GroupFact};
+use kafkasim::node::{Fact, FactId};
 
 fn commit(offset: u64) -> Request {
     Request::OffsetCommit(OffsetCommitRequest {
@@ -22,7 +25,7 @@ fn commit(offset: u64) -> Request {
 }
 
 fn committed(kernel: &Kernel) -> Vec<(u64, Option<u64>, u64)> {
-    let pick = |stated: &crate::node::Stated| match stated.fact {
+    let pick = |stated: &kafkasim::node::Stated| match stated.fact {
         Fact::Group(GroupFact::OffsetCommitted { offset, before, .. }) => {
             Some((stated.at.as_millis(), before, offset))
         }
@@ -156,11 +159,8 @@ fn a_tool_sets_the_offsets_of_a_group_without_members() {
 #[test]
 fn offsets_committed_before_time_zero_are_there_and_replicated() {
     let mut kernel = Kernel::new(&World::default());
-    let setup = kernel.brokers[0].setup.clone();
-    let placed = crate::node::controller::ControllerSetup::assigned(
-        OFFSETS,
-        &vec![setup.brokers.to_vec(); 3],
-    );
+    let brokers = [1, 2, 3].map(NodeId).to_vec();
+    let placed = ControllerSetup::assigned(OFFSETS, &vec![brokers; 3]);
     kernel.controller.preload(&placed);
     let workers: Arc<str> = Arc::from("workers");
     for broker in &mut kernel.brokers {
@@ -171,9 +171,10 @@ fn offsets_committed_before_time_zero_are_there_and_replicated() {
     kernel.run_for(50);
     assert!(kernel.broker(1).coordinates("workers"));
     assert_eq!(kernel.broker(1).committed("workers", TP), Some(5));
-    let tp = kernel.broker(1).offsets_partition("workers").unwrap();
+    let tp = TopicPartition::new(OFFSETS, partition_for_group("workers", 3));
     for n in 1..=3 {
-        assert_eq!(kernel.broker(n).log(tp).unwrap().end(), 1);
+        let end = kernel.broker(n).log(tp).map(PartitionLog::end);
+        assert_eq!(end, Some(1));
         assert_eq!(kernel.broker(n).high_watermark(tp), Some(1));
     }
 }

@@ -1,12 +1,12 @@
 //! Replication: when the high watermark moves, who learns of it when, and what waits for it.
 
 use super::kernel::*;
-use crate::base::{Instant, NodeId, Span};
-use crate::kafka::ErrorCode;
-use crate::kafka::config::{BrokerConfig, TopicConfig};
-use crate::kafka::message::{Acks, Response};
-use crate::node::Fact;
-use crate::node::fact::LogFact;
+use kafkasim::base::{Instant, NodeId, Span};
+use kafkasim::kafka::config::{BrokerConfig, TopicConfig};
+use kafkasim::kafka::message::{Acks, Response};
+use kafkasim::kafka::{ErrorCode, ProducerStamp};
+use kafkasim::node::Fact;
+use kafkasim::node::fact::LogFact;
 
 fn started() -> Kernel {
     let mut kernel = Kernel::new(&World::default()).start();
@@ -15,7 +15,7 @@ fn started() -> Kernel {
 }
 
 fn replicated(kernel: &Kernel) -> Vec<(u64, u64, u64)> {
-    let pick = |stated: &crate::node::Stated| match stated.fact {
+    let pick = |stated: &kafkasim::node::Stated| match stated.fact {
         Fact::Log(LogFact::Replicated {
             partition: TP,
             from,
@@ -55,7 +55,7 @@ fn acks_1_is_answered_at_once_and_acks_0_never() {
     kernel.run_for(50);
     assert_eq!(kernel.answer(conn, request).map(|(at, _)| at), Some(102));
     assert_eq!(kernel.answer(conn, silent), None);
-    assert_eq!(kernel.broker(1).log(TP).unwrap().end(), 2);
+    assert_eq!(kernel.end(1), 2);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_follower_learns_the_high_watermark_one_fetch_later() {
     kernel.send(conn, produce(Acks::All, batch(0, 3, None)));
     kernel.run_until(Instant(104_000_000));
     assert_eq!(kernel.broker(1).high_watermark(TP), Some(3));
-    assert_eq!(kernel.broker(2).log(TP).unwrap().end(), 3);
+    assert_eq!(kernel.end(2), 3);
     assert_eq!(kernel.broker(2).high_watermark(TP), Some(0));
     // The fetch that proved the copy is parked at 103 ms. That the high watermark moved does not
     // complete it: its time limit does, 500 ms later.
@@ -84,7 +84,7 @@ fn under_load_a_follower_lags_one_fetch_behind() {
     kernel.send(conn, produce(Acks::Leader, batch(3, 1, None)));
     // Appended at 104.5 ms, at the followers at 105.5 ms together with the high watermark 3.
     kernel.run_until(Instant(106_000_000));
-    assert_eq!(kernel.broker(2).log(TP).unwrap().end(), 4);
+    assert_eq!(kernel.end(2), 4);
     assert_eq!(kernel.broker(2).high_watermark(TP), Some(3));
 }
 
@@ -160,7 +160,7 @@ fn a_write_nobody_copies_times_out_and_stays_in_the_log() {
         panic!("it is answered")
     };
     assert_eq!((at, results[0].error), (30_102, ErrorCode::RequestTimedOut));
-    assert_eq!(kernel.broker(1).log(TP).unwrap().end(), 3);
+    assert_eq!(kernel.end(1), 3);
 }
 
 #[test]
@@ -187,19 +187,49 @@ fn more_in_sync_replicas_asked_for_than_there_are_copies_is_all_copies() {
 fn a_crash_keeps_the_log_and_what_it_says_of_producers() {
     let mut kernel = started();
     let conn = kernel.connect(CLIENT, 1);
-    let stamp = crate::kafka::ProducerStamp {
+    let stamp = ProducerStamp {
         id: 7,
         epoch: 0,
         base_sequence: 0,
     };
     kernel.send(conn, produce(Acks::All, batch(0, 3, Some(stamp))));
     kernel.run_for(50);
-    let broker = &mut kernel.brokers[0];
-    broker.crash();
-    assert_eq!(broker.log(TP).unwrap().end(), 3);
-    assert!(!broker.is_leader(TP), "who leads is no longer known");
-    assert_eq!(broker.open_data_requests(), 0);
-    let slot = broker.slots.of(TP).unwrap();
-    let known = broker.memory.partitions[slot].producers.get(7);
-    assert_eq!(known.map(|entry| entry.batches().count()), Some(1));
+    kernel.brokers[0].crash();
+    assert_eq!(kernel.end(1), 3);
+    assert!(
+        !kernel.broker(1).is_leader(TP),
+        "who leads is no longer known"
+    );
+    assert_eq!(kernel.broker(1).open_data_requests(), 0);
+    let placed = kernel.controller.topic(ORDERS).expect("it exists").to_vec();
+    kernel.brokers[0].preload(&placed);
+    let conn = kernel.connect(CLIENT, 1);
+    let retry = kernel.send(conn, produce(Acks::Leader, batch(0, 3, Some(stamp))));
+    kernel.run_for(50);
+    let Some((_, Response::Produce(results))) = kernel.answer(conn, retry) else {
+        panic!("it is answered")
+    };
+    assert_eq!(
+        (results[0].error, results[0].base_offset),
+        (ErrorCode::None, Some(0))
+    );
+    assert_eq!(kernel.end(1), 3, "it is the same batch again");
+}
+
+#[test]
+fn a_follower_that_comes_back_on_another_connection_lists_everything_again() {
+    let mut kernel = started();
+    let lost = kernel.own_connection(NodeId(2), NodeId(1));
+    kernel.reset(lost);
+    let conn = kernel.connect(CLIENT, 1);
+    let request = kernel.send(conn, produce(Acks::All, batch(0, 3, None)));
+    kernel.run_for(1000);
+    // It connects again after 50 ms, which takes 2 ms; its first fetch gets the batch, its second
+    // proves it.
+    assert_eq!(kernel.answer(conn, request).map(|(at, _)| at), Some(157));
+    assert_eq!(kernel.end(2), 3);
+    let fetches = kernel.follower_fetches.iter();
+    let listed = fetches.filter(|(at, node, _)| *node == NodeId(2) && 150 < at.as_millis());
+    let listed: Vec<_> = listed.map(|(_, _, fetch)| fetch.partitions.len()).collect();
+    assert_eq!(listed[..2], [1, 1]);
 }

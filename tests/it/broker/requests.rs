@@ -1,12 +1,12 @@
 //! Requests of clients: their order, the long poll, retries, and what is refused.
 
 use super::kernel::*;
-use crate::base::{ConnId, Dist, Instant, Span, TopicPartition};
-use crate::kafka::config::TopicConfig;
-use crate::kafka::message::{Acks, OffsetSpec, ProduceRequest, Request, Response};
-use crate::kafka::{ErrorCode, ProducerStamp};
-use crate::node::Fact;
-use crate::node::fact::LogFact;
+use kafkasim::base::{ConnId, Dist, Instant, Span, TopicPartition};
+use kafkasim::kafka::config::TopicConfig;
+use kafkasim::kafka::message::{Acks, OffsetSpec, ProduceRequest, Request, Response};
+use kafkasim::kafka::{ErrorCode, ProducerStamp};
+use kafkasim::node::Fact;
+use kafkasim::node::fact::LogFact;
 
 fn alone() -> Kernel {
     let world = World {
@@ -94,11 +94,7 @@ fn what_is_being_worked_on_when_the_client_goes_still_takes_effect() {
     kernel.hang_up(conn);
     assert_eq!(kernel.broker(1).open_data_requests(), 3);
     kernel.run_for(50);
-    assert_eq!(
-        kernel.broker(1).log(TP).unwrap().end(),
-        1,
-        "the others were never read"
-    );
+    assert_eq!(kernel.end(1), 1, "the others were never read");
     assert_eq!(kernel.broker(1).open_data_requests(), 0);
     assert!(kernel.answers.is_empty());
 }
@@ -161,7 +157,7 @@ fn a_retry_is_answered_with_the_first_offset_and_waits_for_its_replication() {
         (104, ErrorCode::None, Some(0))
     );
     assert_eq!(kernel.answer(conn, first), None);
-    assert_eq!(kernel.broker(1).log(TP).unwrap().end(), 3);
+    assert_eq!(kernel.end(1), 3);
     let appended = kernel
         .facts
         .iter()
@@ -186,7 +182,7 @@ fn a_gap_in_the_sequence_is_refused_and_nothing_is_appended() {
         produced(&kernel, conn, gap),
         (2, ErrorCode::OutOfOrderSequenceNumber, None)
     );
-    assert_eq!(kernel.broker(1).log(TP).unwrap().end(), 1);
+    assert_eq!(kernel.end(1), 1);
 }
 
 #[test]

@@ -1,0 +1,107 @@
+//! The shipped lessons as a class sees them: each verdict and a trace short enough to be read aloud.
+//!
+//! The snapshots in `snapshots/` are the program's own output, fingerprints left out. A lesson
+//! without a row here fails the first test.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A lesson, and what of its trace tells the story: the arguments that focus it.
+const LESSONS: &[(&str, &[&str])] = &[
+    ("delivery/auto-commit-hand-off", &["--variant", "handed-off", "--from", "5s", "--to", "13s"]),
+    ("delivery/auto-commit-java", &["--from", "9s"]),
+    ("delivery/auto-commit-librdkafka", &[]),
+    ("delivery/commit-cost", &[]),
+    ("delivery/lost-response", &["--variant", "idempotent", "--record", "shop#30"]),
+    ("delivery/only-while-nobody-crashes", &[]),
+    ("delivery/where-the-commit-stands", &["--from", "10s"]),
+    ("groups/one-consumer-reads-all", &["--group", "solo"]),
+    ("groups/partitions-and-members", &["--variant", "five", "--group", "g"]),
+    ("groups/queue-or-publish-subscribe", &["--group", "email"]),
+    ("groups/two-groups-one-topic", &["--group", "pricing-workers", "--from", "20s"]),
+    ("offsets/earliest-or-latest", &["--to", "9s"]),
+    ("offsets/position-and-committed-offset", &["--from", "5s"]),
+    ("offsets/resumes-at-2713", &["--record", "historical.reannotation-2@2712"]),
+    ("topics/five-tasks-three-partitions", &[]),
+    ("topics/order-within-a-partition", &[]),
+    ("topics/same-key-same-partition", &["--partition", "user-events-2"]),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What the program prints for a lesson, fingerprints left out.
+fn print(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_kafkasim"))
+        .args(arguments)
+        .current_dir(root())
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("the program under test starts");
+    let text = String::from_utf8(output.stdout).expect("the program prints UTF-8");
+    let kept = text.lines().map(|line| match line.split_once("; fingerprint") {
+        Some((before, _)) => before,
+        None => line,
+    });
+    kept.map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+pub(crate) fn shipped() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for theme in ["delivery", "groups", "offsets", "topics"] {
+        let folder = root().join("scenarios").join(theme);
+        let entries = folder.read_dir().expect("the lessons are shipped");
+        files.extend(entries.map(|entry| entry.expect("a readable folder").path()));
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn every_shipped_lesson_has_its_snapshots() {
+    let stem = |path: &PathBuf| {
+        let below = path.strip_prefix(root().join("scenarios")).expect("below scenarios");
+        below.with_extension("").to_str().expect("a plain name").to_owned()
+    };
+    let files: Vec<String> = shipped().iter().map(stem).collect();
+    let listed: Vec<&str> = LESSONS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(files, listed);
+}
+
+#[test]
+fn every_lesson_fits_on_a_page_and_in_the_index() {
+    let index = std::fs::read_to_string(root().join("scenarios/README.md")).expect("the index");
+    for path in shipped() {
+        let text = std::fs::read_to_string(&path).expect("a readable lesson");
+        assert!(text.lines().count() <= 40, "{} has more than 40 lines", path.display());
+        let title = text.lines().next().and_then(|line| line.strip_prefix("title: "));
+        let title = title.expect("a lesson begins with its title").trim_matches('"');
+        assert!(index.contains(title), "the index lacks: {title}");
+        for key in ["about:", "expect:", "must-happen:"] {
+            assert!(text.contains(key), "{} lacks {key}", path.display());
+        }
+    }
+}
+
+#[test]
+fn verdicts_and_traces_are_as_reviewed() {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(root().join("snapshots"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        for (name, focus) in LESSONS {
+            let file = format!("scenarios/{name}.yaml");
+            let flat = name.replace('/', "-");
+            let verdicts = print(&["compare", &file]) + "\n" + &print(&["run", &file]);
+            insta::assert_snapshot!(format!("{flat}-verdict"), verdicts);
+            let mut arguments = vec!["trace", &file];
+            arguments.extend(*focus);
+            let trace = print(&arguments);
+            let lines = trace.lines().count();
+            assert!((3..=90).contains(&lines), "{name}: a trace of {lines} lines is not read aloud");
+            insta::assert_snapshot!(format!("{flat}-trace"), trace);
+        }
+    });
+}
