@@ -1,7 +1,7 @@
 //! Which word of the scenario file a fact is, and how often each was seen, of whom.
 //!
-//! The words are those of `must-happen` and of a fault's `when:` ([`FactWord`]). A fact has one
-//! word, or none; a sent batch also has the word of the reason it left for.
+//! The words are those of `must-happen` ([`FactWord`]). A fact has one word, or none; a sent batch also
+//! has the word of the reason it left for.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,50 +12,6 @@ use crate::kafka::{Cast, ErrorCode};
 use crate::node::fact::{
     AppFact, BatchReason, Fact, FaultFact, GroupFact, LogFact, ProduceFact, Stated,
 };
-
-/// A set of fact words, one bit each: what the kernel tests every fact against.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WordMask(u64);
-
-const _: () = assert!(
-    FactWord::ALL.len() <= 64,
-    "every word has a bit in the mask"
-);
-
-impl WordMask {
-    /// No word.
-    pub const NONE: Self = Self(0);
-
-    /// One word.
-    pub const fn of(word: FactWord) -> Self {
-        Self(1 << word as u32)
-    }
-
-    /// The words a fact has.
-    pub fn of_fact(fact: &Fact) -> Self {
-        let mut mask = word_of(fact).map_or(Self::NONE, Self::of);
-        if let Some(word) = second_word(fact) {
-            mask = mask.with(word);
-        }
-        mask
-    }
-
-    /// The set with one more word.
-    #[must_use]
-    pub const fn with(self, word: FactWord) -> Self {
-        Self(self.0 | 1 << word as u32)
-    }
-
-    /// Whether a word is in the set.
-    pub const fn contains(self, word: FactWord) -> bool {
-        self.0 & 1 << word as u32 != 0
-    }
-
-    /// Whether the sets share a word.
-    pub const fn meets(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-}
 
 /// The word of a fact, if it has one.
 pub fn word_of(fact: &Fact) -> Option<FactWord> {
@@ -505,7 +461,6 @@ mod tests {
         };
         assert_eq!(second_word(&commit(9)), Some(FactWord::CommitRewound));
         assert_eq!(second_word(&commit(10)), None);
-        assert!(WordMask::of_fact(&commit(9)).contains(FactWord::OffsetCommitted));
-        assert!(WordMask::of(FactWord::CommitRewound).meets(WordMask::of_fact(&commit(9))));
+        assert_eq!(word_of(&commit(9)), Some(FactWord::OffsetCommitted));
     }
 }
