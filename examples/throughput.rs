@@ -20,6 +20,7 @@
 )]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -306,8 +307,8 @@ fn program() -> Program {
         on_close: Vec::new(),
         process: ProcessSpec {
             time: Dist::Constant(Span::ZERO),
-            slow: Default::default(),
-            fails: Default::default(),
+            slow: BTreeMap::default(),
+            fails: BTreeMap::default(),
             retries: 0,
             backoff: Span::from_secs(1),
             on_failure: OnFailure::Stop,

@@ -20,4 +20,5 @@ pub use diagnostic::{Diagnostic, Kind, Severity, Snippet};
 pub use load::{Loaded, Options, Run, load};
 pub use reader::{DEPTH_MAX, FILE_BYTES_MAX};
 pub use resolved::{Fault, Group, Producer, Scenario};
+#[cfg(feature = "cli")]
 pub(crate) use suggest::nearest;
