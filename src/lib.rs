@@ -65,3 +65,6 @@ pub mod scenario;
 pub mod sim;
 pub mod trace;
 pub mod verdict;
+
+pub use lab::run::{Experiment, Outcome, run};
+pub use scenario::Scenario;

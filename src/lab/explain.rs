@@ -4,6 +4,7 @@ use super::run::{Experiment, Outcome};
 use crate::base::{GroupId, NodeId, RecordId};
 use crate::kafka::cast::Role;
 use crate::node::fact::Stated;
+use crate::scenario::resolved::Setting;
 use crate::verdict::Ending;
 use crate::verdict::outcome::Outcome as Fate;
 use crate::verdict::why::{self, Chain, Question, Symptom};
@@ -106,5 +107,5 @@ fn setting(experiment: &Experiment, node: NodeId, name: &str) -> Option<String> 
         }
         Role::Broker | Role::Controller => &scenario.cluster.config,
     };
-    config.get(name).map(|setting| setting.text())
+    config.get(name).map(Setting::text)
 }

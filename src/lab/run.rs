@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use super::keys::KeyBook;
 use crate::base::{GroupId, RecordId, Seed};
+use crate::node::consumer::Handler;
+use crate::node::consumer::program::{Handled, HandledRecord};
 use crate::node::fact::Stated;
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, Diagnostic, Scenario};
 use crate::sim::setup::{FaultSetup, Setup, Target, TopicSetup, Trigger};
 use crate::sim::{End, Ends, Sim};
 use crate::verdict::{
@@ -49,6 +51,14 @@ pub enum Standing {
     BoundHit,
 }
 
+/// Runs a scenario that a program built.
+///
+/// # Errors
+/// Its mistakes, as the loader would report them for a file.
+pub fn run(scenario: &Scenario) -> Result<Outcome, Vec<Diagnostic>> {
+    Ok(Experiment::of(scenario)?.run())
+}
+
 impl Experiment {
     /// The world of a loaded run.
     ///
@@ -61,6 +71,37 @@ impl Experiment {
             setup: Arc::new(setup),
             scenario: run.scenario.clone(),
         })
+    }
+
+    /// The world of a scenario that a program built, checked as a file is.
+    ///
+    /// # Errors
+    /// Its mistakes.
+    pub fn of(scenario: &Scenario) -> Result<Self, Vec<Diagnostic>> {
+        let scenario = scenario.checked()?;
+        Ok(Self {
+            variant: None,
+            setup: Arc::new(scenario::compile(&scenario)),
+            scenario,
+        })
+    }
+
+    /// With own processing logic for the members of a group: a function of the record and the
+    /// attempt alone, so that a rerun agrees. It is asked after the scenario's `fails`.
+    #[must_use]
+    pub fn with_handler(
+        mut self,
+        group: &str,
+        handler: impl Fn(&HandledRecord) -> Handled + Send + Sync + 'static,
+    ) -> Self {
+        let handler = Handler(Arc::new(handler));
+        let setup = Arc::make_mut(&mut self.setup);
+        let members = setup.members.iter_mut().map(|(member, _)| member);
+        for member in members.filter(|member| *member.group_name == *group) {
+            let program = Arc::make_mut(&mut member.program);
+            program.process.handler = Some(handler.clone());
+        }
+        self
     }
 
     /// Runs it.

@@ -43,9 +43,9 @@ impl Table {
             for (column, cell) in row.iter().enumerate() {
                 let width = width(column);
                 if column == 0 {
-                    line.push_str(&format!("{cell:<width$}"));
+                    line = format!("{line}{cell:<width$}");
                 } else {
-                    line.push_str(&format!("  {cell:>width$}"));
+                    line = format!("{line}  {cell:>width$}");
                 }
             }
             text.line(

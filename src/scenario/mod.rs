@@ -1,5 +1,6 @@
 //! Scenario files: text to [`Scenario`], strictly, with every mistake located.
 
+mod build;
 mod compile;
 mod decode;
 mod diagnostic;
@@ -18,5 +19,6 @@ pub use compile::compile;
 pub use diagnostic::{Diagnostic, Kind, Severity, Snippet};
 pub use load::{Loaded, Options, Run, load};
 pub use reader::{DEPTH_MAX, FILE_BYTES_MAX};
-pub use resolved::Scenario;
+pub use resolved::{Fault, Group, Producer, Scenario};
+#[cfg(feature = "cli")]
 pub(crate) use suggest::nearest;

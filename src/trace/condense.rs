@@ -101,7 +101,9 @@ mod tests {
             appended(5, 0, 2, 3),
         ];
         let mut condenser = Condenser::joining();
-        facts.iter().for_each(|fact| condenser.push(&cast, fact));
+        for fact in &facts {
+            condenser.push(&cast, fact);
+        }
         let layout = Layout::new(&cast);
         let lines = condenser.finish(&cast);
         let text: Vec<_> = lines

@@ -111,13 +111,15 @@ impl Focus {
         let named = |node: &NodeId| self.actors.contains(node);
         named(&stated.who)
             || match &stated.fact {
-                Fact::Group(GroupFact::SessionExpired { member, .. })
-                | Fact::Group(GroupFact::MemberLeft { member, .. })
-                | Fact::Group(GroupFact::MemberFenced { member, .. })
-                | Fact::Group(GroupFact::OffsetCommitted {
-                    member: Some(member),
-                    ..
-                }) => named(member),
+                Fact::Group(
+                    GroupFact::SessionExpired { member, .. }
+                    | GroupFact::MemberLeft { member, .. }
+                    | GroupFact::MemberFenced { member, .. }
+                    | GroupFact::OffsetCommitted {
+                        member: Some(member),
+                        ..
+                    },
+                ) => named(member),
                 Fact::Group(GroupFact::PartitionMoved { from, to, .. }) => named(from) || named(to),
                 _ => false,
             }

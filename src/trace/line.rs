@@ -45,9 +45,10 @@ pub fn line_of(cast: &Cast, stated: &Stated) -> Line {
 /// The line of a stretch: with the names of the records where there is room for them.
 pub(crate) fn stretch(cast: &Cast, stretch: &Stretch) -> Line {
     let names = name::records(cast, &stretch.records, ROOM);
-    let until = match stretch.first < stretch.last {
-        true => format!(", until {}", stretch.last),
-        false => String::new(),
+    let until = if stretch.first < stretch.last {
+        format!(", until {}", stretch.last)
+    } else {
+        String::new()
     };
     let place = stretch.place.map_or(String::new(), |(partition, first)| {
         name::offsets(cast, partition, first, stretch.records.len() as u32)
@@ -456,7 +457,7 @@ fn upto(cast: &Cast, offsets: &[(TopicPartition, Offset)]) -> String {
             cast.partition(*partition)
         };
         let comma = if text.is_empty() { "" } else { ", " };
-        text.push_str(&format!("{comma}{name} up to {offset}"));
+        text = format!("{text}{comma}{name} up to {offset}");
         topic = Some(partition.topic);
     }
     if text.is_empty() {

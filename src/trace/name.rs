@@ -26,17 +26,17 @@ pub fn records(cast: &Cast, ids: &[RecordId], room: usize) -> String {
     while let Some(&first) = rest.first() {
         let (producer, number) = cast.sender(first);
         let length = run_length(cast, rest);
-        if sender != Some(producer) {
-            let space = if text.is_empty() { "" } else { " " };
-            text.push_str(space);
-            text.push_str(cast.actor(producer));
+        let space = if text.is_empty() { "" } else { " " };
+        let who = if sender == Some(producer) {
+            ""
         } else {
-            text.push(' ');
-        }
-        match length {
-            1 => text.push_str(&format!("#{number}")),
-            _ => text.push_str(&format!("#{number}..{}", number as usize + length - 1)),
-        }
+            cast.actor(producer)
+        };
+        let last = match length {
+            1 => String::new(),
+            _ => format!("..{}", number as usize + length - 1),
+        };
+        text = format!("{text}{space}{who}#{number}{last}");
         sender = Some(producer);
         rest = &rest[length..];
         if room < text.chars().count() && (!rest.is_empty() || length < ids.len()) {
@@ -88,9 +88,13 @@ pub fn partitions(cast: &Cast, list: &[TopicPartition], room: usize) -> String {
     }
     let names: Vec<String> = runs
         .iter()
-        .map(|&(first, last)| match last == first.partition {
-            true => cast.partition(first),
-            false => format!("{}..{last}", cast.partition(first)),
+        .map(|&(first, last)| {
+            let name = cast.partition(first);
+            if last == first.partition {
+                name
+            } else {
+                format!("{name}..{last}")
+            }
         })
         .collect();
     names.join(" ")

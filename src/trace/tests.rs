@@ -162,7 +162,9 @@ fn a_story_is_told_in_order_of_time() {
             },
         },
     ));
-    facts.iter().for_each(|fact| condenser.push(&cast, fact));
+    for fact in &facts {
+        condenser.push(&cast, fact);
+    }
     let lines = condenser.finish(&cast);
     assert_eq!(lines[0].verb, "sends", "a stretch stands where it began");
     assert!(lines.is_sorted_by_key(|line| line.at));
