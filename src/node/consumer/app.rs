@@ -394,10 +394,11 @@ impl Member {
 
     /// At the head of `each`: a stretch, the next record alone, or out of it.
     fn each_head(&mut self, ctx: &mut Ctx<'_>, end: usize, plain: bool) {
-        if self.app.polled.current().is_none() {
+        let Some(item) = self.app.polled.current() else {
             self.jump(end);
             return;
-        }
+        };
+        self.store(item.tp, item.offset + 1);
         let watched = ctx.watches(StepKind::Process, Phase::Before)
             || ctx.watches(StepKind::Process, Phase::After);
         if plain && !watched && self.begin_stretch(ctx) {
