@@ -10,7 +10,7 @@
 //!
 //! Simplified: rebalances and fetching go as in the Java client (joining advances inside `poll`,
 //! one answer per broker is fetched ahead), stored offsets are committed before the listener runs,
-//! and `enable.auto.offset.store` is always on.
+//! `enable.auto.offset.store` is always on, and stored offsets carry no leader epoch.
 
 use super::Member;
 use super::commit::CommitFor;
