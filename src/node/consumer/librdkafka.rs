@@ -9,8 +9,9 @@
 //! offset is a function of the instant. `hand-off` hands over everything at once.
 //!
 //! Simplified: rebalances and fetching go as in the Java client (joining advances inside `poll`,
-//! one answer per broker is fetched ahead), stored offsets are committed before the listener runs,
-//! and `enable.auto.offset.store` is always on.
+//! one answer per broker is fetched ahead), and stored offsets are committed before the listener
+//! runs. With `enable.auto.offset.store=false` nothing is stored, so nothing is committed: there is
+//! no step by which an application stores offsets itself.
 
 use super::Member;
 use super::commit::CommitFor;
@@ -22,7 +23,9 @@ use crate::node::fact::CommitKind;
 
 impl Member {
     fn commits_stored(&self) -> bool {
-        self.setup.family == ClientFamily::Librdkafka && self.setup.config.auto_commit
+        let config = &self.setup.config;
+        let stores = self.setup.family == ClientFamily::Librdkafka && config.auto_offset_store;
+        stores && config.auto_commit
     }
 
     /// Stores the offset after a record that was handed to the application.
