@@ -58,7 +58,7 @@ fn exponential(mean: Span, draw: u64) -> Span {
 
 /// `log2(value) · 2^32` for `1 <= value <= 2^64`, by repeated squaring: 32 exact binary digits.
 fn log2_q32(value: u128) -> u128 {
-    let whole = 127 - value.leading_zeros();
+    let whole = value.ilog2();
     let mut result = u128::from(whole) << 32;
     // The mantissa in [1, 2) as a fixed-point number with 63 fractional bits.
     let mut mantissa = if whole <= 63 {

@@ -59,6 +59,7 @@ impl Instant {
     }
 
     /// This instant moved on by a span; stays at [`Instant::MAX`] instead of wrapping.
+    #[must_use]
     pub fn saturating_add(self, span: Span) -> Self {
         Self(self.0.saturating_add(span.0))
     }
@@ -96,11 +97,13 @@ impl Span {
     }
 
     /// The sum, or [`Span::MAX`] where it would not fit.
+    #[must_use]
     pub const fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
     /// The difference, or zero.
+    #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }

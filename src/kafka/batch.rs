@@ -84,6 +84,7 @@ impl Records {
     }
 
     /// The records `from..to` of this batch.
+    #[must_use]
     pub fn slice(&self, from: u32, to: u32) -> Self {
         assert!(
             from <= to && to <= self.len(),

@@ -214,79 +214,79 @@ fn subject_of_log(fact: &LogFact) -> Subject {
 }
 
 fn subject_of_group(fact: &GroupFact) -> Subject {
-    let mut subject = Subject::default();
-    let group = match fact {
-        GroupFact::SessionExpired { group, member } | GroupFact::MemberLeft { group, member } => {
-            subject.actor = Some(*member);
-            group
+    let group = Some(group_of(fact));
+    let subject = Subject {
+        group,
+        ..Subject::default()
+    };
+    match fact {
+        GroupFact::SessionExpired { member, .. } | GroupFact::MemberLeft { member, .. } => {
+            Subject {
+                actor: Some(*member),
+                ..subject
+            }
         }
-        GroupFact::MemberFenced {
-            group,
-            member,
-            error,
-            ..
-        } => {
-            subject.actor = Some(*member);
-            subject.error = Some(*error);
-            group
-        }
+        GroupFact::MemberFenced { member, error, .. } => Subject {
+            actor: Some(*member),
+            error: Some(*error),
+            ..subject
+        },
         GroupFact::OffsetCommitted {
-            group,
-            member,
-            partition,
-            ..
-        } => {
-            subject.actor = *member;
-            subject.partition = Some(*partition);
-            group
-        }
-        GroupFact::PartitionMoved {
-            group,
-            partition,
-            to,
-            ..
-        } => {
-            subject.actor = Some(*to);
-            subject.partition = Some(*partition);
-            group
-        }
-        GroupFact::PositionSet {
-            group, partition, ..
-        }
-        | GroupFact::OffsetReset {
-            group, partition, ..
-        } => {
-            subject.partition = Some(*partition);
-            group
+            member, partition, ..
+        } => Subject {
+            actor: *member,
+            partition: Some(*partition),
+            ..subject
+        },
+        GroupFact::PartitionMoved { partition, to, .. } => Subject {
+            actor: Some(*to),
+            partition: Some(*partition),
+            ..subject
+        },
+        GroupFact::PositionSet { partition, .. } | GroupFact::OffsetReset { partition, .. } => {
+            Subject {
+                partition: Some(*partition),
+                ..subject
+            }
         }
         GroupFact::CommitFailed {
-            group,
-            exception,
-            error,
-            ..
-        } => {
-            subject.exception = Some(exception);
-            subject.error = *error;
-            group
-        }
-        GroupFact::PollFailed { group, exception } => {
-            subject.exception = Some(exception);
-            group
-        }
+            exception, error, ..
+        } => Subject {
+            exception: Some(exception),
+            error: *error,
+            ..subject
+        },
+        GroupFact::PollFailed { exception, .. } => Subject {
+            exception: Some(exception),
+            ..subject
+        },
+        _ => subject,
+    }
+}
+
+fn group_of(fact: &GroupFact) -> GroupId {
+    match fact {
         GroupFact::RebalanceStarted { group, .. }
         | GroupFact::JoinCompleted { group, .. }
         | GroupFact::RoundCompleted { group, .. }
+        | GroupFact::PartitionMoved { group, .. }
+        | GroupFact::SessionExpired { group, .. }
+        | GroupFact::MemberLeft { group, .. }
+        | GroupFact::MemberFenced { group, .. }
         | GroupFact::GroupEmpty { group, .. }
+        | GroupFact::OffsetCommitted { group, .. }
         | GroupFact::Joining { group }
         | GroupFact::Assigned { group, .. }
         | GroupFact::Revoked { group, .. }
         | GroupFact::Lost { group, .. }
         | GroupFact::PollIntervalExceeded { group }
         | GroupFact::CommitRequested { group, .. }
-        | GroupFact::CommitConfirmed { group, .. } => group,
-    };
-    subject.group = Some(*group);
-    subject
+        | GroupFact::CommitConfirmed { group, .. }
+        | GroupFact::CommitFailed { group, .. }
+        | GroupFact::PositionSet { group, .. }
+        | GroupFact::OffsetReset { group, .. }
+        | GroupFact::PollFailed { group, .. } => *group,
+    }
 }
 
 fn subject_of_app(fact: &AppFact) -> Subject {

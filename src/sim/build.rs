@@ -97,16 +97,16 @@ fn nodes(setup: &Setup) -> Vec<Node> {
             node: *node,
             ..controller_setup.clone()
         });
-        placed
-            .iter()
-            .for_each(|partitions| controller.preload(partitions));
+        for partitions in &placed {
+            controller.preload(partitions);
+        }
         nodes[node.index()] = Some(Node::Controller(Box::new(controller)));
     }
     for (index, node) in setup.cluster.brokers.iter().enumerate() {
         let mut broker = Broker::new(broker_setup(setup, *node, index as u32 + 1));
-        placed
-            .iter()
-            .for_each(|partitions| broker.preload(partitions));
+        for partitions in &placed {
+            broker.preload(partitions);
+        }
         for group in &setup.groups {
             if !group.committed.is_empty() {
                 broker.preload_committed(&group.name, &group.committed);
@@ -144,7 +144,8 @@ fn placement(setup: &Setup) -> (ControllerSetup, Vec<Arc<[PartitionMetadata]>>) 
     let mut placed = Vec::new();
     for (index, topic) in setup.topics.iter().enumerate() {
         let id = TopicId(index as u32);
-        if !topic.before_start && !(topic.internal && has_committed) {
+        let present = topic.before_start || (topic.internal && has_committed);
+        if !present {
             continue;
         }
         let partitions = match &topic.assignment {

@@ -154,15 +154,11 @@ impl Sim {
             let goes_on = self.strike_at_point(node, &point, scratch);
             // What a strike says to the node may have brought it to its next point already.
             if goes_on && scratch.reached.is_none() {
-                let cause = self.last_fact(scratch, cause);
+                // What follows is caused by the youngest fact of this step.
+                let cause = scratch.facts.last().map_or(cause, |stated| stated.id);
                 self.invoke(node, cause, scratch, Call::GoOn);
             }
         }
-    }
-
-    /// The youngest fact of this step, or the cause it began with.
-    fn last_fact(&self, scratch: &Scratch, otherwise: FactId) -> FactId {
-        scratch.facts.last().map_or(otherwise, |stated| stated.id)
     }
 
     pub(super) fn invoke(

@@ -8,23 +8,41 @@ use std::process::Command;
 
 /// A lesson, and what of its trace tells the story: the arguments that focus it.
 const LESSONS: &[(&str, &[&str])] = &[
-    ("delivery/auto-commit-hand-off", &["--variant", "handed-off", "--from", "5s", "--to", "13s"]),
+    (
+        "delivery/auto-commit-hand-off",
+        &["--variant", "handed-off", "--from", "5s", "--to", "13s"],
+    ),
     ("delivery/auto-commit-java", &["--from", "9s"]),
     ("delivery/auto-commit-librdkafka", &[]),
     ("delivery/commit-cost", &[]),
-    ("delivery/lost-response", &["--variant", "idempotent", "--record", "shop#30"]),
+    (
+        "delivery/lost-response",
+        &["--variant", "idempotent", "--record", "shop#30"],
+    ),
     ("delivery/only-while-nobody-crashes", &[]),
     ("delivery/where-the-commit-stands", &["--from", "10s"]),
     ("groups/one-consumer-reads-all", &["--group", "solo"]),
-    ("groups/partitions-and-members", &["--variant", "five", "--group", "g"]),
+    (
+        "groups/partitions-and-members",
+        &["--variant", "five", "--group", "g"],
+    ),
     ("groups/queue-or-publish-subscribe", &["--group", "email"]),
-    ("groups/two-groups-one-topic", &["--group", "pricing-workers", "--from", "20s"]),
+    (
+        "groups/two-groups-one-topic",
+        &["--group", "pricing-workers", "--from", "20s"],
+    ),
     ("offsets/earliest-or-latest", &["--to", "9s"]),
     ("offsets/position-and-committed-offset", &["--from", "5s"]),
-    ("offsets/resumes-at-2713", &["--record", "historical.reannotation-2@2712"]),
+    (
+        "offsets/resumes-at-2713",
+        &["--record", "historical.reannotation-2@2712"],
+    ),
     ("topics/five-tasks-three-partitions", &[]),
     ("topics/order-within-a-partition", &[]),
-    ("topics/same-key-same-partition", &["--partition", "user-events-2"]),
+    (
+        "topics/same-key-same-partition",
+        &["--partition", "user-events-2"],
+    ),
 ];
 
 fn root() -> &'static Path {
@@ -40,11 +58,18 @@ fn print(arguments: &[&str]) -> String {
         .output()
         .expect("the program under test starts");
     let text = String::from_utf8(output.stdout).expect("the program prints UTF-8");
-    let kept = text.lines().map(|line| match line.split_once("; fingerprint") {
-        Some((before, _)) => before,
-        None => line,
-    });
-    kept.map(|line| format!("{}\n", line.trim_end())).collect()
+    let kept = text
+        .lines()
+        .map(|line| match line.split_once("; fingerprint") {
+            Some((before, _)) => before,
+            None => line,
+        });
+    let mut printed = String::new();
+    for line in kept {
+        printed.push_str(line.trim_end());
+        printed.push('\n');
+    }
+    printed
 }
 
 pub(crate) fn shipped() -> Vec<PathBuf> {
@@ -61,8 +86,14 @@ pub(crate) fn shipped() -> Vec<PathBuf> {
 #[test]
 fn every_shipped_lesson_has_its_snapshots() {
     let stem = |path: &PathBuf| {
-        let below = path.strip_prefix(root().join("scenarios")).expect("below scenarios");
-        below.with_extension("").to_str().expect("a plain name").to_owned()
+        let below = path
+            .strip_prefix(root().join("scenarios"))
+            .expect("below scenarios");
+        below
+            .with_extension("")
+            .to_str()
+            .expect("a plain name")
+            .to_owned()
     };
     let files: Vec<String> = shipped().iter().map(stem).collect();
     let listed: Vec<&str> = LESSONS.iter().map(|(name, _)| *name).collect();
@@ -74,9 +105,18 @@ fn every_lesson_fits_on_a_page_and_in_the_index() {
     let index = std::fs::read_to_string(root().join("scenarios/README.md")).expect("the index");
     for path in shipped() {
         let text = std::fs::read_to_string(&path).expect("a readable lesson");
-        assert!(text.lines().count() <= 40, "{} has more than 40 lines", path.display());
-        let title = text.lines().next().and_then(|line| line.strip_prefix("title: "));
-        let title = title.expect("a lesson begins with its title").trim_matches('"');
+        assert!(
+            text.lines().count() <= 40,
+            "{} has more than 40 lines",
+            path.display()
+        );
+        let title = text
+            .lines()
+            .next()
+            .and_then(|line| line.strip_prefix("title: "));
+        let title = title
+            .expect("a lesson begins with its title")
+            .trim_matches('"');
         assert!(index.contains(title), "the index lacks: {title}");
         for key in ["about:", "expect:", "must-happen:"] {
             assert!(text.contains(key), "{} lacks {key}", path.display());
@@ -100,7 +140,10 @@ fn verdicts_and_traces_are_as_reviewed() {
             arguments.extend(*focus);
             let trace = print(&arguments);
             let lines = trace.lines().count();
-            assert!((3..=90).contains(&lines), "{name}: a trace of {lines} lines is not read aloud");
+            assert!(
+                (3..=90).contains(&lines),
+                "{name}: a trace of {lines} lines is not read aloud"
+            );
             insta::assert_snapshot!(format!("{flat}-trace"), trace);
         }
     });

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use kafkasim::base::Instant;
 use kafkasim::lab::Experiment;
-use kafkasim::node::{Fact, Stated};
 use kafkasim::node::fact::ProduceFact;
+use kafkasim::node::{Fact, Stated};
 use kafkasim::scenario;
 use kafkasim::sim::{Scratch, Sim};
 
@@ -18,7 +18,8 @@ fn experiments(text: &str) -> Vec<Experiment> {
     let loaded = scenario::load(text.as_bytes(), "test.yaml", &no_file, &options)
         .unwrap_or_else(|errors| panic!("{errors:?}"));
     let runs = loaded.runs.iter();
-    runs.map(|run| Experiment::new(run).expect("a checked scenario compiles")).collect()
+    runs.map(|run| Experiment::new(run).expect("a checked scenario compiles"))
+        .collect()
 }
 
 /// Latencies, keys, processing times and a fault, all drawn.
@@ -44,7 +45,10 @@ fn facts_of(experiment: &Experiment) -> Vec<Stated> {
 fn the_same_file_and_seed_give_the_same_facts() {
     let noisy = &experiments(NOISY)[0];
     assert_eq!(facts_of(noisy), facts_of(noisy));
-    assert_eq!(noisy.run().verdict.fingerprint, noisy.run().verdict.fingerprint);
+    assert_eq!(
+        noisy.run().verdict.fingerprint,
+        noisy.run().verdict.fingerprint
+    );
 }
 
 #[test]
@@ -62,7 +66,10 @@ fn a_fork_and_its_parent_go_on_alike_and_do_not_disturb_each_other() {
     let mut scratch = Scratch::default();
     let mut before = Vec::new();
     for _ in 0..2_000 {
-        assert!(parent.step(&mut scratch).is_none(), "the fork lies within the run");
+        assert!(
+            parent.step(&mut scratch).is_none(),
+            "the fork lies within the run"
+        );
         before.append(&mut scratch.facts);
     }
     let mut fork = parent.clone();
@@ -74,7 +81,10 @@ fn a_fork_and_its_parent_go_on_alike_and_do_not_disturb_each_other() {
     let of_fork = rest_of(&mut fork);
     let of_parent = rest_of(&mut parent);
     assert_eq!(of_fork, whole, "a fork goes on as the run would have");
-    assert_eq!(of_parent, whole, "and running the fork has not touched its parent");
+    assert_eq!(
+        of_parent, whole,
+        "and running the fork has not touched its parent"
+    );
 }
 
 #[test]
@@ -88,7 +98,10 @@ fn another_group_changes_no_draw_of_a_producer() {
         }
         sends
     };
-    let crowded = NOISY.replace("groups:\n", "groups:\n  others: { topics: [orders], members: 3 }\n");
+    let crowded = NOISY.replace(
+        "groups:\n",
+        "groups:\n  others: { topics: [orders], members: 3 }\n",
+    );
     assert_ne!(NOISY, crowded);
     assert_eq!(sends(NOISY).len(), 200);
     assert_eq!(sends(NOISY), sends(&crowded));
@@ -102,7 +115,10 @@ fn every_shipped_lesson_is_the_same_stretched_and_stepped() {
         for stretched in experiments(&text) {
             let mut setup = (*stretched.setup).clone();
             setup.stepped = true;
-            let stepped = Experiment { setup: Arc::new(setup), ..stretched.clone() };
+            let stepped = Experiment {
+                setup: Arc::new(setup),
+                ..stretched.clone()
+            };
             let (one, two) = (stretched.run(), stepped.run());
             let what = format!("{} {:?}", path.display(), stretched.variant);
             assert_eq!(one.verdict.fingerprint, two.verdict.fingerprint, "{what}");

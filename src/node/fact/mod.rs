@@ -4,6 +4,8 @@
 //! A fact speaks of ranges where it can, is cheap to state, and is turned into text late and
 //! elsewhere. Nothing here judges.
 
+mod group;
+
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -11,6 +13,8 @@ use serde::Serialize;
 use crate::base::{GroupId, Instant, NodeId, Offset, Span, TopicId, TopicPartition};
 use crate::kafka::message::Api;
 use crate::kafka::{ErrorCode, Records};
+
+pub use group::{CommitKind, GroupFact, PositionSource};
 
 /// The number of a fact within its run, from 1. 0: none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -271,215 +275,6 @@ pub enum LogFact {
     },
     /// A client has new metadata.
     MetadataRefreshed,
-}
-
-/// How an offset commit came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CommitKind {
-    /// `commitSync()`.
-    Sync,
-    /// `commitAsync()`.
-    Async,
-    /// Auto-commit, inside `poll()` (Java) or by the background timer (librdkafka).
-    Auto,
-    /// Auto-commit before a rebalance.
-    AutoBeforeRebalance,
-    /// Auto-commit in `close()`.
-    AutoOnClose,
-    /// A tool from outside.
-    Admin,
-}
-
-/// Where a position came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PositionSource {
-    /// The group's committed offset.
-    Committed,
-    /// `auto.offset.reset`, as there was no committed offset or none in range.
-    Reset,
-    /// `seek()`.
-    Seek,
-}
-
-/// Facts of groups: of the coordinator (its broker states them) and of members.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(tag = "fact", rename_all = "kebab-case")]
-pub enum GroupFact {
-    /// Coordinator: the join phase of a rebalance begins.
-    RebalanceStarted {
-        /// The group.
-        group: GroupId,
-        /// Why, in Kafka's words.
-        reason: Arc<str>,
-    },
-    /// Coordinator: the join phase is over; members are asked to sync.
-    JoinCompleted {
-        /// The group.
-        group: GroupId,
-        /// The new generation.
-        generation: i32,
-        /// Who is in it.
-        members: Arc<[NodeId]>,
-    },
-    /// Coordinator: the assignment is stored, the group is stable. The first round of a group forms
-    /// it, every later one is a rebalance.
-    RoundCompleted {
-        /// The group.
-        group: GroupId,
-        /// The generation.
-        generation: i32,
-        /// Whether the group had no generation before.
-        first: bool,
-        /// Who has what.
-        assignment: Arc<[(NodeId, Arc<[TopicPartition]>)]>,
-    },
-    /// Coordinator: a partition has another owner than in the generation before.
-    PartitionMoved {
-        /// The group.
-        group: GroupId,
-        /// The partition.
-        partition: TopicPartition,
-        /// Its owner before.
-        from: NodeId,
-        /// Its owner now.
-        to: NodeId,
-    },
-    /// Coordinator: nothing was heard of a member for `session.timeout.ms`.
-    SessionExpired {
-        /// The group.
-        group: GroupId,
-        /// The member.
-        member: NodeId,
-    },
-    /// Coordinator: a member left by itself.
-    MemberLeft {
-        /// The group.
-        group: GroupId,
-        /// The member.
-        member: NodeId,
-    },
-    /// Coordinator: a request was refused because its member or generation is no longer current.
-    MemberFenced {
-        /// The group.
-        group: GroupId,
-        /// The member that asked.
-        member: NodeId,
-        /// The API.
-        api: Api,
-        /// The error.
-        error: ErrorCode,
-    },
-    /// Coordinator: the group has no members any more.
-    GroupEmpty {
-        /// The group.
-        group: GroupId,
-        /// Its generation.
-        generation: i32,
-    },
-    /// Coordinator: an offset commit is replicated.
-    OffsetCommitted {
-        /// The group.
-        group: GroupId,
-        /// Who asked; `None` for a tool.
-        member: Option<NodeId>,
-        /// The partition.
-        partition: TopicPartition,
-        /// The next offset to read.
-        offset: Offset,
-        /// What it was before.
-        before: Option<Offset>,
-    },
-    /// Member: `subscribe` made it look for its coordinator and join.
-    Joining {
-        /// The group.
-        group: GroupId,
-    },
-    /// Member: `onPartitionsAssigned`.
-    Assigned {
-        /// The group.
-        group: GroupId,
-        /// The generation.
-        generation: i32,
-        /// The partitions handed to the listener.
-        partitions: Arc<[TopicPartition]>,
-    },
-    /// Member: `onPartitionsRevoked`.
-    Revoked {
-        /// The group.
-        group: GroupId,
-        /// The partitions.
-        partitions: Arc<[TopicPartition]>,
-    },
-    /// Member: `onPartitionsLost`.
-    Lost {
-        /// The group.
-        group: GroupId,
-        /// The partitions.
-        partitions: Arc<[TopicPartition]>,
-    },
-    /// Member: nobody called `poll` for `max.poll.interval.ms`; the client leaves the group.
-    PollIntervalExceeded {
-        /// The group.
-        group: GroupId,
-    },
-    /// Member: an offset commit was asked for.
-    CommitRequested {
-        /// The group.
-        group: GroupId,
-        /// How.
-        kind: CommitKind,
-        /// The next offsets to read.
-        offsets: Arc<[(TopicPartition, Offset)]>,
-    },
-    /// Member: an offset commit was confirmed.
-    CommitConfirmed {
-        /// The group.
-        group: GroupId,
-        /// How.
-        kind: CommitKind,
-        /// The next offsets to read.
-        offsets: Arc<[(TopicPartition, Offset)]>,
-    },
-    /// Member: an offset commit failed; `exception` is what the application sees.
-    CommitFailed {
-        /// The group.
-        group: GroupId,
-        /// How.
-        kind: CommitKind,
-        /// Kafka's exception.
-        exception: &'static str,
-        /// The error code behind it, if the coordinator answered.
-        error: Option<ErrorCode>,
-    },
-    /// Member: the position of a partition was set.
-    PositionSet {
-        /// The group.
-        group: GroupId,
-        /// The partition.
-        partition: TopicPartition,
-        /// The next offset to hand to the application.
-        offset: Offset,
-        /// Where it came from.
-        source: PositionSource,
-    },
-    /// Member: `auto.offset.reset` was applied.
-    OffsetReset {
-        /// The group.
-        group: GroupId,
-        /// The partition.
-        partition: TopicPartition,
-        /// The offset it gave.
-        offset: Offset,
-    },
-    /// Member: `poll` threw.
-    PollFailed {
-        /// The group.
-        group: GroupId,
-        /// Kafka's exception.
-        exception: &'static str,
-    },
 }
 
 /// Facts of applications.
