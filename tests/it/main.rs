@@ -3,6 +3,7 @@
 mod broker;
 mod consumer;
 mod coordinator;
+mod fidelity;
 mod lessons;
 mod loader;
 mod oracle;
