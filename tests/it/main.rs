@@ -8,4 +8,5 @@ mod lessons;
 mod loader;
 mod oracle;
 mod producer;
+mod real_kafka;
 mod worlds;

@@ -9,8 +9,9 @@
 //! offset is a function of the instant. `hand-off` hands over everything at once.
 //!
 //! Simplified: rebalances and fetching go as in the Java client (joining advances inside `poll`,
-//! one answer per broker is fetched ahead), stored offsets are committed before the listener runs,
-//! `enable.auto.offset.store` is always on, and stored offsets carry no leader epoch.
+//! one answer per broker is fetched ahead), stored offsets are committed before the listener runs
+//! and carry no leader epoch. With `enable.auto.offset.store=false` nothing is stored, so nothing is
+//! committed: there is no step by which an application stores offsets itself.
 
 use super::Member;
 use super::commit::CommitFor;
