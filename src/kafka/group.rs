@@ -145,6 +145,25 @@ pub struct LeaveGroupResponse {
     pub members: Vec<ErrorCode>,
 }
 
+/// The next offset to read, with the leader epoch of the record before it, by which a reader can
+/// notice that the log was truncated (`OffsetAndMetadata`, KIP-320).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OffsetAndEpoch {
+    /// The next offset to read.
+    pub offset: Offset,
+    /// `None` where nobody knows: an offset that an application or a tool names.
+    pub leader_epoch: Option<u32>,
+}
+
+impl From<Offset> for OffsetAndEpoch {
+    fn from(offset: Offset) -> Self {
+        Self {
+            offset,
+            leader_epoch: None,
+        }
+    }
+}
+
 /// `OffsetCommit`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OffsetCommitRequest {
@@ -158,8 +177,8 @@ pub struct OffsetCommitRequest {
     pub generation: i32,
     /// The request's version: from 9 on an unknown group is `GROUP_ID_NOT_FOUND`.
     pub version: i16,
-    /// The offsets: next offset to read, per partition.
-    pub offsets: Vec<(TopicPartition, Offset)>,
+    /// The offsets, per partition.
+    pub offsets: Vec<(TopicPartition, OffsetAndEpoch)>,
 }
 
 /// The answer to `OffsetCommit`, one error per partition of the request.
@@ -185,7 +204,7 @@ pub struct OffsetFetchResponse {
     pub error: ErrorCode,
     /// The committed offset of each partition; `None` where the group has none.
     /// Behind each the number of the fact that asked for the offset commit, 0 for none.
-    pub offsets: Vec<(TopicPartition, Option<(Offset, u64)>)>,
+    pub offsets: Vec<(TopicPartition, Option<(OffsetAndEpoch, u64)>)>,
 }
 
 /// A member as a `GroupMetadata` record keeps it.
@@ -216,8 +235,8 @@ pub enum CoordinatorRecord {
         group: Arc<str>,
         /// The partition.
         partition: TopicPartition,
-        /// The next offset to read.
-        offset: Offset,
+        /// The next offset to read, and its leader epoch.
+        at: OffsetAndEpoch,
         /// When the coordinator wrote it.
         committed_at: Instant,
         /// The number of the fact that asked for it, so that whoever reads it can say why it is so.

@@ -32,6 +32,7 @@ pub enum Api {
     SyncGroup,
     CreateTopics,
     InitProducerId,
+    OffsetForLeaderEpoch,
     /// Not an API of Kafka: a broker hears of new metadata. Stands for the metadata log of `KRaft`.
     UpdateMetadata,
 }
@@ -167,6 +168,29 @@ pub enum OffsetSpec {
     Latest,
 }
 
+/// One partition of an `OffsetForLeaderEpoch` (KIP-320).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskedEpoch {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The leader epoch the reader knows, by which the leader tells who is behind.
+    pub current_leader_epoch: u32,
+    /// The epoch whose end is asked for.
+    pub leader_epoch: u32,
+}
+
+/// One partition of the answer to `OffsetForLeaderEpoch`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EpochEnd {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// `NONE` or why not.
+    pub error: ErrorCode,
+    /// The largest epoch of the log that is at most the one asked for, and the offset at which it
+    /// ends; `None` (`UNDEFINED_EPOCH`) where the log knows none.
+    pub end: Option<(u32, Offset)>,
+}
+
 /// What a client or broker asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
@@ -176,6 +200,8 @@ pub enum Request {
     Fetch(FetchRequest),
     /// Offsets by position.
     ListOffsets(Vec<(TopicPartition, OffsetSpec)>),
+    /// Where leader epochs end.
+    OffsetForLeaderEpoch(Vec<AskedEpoch>),
     /// Leaders and partitions of topics; `allow_auto_create` as the client says.
     Metadata {
         /// The topics asked for.
@@ -224,6 +250,8 @@ pub enum Response {
     Fetch(Vec<FetchedPartition>),
     /// To `ListOffsets`.
     ListOffsets(Vec<(TopicPartition, ErrorCode, Option<Offset>)>),
+    /// To `OffsetForLeaderEpoch`.
+    OffsetForLeaderEpoch(Vec<EpochEnd>),
     /// To `Metadata`.
     Metadata(Vec<TopicMetadata>),
     /// To `FindCoordinator`.
@@ -267,6 +295,7 @@ impl Request {
             Self::Produce(_) => Api::Produce,
             Self::Fetch(_) => Api::Fetch,
             Self::ListOffsets(_) => Api::ListOffsets,
+            Self::OffsetForLeaderEpoch(_) => Api::OffsetForLeaderEpoch,
             Self::Metadata { .. } => Api::Metadata,
             Self::FindCoordinator { .. } => Api::FindCoordinator,
             Self::OffsetCommit(_) => Api::OffsetCommit,
@@ -289,6 +318,7 @@ impl Response {
             Self::Produce(_) => Api::Produce,
             Self::Fetch(_) => Api::Fetch,
             Self::ListOffsets(_) => Api::ListOffsets,
+            Self::OffsetForLeaderEpoch(_) => Api::OffsetForLeaderEpoch,
             Self::Metadata(_) => Api::Metadata,
             Self::OffsetCommit(_) => Api::OffsetCommit,
             Self::OffsetFetch(_) => Api::OffsetFetch,

@@ -5,6 +5,7 @@ use super::dispatch::Node;
 use super::setup::{LossKind, RecordName, ServerFilter, Trigger, Verb};
 use crate::base::{ConnId, NodeId};
 use crate::kafka::Records;
+use crate::kafka::group::OffsetAndEpoch;
 use crate::kafka::message::{Body, Envelope, ProduceRequest, Request};
 use crate::node::Concern;
 
@@ -85,11 +86,11 @@ impl Sim {
             }
             Body::Request(Request::OffsetCommit(request)) => {
                 // An offset commit carries the record just below the offset it stores.
-                let below = |(tp, offset): &(_, u64)| match name {
-                    RecordName::At(named, at) => named == tp && at + 1 == *offset,
+                let below = |(tp, at): &(_, OffsetAndEpoch)| match name {
+                    RecordName::At(named, record) => named == tp && record + 1 == at.offset,
                     RecordName::Id(id) => {
-                        *offset != 0 && {
-                            let offsets = offset - 1..*offset;
+                        at.offset != 0 && {
+                            let offsets = at.offset - 1..at.offset;
                             let records = Records::EMPTY;
                             self.stands_in(
                                 &Concern {

@@ -177,7 +177,7 @@ impl World {
                     instance,
                     generation,
                     version: 9,
-                    offsets: vec![(partition(0), self.draw.below(100))],
+                    offsets: vec![(partition(0), self.draw.below(100).into())],
                 };
                 coordinator.handle_commit(now, &request, 0, token, &mut out);
             }

@@ -29,7 +29,7 @@ const LESSONS: &[(&str, &[&str])] = &[
     ("groups/queue-or-publish-subscribe", &["--group", "email"]),
     (
         "groups/two-groups-one-topic",
-        &["--group", "pricing-workers", "--from", "20s"],
+        &["--actor", "pricing-workers-1", "--from", "14500ms"],
     ),
     ("offsets/earliest-or-latest", &["--to", "9s"]),
     ("offsets/position-and-committed-offset", &["--from", "5s"]),
@@ -39,10 +39,7 @@ const LESSONS: &[(&str, &[&str])] = &[
     ),
     ("topics/five-tasks-three-partitions", &[]),
     ("topics/order-within-a-partition", &[]),
-    (
-        "topics/same-key-same-partition",
-        &["--partition", "user-events-2"],
-    ),
+    ("topics/same-key-same-partition", &["--actor", "site"]),
 ];
 
 fn root() -> &'static Path {

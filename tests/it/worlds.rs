@@ -9,6 +9,7 @@ use kafkasim::node::fact::ProduceFact;
 use kafkasim::node::{Fact, Stated};
 use kafkasim::scenario;
 use kafkasim::sim::{Scratch, Sim};
+use kafkasim::verdict::Ending;
 
 use crate::lessons::shipped;
 
@@ -127,4 +128,24 @@ fn every_shipped_lesson_is_the_same_stretched_and_stepped() {
         }
     }
     assert!(25 <= compared, "{compared} runs compared");
+}
+
+/// Draws that nobody chose find timers that never come to rest; the bound on events tells.
+#[test]
+fn sixty_seeds_of_noise_all_drain() {
+    for seed in 1..=60 {
+        let text = NOISY.replace("title:", &format!("seed: {seed}\ntitle:"));
+        let text = text + "limits: { events: 100000 }\n";
+        let outcome = experiments(&text)[0].run();
+        assert_eq!(outcome.verdict.ends, Ending::Drained, "seed {seed}");
+        let workers = outcome
+            .verdict
+            .group("workers")
+            .expect("the group is in the file");
+        assert_eq!(
+            workers.lost_count(),
+            0,
+            "at least once loses nothing, seed {seed}"
+        );
+    }
 }

@@ -1,16 +1,21 @@
 //! Fetch requests of consumers: what may be read, and the long poll
-//! (`ReplicaManager.fetchMessages`, `readFromLog`, `DelayedFetch`).
+//! (`ReplicaManager.fetchMessages`, `readFromLog`, `DelayedFetch`); and what they ask about logs
+//! without reading them: offsets and the ends of leader epochs.
 //!
 //! A request that finds less than `fetch.min.bytes` is parked with each of its partitions. The
 //! high watermark of one of them wakes it; it is answered when there is enough, at its time limit
 //! with whatever is there.
+
+use std::cmp::Ordering;
 
 use super::Broker;
 use super::connections::Parked;
 use crate::base::TopicPartition;
 use crate::base::{ConnId, Offset};
 use crate::kafka::ErrorCode;
-use crate::kafka::message::{FetchPartition, FetchRequest, FetchedPartition, OffsetSpec, Response};
+use crate::kafka::message::{
+    AskedEpoch, EpochEnd, FetchPartition, FetchRequest, FetchedPartition, OffsetSpec, Response,
+};
 use crate::node::{Ctx, FactId};
 
 /// A consumer's fetch that waits for data.
@@ -101,17 +106,24 @@ impl Broker {
 
     /// The place of a partition that can be read at this offset, or why it cannot.
     pub(super) fn readable(&self, wanted: &FetchPartition) -> Result<usize, ErrorCode> {
-        let slot = self.led_slot(wanted.partition)?;
-        let known = self.memory.partitions[slot].replica.leader_epoch();
+        let slot = self.slot_led_in(wanted.partition, wanted.leader_epoch)?;
         let log = &self.disk.logs[slot];
-        if wanted.leader_epoch < known {
-            Err(ErrorCode::FencedLeaderEpoch)
-        } else if known < wanted.leader_epoch {
-            Err(ErrorCode::UnknownLeaderEpoch)
-        } else if wanted.offset < log.start() || log.end() < wanted.offset {
+        if wanted.offset < log.start() || log.end() < wanted.offset {
             Err(ErrorCode::OffsetOutOfRange)
         } else {
             Ok(slot)
+        }
+    }
+
+    /// The place of a partition for a client that knows its current leader epoch
+    /// (`Partition.checkCurrentLeaderEpoch`), or why it is not served.
+    fn slot_led_in(&self, tp: TopicPartition, leader_epoch: u32) -> Result<usize, ErrorCode> {
+        let slot = self.led_slot(tp)?;
+        let known = self.memory.partitions[slot].replica.leader_epoch();
+        match leader_epoch.cmp(&known) {
+            Ordering::Less => Err(ErrorCode::FencedLeaderEpoch),
+            Ordering::Equal => Ok(slot),
+            Ordering::Greater => Err(ErrorCode::UnknownLeaderEpoch),
         }
     }
 
@@ -213,6 +225,26 @@ impl Broker {
             }
         };
         wanted.iter().map(look_up).collect()
+    }
+
+    /// Handles `OffsetForLeaderEpoch` (`ReplicaManager.lastOffsetForLeaderEpoch`).
+    pub(super) fn ends_of_epochs(&self, asked: &[AskedEpoch]) -> Vec<EpochEnd> {
+        let look_up = |asked: &AskedEpoch| {
+            let slot = self.slot_led_in(asked.partition, asked.current_leader_epoch);
+            let (error, end) = match slot {
+                Err(error) => (error, None),
+                Ok(slot) => {
+                    let end = self.disk.logs[slot].end_of_epoch(asked.leader_epoch);
+                    (ErrorCode::None, end)
+                }
+            };
+            EpochEnd {
+                partition: asked.partition,
+                error,
+                end,
+            }
+        };
+        asked.iter().map(look_up).collect()
     }
 }
 

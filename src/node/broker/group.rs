@@ -12,7 +12,7 @@ use super::Broker;
 use super::connections::Parked;
 use super::group_facts::LastFacts;
 use crate::base::{ConnId, GroupId, Instant, Offset, Stream, TopicPartition};
-use crate::kafka::group::{CoordinatorRecord, OffsetCommitRequest};
+use crate::kafka::group::{CoordinatorRecord, OffsetAndEpoch, OffsetCommitRequest};
 use crate::kafka::message::{LoggedBatch, Request, Response};
 use crate::kafka::size::record_size;
 use crate::kafka::{Batch, ErrorCode, Payload};
@@ -105,7 +105,7 @@ impl Broker {
         let record = |(tp, offset): &(TopicPartition, Offset)| CoordinatorRecord::OffsetCommit {
             group: Arc::clone(group),
             partition: *tp,
-            offset: *offset,
+            at: OffsetAndEpoch::from(*offset),
             committed_at: Instant::ZERO,
             because: FactId::NONE.0,
         };
@@ -149,7 +149,10 @@ impl Broker {
             instance: None,
             generation: -1,
             version: OFFSET_COMMIT_VERSION,
-            offsets,
+            offsets: offsets
+                .into_iter()
+                .map(|(tp, offset)| (tp, offset.into()))
+                .collect(),
         };
         let place = self.offsets_partition(&name);
         let slot = place.ok_or(ErrorCode::NotCoordinator);
@@ -500,7 +503,7 @@ fn refusal(request: &mut Request, error: ErrorCode) -> Response {
     use crate::kafka::group as messages;
     match request {
         Request::OffsetCommit(r) => {
-            let failed = |(tp, _): &(TopicPartition, Offset)| (*tp, error);
+            let failed = |(tp, _): &(TopicPartition, OffsetAndEpoch)| (*tp, error);
             let partitions = r.offsets.iter().map(failed).collect();
             Response::OffsetCommit(messages::OffsetCommitResponse { partitions })
         }

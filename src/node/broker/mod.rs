@@ -56,7 +56,7 @@ use crate::node::{Ctx, FactId, TimerKey};
 const RECONNECT_BACKOFF: Span = Span::from_millis(50);
 
 /// Every API, in the order of their numbers: each has a stream of its own for its work.
-const APIS: [Api; 14] = [
+const APIS: [Api; 15] = [
     Api::Produce,
     Api::Fetch,
     Api::ListOffsets,
@@ -70,6 +70,7 @@ const APIS: [Api; 14] = [
     Api::SyncGroup,
     Api::CreateTopics,
     Api::InitProducerId,
+    Api::OffsetForLeaderEpoch,
     Api::UpdateMetadata,
 ];
 

@@ -101,11 +101,12 @@ impl Broker {
     fn fetch_from(&mut self, ctx: &mut Ctx<'_>, leader: NodeId) {
         let fetcher = self.memory.fetchers.by_leader.get_mut(&leader);
         let fetcher = fetcher.expect("the fetcher is known");
-        if fetcher.is_waiting || !self.memory.network.ready(ctx, leader, Lane::Main) {
-            return;
-        }
+        // Also while a fetch is under way: what is due must not keep the timer in the past.
         if !fetcher.paused.is_empty() {
             fetcher.resume(ctx.now);
+        }
+        if fetcher.is_waiting || !self.memory.network.ready(ctx, leader, Lane::Main) {
+            return;
         }
         if fetcher.paused.len() == fetcher.slots.len() {
             return;

@@ -64,6 +64,9 @@ impl Broker {
                 None => return self.fetch(ctx, conn, correlation, fetch),
             },
             Request::ListOffsets(wanted) => Response::ListOffsets(self.list_offsets(&wanted)),
+            Request::OffsetForLeaderEpoch(asked) => {
+                Response::OffsetForLeaderEpoch(self.ends_of_epochs(&asked))
+            }
             Request::Metadata {
                 topics,
                 allow_auto_create,

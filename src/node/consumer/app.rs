@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use super::Member;
 use super::close::Closing;
-use super::commit::{CommitOutcome, Offsets};
+use super::commit::{CommitOutcome, Offsets, named};
 use super::poll::{Polling, Turn};
 use super::program::{CommitOffsets, OnThrow};
 use super::script::{Code, CommitStep, Polled, Script};
@@ -394,10 +394,11 @@ impl Member {
 
     /// At the head of `each`: a stretch, the next record alone, or out of it.
     fn each_head(&mut self, ctx: &mut Ctx<'_>, end: usize, plain: bool) {
-        if self.app.polled.current().is_none() {
+        let Some(item) = self.app.polled.current() else {
             self.jump(end);
             return;
-        }
+        };
+        self.store(item.tp, item.offset + 1);
         let watched = ctx.watches(StepKind::Process, Phase::Before)
             || ctx.watches(StepKind::Process, Phase::After);
         if plain && !watched && self.begin_stretch(ctx) {
@@ -409,8 +410,8 @@ impl Member {
     /// `commitSync` or `commitAsync`.
     fn begin_commit(&mut self, ctx: &mut Ctx<'_>, step: CommitStep) {
         let offsets = self.commit_offsets(step);
-        for (tp, offset) in offsets.iter() {
-            self.positions.move_mark(*tp, *offset);
+        for (tp, at) in offsets.iter() {
+            self.positions.move_mark(*tp, at.offset);
         }
         if !step.sync {
             self.commit_async(ctx, CommitKind::Async, offsets);
@@ -440,8 +441,10 @@ impl Member {
     }
 
     fn commit_offsets(&self, step: CommitStep) -> Offsets {
+        let polled = self.positions.consumed();
         let offsets = match step.offsets {
-            CommitOffsets::Polled => self.positions.consumed(),
+            CommitOffsets::Polled if step.shift == 0 => return polled.into(),
+            CommitOffsets::Polled => polled.into_iter().map(|(tp, at)| (tp, at.offset)).collect(),
             CommitOffsets::Processed => self.positions.processed_in_order(),
             CommitOffsets::ThisRecord => {
                 let item = self.app.polled.current();
@@ -452,7 +455,7 @@ impl Member {
         };
         let shifted =
             |(tp, offset): (TopicPartition, Offset)| (tp, offset.saturating_add_signed(step.shift));
-        offsets.into_iter().map(shifted).collect()
+        named(offsets.into_iter().map(shifted).collect())
     }
 
     /// What a step concerns, as far as it is known before it is taken.
@@ -468,11 +471,11 @@ impl Member {
             }
             Code::Commit(step) => {
                 let offsets = self.commit_offsets(step);
-                let moved = offsets.iter().filter_map(|(tp, offset)| {
+                let moved = offsets.iter().filter_map(|(tp, at)| {
                     let mark = self.positions.mark(*tp);
-                    (mark < *offset).then_some(Concern {
+                    (mark < at.offset).then_some(Concern {
                         partition: *tp,
-                        offsets: mark..*offset,
+                        offsets: mark..at.offset,
                         records: Records::EMPTY,
                     })
                 });

@@ -49,6 +49,8 @@ pub(super) struct Chunk {
     /// The next offset to read from it.
     pub(super) next: Offset,
     pub(super) error: ErrorCode,
+    /// The leader epoch of the last record taken.
+    epoch: Option<u32>,
     batches: VecDeque<LoggedBatch>,
 }
 
@@ -78,6 +80,7 @@ impl Chunk {
             tp,
             next: fetched,
             error,
+            epoch: None,
             batches: batches.into(),
         }
     }
@@ -102,6 +105,7 @@ impl Chunk {
             let to = batch.batch.count().min(from + limit - taken.count);
             taken.push(&batch.batch.records().slice(from, to));
             self.next += Offset::from(to - from);
+            self.epoch = Some(batch.leader_epoch);
         }
         (0 < taken.count).then(|| Run {
             tp: self.tp,
@@ -221,6 +225,7 @@ impl Buffer {
                 continue;
             };
             owned.offset = chunk.next;
+            owned.epoch = chunk.epoch;
             left -= run.records.len();
             runs.push(run);
         }

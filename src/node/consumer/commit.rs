@@ -19,7 +19,7 @@ use super::{Member, Tag};
 use crate::base::{Instant, Offset, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::kafka::client::ClientFamily;
-use crate::kafka::group::{OffsetCommitRequest, OffsetCommitResponse};
+use crate::kafka::group::{OffsetAndEpoch, OffsetCommitRequest, OffsetCommitResponse};
 use crate::kafka::message::{Request, Response};
 use crate::node::client::Outcome;
 use crate::node::fact::{CommitKind, GroupFact};
@@ -29,7 +29,7 @@ use crate::node::{Ctx, FactId, Lane};
 const COMMIT_VERSION: i16 = 9;
 
 /// Partitions with the next offset to read.
-pub(super) type Offsets = Arc<[(TopicPartition, Offset)]>;
+pub(super) type Offsets = Arc<[(TopicPartition, OffsetAndEpoch)]>;
 
 /// Who wants to hear of an offset commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +145,7 @@ impl Member {
     pub(super) fn auto_committed_offsets(&self) -> Offsets {
         match self.setup.family {
             ClientFamily::Java => self.positions.consumed().into(),
-            ClientFamily::Librdkafka => self.positions.stored().into(),
+            ClientFamily::Librdkafka => named(self.positions.stored()),
         }
     }
 
@@ -162,7 +162,7 @@ impl Member {
             ctx.note(GroupFact::CommitRequested {
                 group: self.setup.group,
                 kind,
-                offsets: offsets.clone(),
+                offsets: plain(&offsets),
             });
         }
         self.send_commit(ctx, kind, offsets, audience)
@@ -304,7 +304,7 @@ impl Member {
         ctx.note(GroupFact::CommitRequested {
             group: self.setup.group,
             kind,
-            offsets: offsets.clone(),
+            offsets: plain(&offsets),
         });
         self.commits.postponed.push_back((kind, offsets));
     }
@@ -350,6 +350,7 @@ impl Member {
             return;
         }
         let group = self.setup.group;
+        let offsets = plain(&offsets);
         match outcome {
             CommitOutcome::Done => {
                 ctx.note(GroupFact::CommitConfirmed {
@@ -381,6 +382,17 @@ impl Member {
         let offsets = self.auto_committed_offsets();
         self.commit_async(ctx, CommitKind::Auto, offsets);
     }
+}
+
+/// Offsets that somebody names instead of positions: without leader epochs.
+pub(super) fn named(offsets: Vec<(TopicPartition, Offset)>) -> Offsets {
+    let offsets = offsets.into_iter();
+    offsets.map(|(tp, offset)| (tp, offset.into())).collect()
+}
+
+/// The offsets alone, as facts state them.
+pub(super) fn plain(offsets: &Offsets) -> Arc<[(TopicPartition, Offset)]> {
+    offsets.iter().map(|(tp, at)| (*tp, at.offset)).collect()
 }
 
 /// `commitAsync` wraps what could be retried, because it does not retry itself.

@@ -9,9 +9,8 @@
 //! offset is a function of the instant. `hand-off` hands over everything at once.
 //!
 //! Simplified: rebalances and fetching go as in the Java client (joining advances inside `poll`,
-//! one answer per broker is fetched ahead), and stored offsets are committed before the listener
-//! runs. With `enable.auto.offset.store=false` nothing is stored, so nothing is committed: there is
-//! no step by which an application stores offsets itself.
+//! one answer per broker is fetched ahead), stored offsets are committed before the listener runs,
+//! `enable.auto.offset.store` is always on, and stored offsets carry no leader epoch.
 
 use super::Member;
 use super::commit::CommitFor;
@@ -23,9 +22,7 @@ use crate::node::fact::CommitKind;
 
 impl Member {
     fn commits_stored(&self) -> bool {
-        let config = &self.setup.config;
-        let stores = self.setup.family == ClientFamily::Librdkafka && config.auto_offset_store;
-        stores && config.auto_commit
+        self.setup.family == ClientFamily::Librdkafka && self.setup.config.auto_commit
     }
 
     /// Stores the offset after a record that was handed to the application.

@@ -4,21 +4,23 @@
 //! |---|---|---|
 //! | committed offsets | yes, up to the poll's timeout | again after the backoff |
 //! | reset, `seekToBeginning`, `seekToEnd` | no | again after `retry.backoff.ms` |
+//!
+//! Committed offsets with a leader epoch are then validated ([`super::validation`]).
 
 use super::fetcher::reset_spec;
 use super::poll::Turn;
-use super::positions::PositionState;
+use super::positions::{Owned, PositionState};
 use super::{Member, SeekRequest, Tag};
 use crate::base::{Instant, NodeId, Offset, TopicPartition};
 use crate::kafka::ErrorCode;
-use crate::kafka::group::OffsetFetchRequest;
+use crate::kafka::group::{OffsetAndEpoch, OffsetFetchRequest};
 use crate::kafka::message::{OffsetSpec, Request, Response};
 use crate::node::client::Outcome;
 use crate::node::fact::{GroupFact, PositionSource};
 use crate::node::{Ctx, FactId, Lane};
 
 /// A committed offset as the coordinator tells it.
-type Committed = (TopicPartition, Option<(Offset, u64)>);
+type Committed = (TopicPartition, Option<(OffsetAndEpoch, u64)>);
 
 /// The search for committed offsets.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +57,7 @@ impl Member {
 
     /// Finds positions for partitions without one (`updateFetchPositions`).
     pub(super) fn update_positions(&mut self, ctx: &mut Ctx<'_>) -> Turn {
+        self.send_validations(ctx);
         if self.positions.all_valid() {
             return Turn::Ready;
         }
@@ -140,10 +143,10 @@ impl Member {
             if !self.positions.get(*tp).is_some_and(|o| wanted(o.state)) {
                 continue;
             }
-            if let Some((offset, because)) = committed {
+            if let Some((at, because)) = committed {
                 let since = FactId(*because);
-                self.set_position(ctx, *tp, *offset, (PositionSource::Committed, since));
-                self.positions.confirm(&[(*tp, *offset)]);
+                self.set_position(ctx, *tp, *at, (PositionSource::Committed, since));
+                self.positions.confirm(&[(*tp, *at)]);
             } else if let Some(spec) = spec {
                 let owned = self.positions.get_mut(*tp).expect("looked at just before");
                 owned.state = PositionState::AwaitingReset { spec, seek: false };
@@ -158,52 +161,66 @@ impl Member {
         &mut self,
         ctx: &mut Ctx<'_>,
         tp: TopicPartition,
-        offset: Offset,
+        at: OffsetAndEpoch,
         (source, since): (PositionSource, FactId),
     ) {
         let fact = GroupFact::PositionSet {
             group: self.setup.group,
             partition: tp,
-            offset,
+            offset: at.offset,
             source,
         };
         let cause = ctx.cause;
         let set = ctx.note_since(fact, since);
         ctx.cause = cause;
-        self.positions.set(tp, offset, set);
+        self.positions.set(tp, at, set);
     }
 
     /// Asks for the ends of partitions that await a reset (`resetPositionsIfNeeded`).
     fn send_resets(&mut self, ctx: &mut Ctx<'_>) {
-        let mut asked: Vec<(NodeId, Vec<(TopicPartition, OffsetSpec)>)> = Vec::new();
-        let timeout = self.setup.config.request_timeout;
-        for owned in self.positions.iter_mut() {
-            let PositionState::AwaitingReset { spec, .. } = owned.state else {
-                continue;
-            };
-            if ctx.now < owned.retry_at {
-                continue;
-            }
-            let leader = self.metadata.leader(owned.tp);
-            let reachable =
-                leader.filter(|leader| !self.wire.is_unavailable(ctx.now, *leader, Lane::Main));
-            let Some(leader) = reachable else {
-                self.metadata.request_update();
-                owned.retry_at = ctx.now + self.setup.config.retry_backoff;
-                continue;
-            };
-            owned.retry_at = ctx.now + timeout;
-            match asked.iter_mut().find(|(broker, _)| *broker == leader) {
-                Some((_, partitions)) => partitions.push((owned.tp, spec)),
-                None => asked.push((leader, vec![(owned.tp, spec)])),
-            }
-        }
+        let asked = self.by_leader(ctx.now, |owned| match owned.state {
+            PositionState::AwaitingReset { spec, .. } => Some((owned.tp, spec)),
+            _ => None,
+        });
         for (broker, partitions) in asked {
             let tag = Tag::ListOffsets(partitions.clone());
             let request = Request::ListOffsets(partitions);
             let to = (broker, Lane::Main);
             self.wire.send(ctx, to, request, None, tag);
         }
+    }
+
+    /// What is to be asked about positions, by the leader to be asked. Without one that can be
+    /// reached a partition waits; nothing is asked twice before `request.timeout.ms`.
+    pub(super) fn by_leader<T>(
+        &mut self,
+        now: Instant,
+        question: impl Fn(&Owned) -> Option<T>,
+    ) -> Vec<(NodeId, Vec<T>)> {
+        let mut asked: Vec<(NodeId, Vec<T>)> = Vec::new();
+        let config = &self.setup.config;
+        for owned in self.positions.iter_mut() {
+            if now < owned.retry_at {
+                continue;
+            }
+            let Some(question) = question(owned) else {
+                continue;
+            };
+            let leader = self.metadata.leader(owned.tp);
+            let reachable =
+                leader.filter(|leader| !self.wire.is_unavailable(now, *leader, Lane::Main));
+            let Some(leader) = reachable else {
+                self.metadata.request_update();
+                owned.retry_at = now + config.retry_backoff;
+                continue;
+            };
+            owned.retry_at = now + config.request_timeout;
+            match asked.iter_mut().find(|(broker, _)| *broker == leader) {
+                Some((_, questions)) => questions.push(question),
+                None => asked.push((leader, vec![question])),
+            }
+        }
+        asked
     }
 
     /// The answer to `ListOffsets`.
@@ -241,7 +258,8 @@ impl Member {
 
     fn reset_to(&mut self, ctx: &mut Ctx<'_>, tp: TopicPartition, offset: Offset, seek: bool) {
         if seek {
-            self.set_position(ctx, tp, offset, (PositionSource::Seek, FactId::NONE));
+            let source = (PositionSource::Seek, FactId::NONE);
+            self.set_position(ctx, tp, offset.into(), source);
             return;
         }
         let fact = GroupFact::OffsetReset {
@@ -261,7 +279,8 @@ impl Member {
             before
         };
         let since = ctx.note_since(fact, since);
-        self.set_position(ctx, tp, offset, (PositionSource::Reset, since));
+        let source = (PositionSource::Reset, since);
+        self.set_position(ctx, tp, offset.into(), source);
         ctx.cause = cause;
     }
 
@@ -271,7 +290,8 @@ impl Member {
         let spec = match to {
             SeekRequest::Offset(tp, offset) => {
                 if self.positions.get(tp).is_some() {
-                    self.set_position(ctx, tp, offset, (PositionSource::Seek, FactId::NONE));
+                    let source = (PositionSource::Seek, FactId::NONE);
+                    self.set_position(ctx, tp, offset.into(), source);
                 }
                 return;
             }

@@ -16,7 +16,7 @@
 //! as Kafka's heartbeat thread sleeps then.
 //!
 //! Not modelled: static membership, cooperative rebalancing, KIP-848, transactions, pause, follower
-//! fetching, validation of positions against leader epochs.
+//! fetching.
 
 pub mod program;
 
@@ -37,6 +37,7 @@ mod positions;
 mod script;
 mod stretch;
 mod sync_commit;
+mod validation;
 mod wire;
 mod work;
 mod workers;
@@ -65,6 +66,7 @@ use membership::{Generation, Membership};
 use outbox::Outbox;
 use positions::Positions;
 use script::Script;
+use validation::Unvalidated;
 use wire::Wire;
 use workers::Workers;
 
@@ -100,6 +102,7 @@ enum Tag {
     Commit(Commit),
     OffsetFetch(u32),
     ListOffsets(Vec<(TopicPartition, OffsetSpec)>),
+    Validation(Vec<Unvalidated>),
     Fetch(Asked),
     Produce,
 }
@@ -379,9 +382,9 @@ impl Member {
             return false;
         }
         let offsets = self.auto_committed_offsets();
-        offsets.iter().any(|(tp, offset)| {
+        offsets.iter().any(|(tp, at)| {
             let owned = self.positions.get(*tp);
-            owned.is_some_and(|owned| owned.committed != Some(*offset))
+            owned.is_some_and(|owned| owned.committed != Some(at.offset))
         })
     }
 
@@ -406,6 +409,7 @@ impl Member {
             Tag::Commit(commit) => self.commit_answered(ctx, commit, outcome),
             Tag::OffsetFetch(round) => self.committed_answered(ctx, round, outcome),
             Tag::ListOffsets(asked) => self.ends_answered(ctx, &asked, outcome),
+            Tag::Validation(asked) => self.validated(ctx, &asked, outcome),
             Tag::Fetch(asked) => self.fetched(completed.broker, &asked, outcome),
             Tag::Produce => self.send_answered(ctx, &outcome),
         }

@@ -1,7 +1,7 @@
 //! One `poll(timeout)` in Kafka's order (`ClassicKafkaConsumer.poll`):
 //!
 //! 1. group: callbacks, coordinator, joining, auto-commit of what earlier polls returned;
-//! 2. positions: committed offsets, resets;
+//! 2. positions: validation, committed offsets, resets;
 //! 3. records at hand end it; else fetches leave and it waits for the network or its timeout;
 //! 4. before it returns records, the next fetches leave.
 //!
@@ -100,6 +100,8 @@ impl Member {
             Ok(_) => {}
         }
         self.send_fetches(ctx);
+        // Kafka's loop turns again at the next sign of the network, and then asks for these first.
+        self.send_validations(ctx);
         false
     }
 

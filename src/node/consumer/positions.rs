@@ -2,19 +2,25 @@
 //! hand out, what was processed and committed.
 //!
 //! ```text
+//!      +--with a leader epoch--> AwaitingValidation
+//!      |                                | OffsetForLeaderEpoch
+//!      |                                v
 //! Initializing --committed offset--> Fetching <--ListOffsets-- AwaitingReset
 //!      |                                |                          ^   ^
 //!      +--none, by auto.offset.reset----|--------------------------+   |
 //!                                       +--out of range, seekToEnd-----+
 //! ```
 //!
-//! Only `Fetching` is a valid position: fetched from and auto-committed. Positions are not
-//! validated against leader epochs (KIP-320), as no log of the simulator is truncated below what
-//! consumers were shown.
+//! Only `Fetching` is a valid position: fetched from and committed. A position is committed with
+//! the leader epoch of the last record handed out, if there was one, and only such a committed
+//! offset has to be validated (KIP-320). Simplified: positions are not validated again when
+//! metadata shows a new leader epoch, as no log of the simulator is truncated below what consumers
+//! were shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{Instant, Offset, TopicPartition};
+use crate::kafka::group::OffsetAndEpoch;
 use crate::kafka::message::OffsetSpec;
 use crate::node::FactId;
 
@@ -30,6 +36,8 @@ pub(super) enum PositionState {
         /// Whether this is `seekToBeginning` or `seekToEnd`, not `auto.offset.reset`.
         seek: bool,
     },
+    /// Committed with a leader epoch, and its leader has not said yet that its log has it so.
+    AwaitingValidation,
     /// Valid.
     Fetching,
 }
@@ -39,8 +47,10 @@ pub(super) enum PositionState {
 pub(super) struct Owned {
     pub(super) tp: TopicPartition,
     pub(super) state: PositionState,
-    /// The next offset to hand to the application; only in `Fetching`.
+    /// The next offset to hand to the application; only in `Fetching` and `AwaitingValidation`.
     pub(super) offset: Offset,
+    /// The leader epoch of the record before it, if it was read.
+    pub(super) epoch: Option<u32>,
     /// The fact that set the position.
     pub(super) since: FactId,
     /// About to be revoked: not fetched from any more.
@@ -51,7 +61,7 @@ pub(super) struct Owned {
     pub(super) committed: Option<Offset>,
     /// librdkafka: the stored offset, which its auto-commit commits.
     pub(super) stored: Option<Offset>,
-    /// When `ListOffsets` may be asked again.
+    /// When `ListOffsets` or `OffsetForLeaderEpoch` may be asked again.
     pub(super) retry_at: Instant,
     processed: Option<Processed>,
 }
@@ -78,6 +88,7 @@ impl Owned {
             tp,
             state: PositionState::Initializing,
             offset: 0,
+            epoch: None,
             since: FactId::NONE,
             leaving: false,
             arriving: true,
@@ -142,13 +153,19 @@ impl Positions {
         }
     }
 
-    /// Sets a valid position. What was processed counts from there.
-    pub(super) fn set(&mut self, tp: TopicPartition, offset: Offset, since: FactId) {
+    /// Sets a position, valid if it needs no validation. What was processed counts from there.
+    pub(super) fn set(&mut self, tp: TopicPartition, at: OffsetAndEpoch, since: FactId) {
+        let offset = at.offset;
         let owned = self
             .get_mut(tp)
             .expect("a position is set where it is owned");
-        owned.state = PositionState::Fetching;
+        owned.state = match at.leader_epoch {
+            Some(_) => PositionState::AwaitingValidation,
+            None => PositionState::Fetching,
+        };
+        owned.retry_at = Instant::ZERO;
         owned.offset = offset;
+        owned.epoch = at.leader_epoch;
         owned.since = since;
         owned.processed = Some(Processed {
             next: offset,
@@ -166,11 +183,15 @@ impl Positions {
     }
 
     /// The valid positions (`allConsumed`).
-    pub(super) fn consumed(&self) -> Vec<(TopicPartition, Offset)> {
-        self.owned
-            .iter()
-            .filter_map(|owned| Some((owned.tp, owned.position()?)))
-            .collect()
+    pub(super) fn consumed(&self) -> Vec<(TopicPartition, OffsetAndEpoch)> {
+        let valid = |owned: &Owned| {
+            let at = OffsetAndEpoch {
+                offset: owned.position()?,
+                leader_epoch: owned.epoch,
+            };
+            Some((owned.tp, at))
+        };
+        self.owned.iter().filter_map(valid).collect()
     }
 
     /// Records `from..to` of a partition are done with.
@@ -224,10 +245,10 @@ impl Positions {
     }
 
     /// The coordinator confirmed an offset commit.
-    pub(super) fn confirm(&mut self, offsets: &[(TopicPartition, Offset)]) {
-        for (tp, offset) in offsets {
+    pub(super) fn confirm(&mut self, offsets: &[(TopicPartition, OffsetAndEpoch)]) {
+        for (tp, at) in offsets {
             if let Some(owned) = self.get_mut(*tp) {
-                owned.committed = Some(*offset);
+                owned.committed = Some(at.offset);
             }
         }
     }
@@ -246,7 +267,7 @@ mod tests {
     fn what_is_processed_out_of_order_waits_for_what_is_before_it() {
         let mut positions = Positions::default();
         positions.assign(&[tp(0)]);
-        positions.set(tp(0), 10, FactId::NONE);
+        positions.set(tp(0), 10.into(), FactId::NONE);
         assert_eq!(positions.processed_in_order(), []);
         positions.processed(tp(0), 12, 14);
         assert_eq!(positions.processed_in_order(), []);
@@ -260,10 +281,10 @@ mod tests {
     fn kept_partitions_keep_their_positions() {
         let mut positions = Positions::default();
         positions.assign(&[tp(1), tp(0)]);
-        positions.set(tp(1), 5, FactId(3));
+        positions.set(tp(1), 5.into(), FactId(3));
         positions.assign(&[tp(2), tp(1)]);
         assert_eq!(positions.partitions(), [tp(1), tp(2)]);
-        assert_eq!(positions.consumed(), [(tp(1), 5)]);
+        assert_eq!(positions.consumed(), [(tp(1), 5.into())]);
         assert!(!positions.all_valid());
     }
 }

@@ -1,7 +1,7 @@
 //! `commitSync`: one offset commit that is waited for and retried (`commitOffsetsSync`).
 
 use super::Member;
-use super::commit::{CommitFor, CommitOutcome, Offsets, TIMED_OUT};
+use super::commit::{CommitFor, CommitOutcome, Offsets, TIMED_OUT, plain};
 use crate::base::Instant;
 use crate::node::Ctx;
 use crate::node::fact::{CommitKind, GroupFact};
@@ -42,7 +42,7 @@ impl Member {
             ctx.note(GroupFact::CommitRequested {
                 group: self.setup.group,
                 kind,
-                offsets: offsets.clone(),
+                offsets: plain(&offsets),
             });
         }
         SyncCommit {

@@ -59,7 +59,6 @@ impl Member {
             .polled
             .current()
             .expect("`process` stands in `each`");
-        self.store(item.tp, item.offset + 1);
         let time = self.work_time(item);
         self.app.activity = Activity::Work(Work::running(item));
         self.wake_app(ctx, ctx.now + time);

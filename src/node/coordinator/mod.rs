@@ -156,12 +156,13 @@ impl GroupCoordinator {
             CoordinatorRecord::OffsetCommit {
                 group,
                 partition,
-                offset,
+                at,
                 committed_at,
                 because,
             } => {
                 let committed = CommittedOffset {
-                    offset: *offset,
+                    offset: at.offset,
+                    leader_epoch: at.leader_epoch,
                     committed_at: *committed_at,
                     because: *because,
                 };

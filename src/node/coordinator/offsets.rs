@@ -20,8 +20,8 @@ use super::{GroupCoordinator, GroupEvent, Output, Token};
 use crate::base::{Instant, Offset, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::kafka::group::{
-    CoordinatorRecord, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest,
-    OffsetFetchResponse,
+    CoordinatorRecord, OffsetAndEpoch, OffsetCommitRequest, OffsetCommitResponse,
+    OffsetFetchRequest, OffsetFetchResponse,
 };
 use crate::kafka::message::{Api, Response};
 
@@ -33,10 +33,22 @@ const VERSION_GROUP_ID_NOT_FOUND: i16 = 9;
 pub struct CommittedOffset {
     /// The next offset to read.
     pub offset: Offset,
+    /// The leader epoch of the record before it, if the commit carried one.
+    pub leader_epoch: Option<u32>,
     /// When the coordinator wrote it.
     pub committed_at: Instant,
     /// The number of the fact that asked for it.
     pub because: u64,
+}
+
+impl CommittedOffset {
+    /// What a reader is told.
+    fn position(self) -> OffsetAndEpoch {
+        OffsetAndEpoch {
+            offset: self.offset,
+            leader_epoch: self.leader_epoch,
+        }
+    }
 }
 
 /// Who somebody that commits offsets says it is.
@@ -124,9 +136,9 @@ impl GroupCoordinator {
     }
 
     fn offset_changes(&self, request: &OffsetCommitRequest) -> Arc<[OffsetChange]> {
-        let change = |&(partition, offset): &(TopicPartition, Offset)| OffsetChange {
+        let change = |&(partition, at): &(TopicPartition, OffsetAndEpoch)| OffsetChange {
             partition,
-            offset,
+            offset: at.offset,
             before: self
                 .offsets
                 .get(&request.group, partition)
@@ -181,7 +193,7 @@ impl GroupCoordinator {
         };
         let known = |&partition: &TopicPartition| {
             let committed = self.offsets.get(&request.group, partition);
-            (partition, committed.map(|c| (c.offset, c.because)))
+            (partition, committed.map(|c| (c.position(), c.because)))
         };
         let offsets = match error {
             ErrorCode::None => request.partitions.iter().map(known).collect(),
@@ -229,10 +241,10 @@ fn commit_records(
     because: u64,
 ) -> Vec<CoordinatorRecord> {
     let record =
-        |&(partition, offset): &(TopicPartition, Offset)| CoordinatorRecord::OffsetCommit {
+        |&(partition, at): &(TopicPartition, OffsetAndEpoch)| CoordinatorRecord::OffsetCommit {
             group: Arc::clone(&request.group),
             partition,
-            offset,
+            at,
             committed_at: now,
             because,
         };
@@ -240,7 +252,7 @@ fn commit_records(
 }
 
 fn commit_outcome(request: &OffsetCommitRequest, error: ErrorCode) -> Response {
-    let outcome = |&(partition, _): &(TopicPartition, Offset)| (partition, error);
+    let outcome = |&(partition, _): &(TopicPartition, OffsetAndEpoch)| (partition, error);
     Response::OffsetCommit(OffsetCommitResponse {
         partitions: request.offsets.iter().map(outcome).collect(),
     })

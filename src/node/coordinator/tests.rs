@@ -149,7 +149,7 @@ impl Bench {
             instance: None,
             generation,
             version: 9,
-            offsets: vec![(P0, offset)],
+            offsets: vec![(P0, offset.into())],
         };
         let because = 1000 + offset;
         self.ask(|c, now, token, out| c.handle_commit(now, &request, because, token, out))
@@ -316,7 +316,7 @@ fn an_offset_commit_that_times_out_stays_and_is_read_later() {
     let fetch = bench.fetch();
     let expected = OffsetFetchResponse {
         error: ErrorCode::None,
-        offsets: vec![(P0, Some((20, 1020)))],
+        offsets: vec![(P0, Some((20.into(), 1020)))],
     };
     assert_eq!(bench.answers[&fetch], Response::OffsetFetch(expected));
     let because = bench.coordinator.committed("g", P0).map(|c| c.because);

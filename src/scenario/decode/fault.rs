@@ -283,7 +283,7 @@ fn set_offsets(
 }
 
 /// The requests that clients send, for `request:`.
-const APIS: [(&str, Api); 12] = [
+const APIS: [(&str, Api); 13] = [
     ("Produce", Api::Produce),
     ("Fetch", Api::Fetch),
     ("ListOffsets", Api::ListOffsets),
@@ -296,6 +296,7 @@ const APIS: [(&str, Api); 12] = [
     ("LeaveGroup", Api::LeaveGroup),
     ("SyncGroup", Api::SyncGroup),
     ("InitProducerId", Api::InitProducerId),
+    ("OffsetForLeaderEpoch", Api::OffsetForLeaderEpoch),
 ];
 
 words! {
@@ -309,7 +310,6 @@ words! {
         ShareFetch = "ShareFetch",
         ShareAcknowledge = "ShareAcknowledge",
         ShareGroupHeartbeat = "ShareGroupHeartbeat",
-        OffsetForLeaderEpoch = "OffsetForLeaderEpoch",
     }
 }
 

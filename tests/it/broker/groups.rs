@@ -20,7 +20,7 @@ fn commit(offset: u64) -> Request {
         instance: None,
         generation: -1,
         version: 9,
-        offsets: vec![(TP, offset)],
+        offsets: vec![(TP, offset.into())],
     })
 }
 
@@ -121,7 +121,7 @@ fn an_offset_that_is_fetched_is_the_one_that_was_committed() {
     let Some((_, Response::OffsetFetch(fetched))) = kernel.answer(conn, request) else {
         panic!("it is answered")
     };
-    assert_eq!(fetched.offsets, [(TP, Some((7, 0)))]);
+    assert_eq!(fetched.offsets, [(TP, Some((7.into(), 0)))]);
 }
 
 #[test]

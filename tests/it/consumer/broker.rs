@@ -7,12 +7,12 @@ use std::sync::Arc;
 use kafkasim::base::{ConnId, Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
 use kafkasim::kafka::group::{
     Assignment, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, JoinedMember,
-    LeaveGroupResponse, MemberId, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchResponse,
-    Subscription, SyncGroupRequest, SyncGroupResponse,
+    LeaveGroupResponse, MemberId, OffsetAndEpoch, OffsetCommitRequest, OffsetCommitResponse,
+    OffsetFetchResponse, Subscription, SyncGroupRequest, SyncGroupResponse,
 };
 use kafkasim::kafka::message::{
-    FetchRequest, FetchedPartition, LoggedBatch, OffsetSpec, PartitionMetadata, ProduceRequest,
-    ProducedPartition, Request, Response, TopicMetadata,
+    AskedEpoch, EpochEnd, FetchRequest, FetchedPartition, LoggedBatch, OffsetSpec,
+    PartitionMetadata, ProduceRequest, ProducedPartition, Request, Response, TopicMetadata,
 };
 use kafkasim::kafka::{Batch, ErrorCode, Payload, Records};
 
@@ -44,6 +44,8 @@ pub(super) struct Broker {
     pub(super) up: bool,
     pub(super) logs: BTreeMap<TopicPartition, Vec<LoggedBatch>>,
     pub(super) committed: BTreeMap<TopicPartition, Offset>,
+    /// The leader epochs of committed offsets.
+    pub(super) epochs: BTreeMap<TopicPartition, u32>,
     /// Every offset commit that was accepted.
     pub(super) commits: Vec<(Instant, TopicPartition, Offset)>,
     /// Every request, by the name of its API.
@@ -63,6 +65,7 @@ impl Broker {
             up: true,
             logs: BTreeMap::new(),
             committed: BTreeMap::new(),
+            epochs: BTreeMap::new(),
             commits: Vec::new(),
             requests: Vec::new(),
             state: State::Empty,
@@ -145,14 +148,21 @@ impl Broker {
             }
             Request::OffsetCommit(request) => Some(self.commit(now, &request)),
             Request::OffsetFetch(request) => {
-                let committed =
-                    |tp: &TopicPartition| (*tp, self.committed.get(tp).map(|offset| (*offset, 0)));
+                let committed = |tp: &TopicPartition| {
+                    (
+                        *tp,
+                        self.committed
+                            .get(tp)
+                            .map(|offset| (self.at(*tp, *offset), 0)),
+                    )
+                };
                 Some(Response::OffsetFetch(OffsetFetchResponse {
                     error: ErrorCode::None,
                     offsets: request.partitions.iter().map(committed).collect(),
                 }))
             }
             Request::ListOffsets(asked) => Some(self.list_offsets(&asked)),
+            Request::OffsetForLeaderEpoch(asked) => Some(self.ends_of_epochs(&asked)),
             Request::Fetch(request) => {
                 let answer = self.read(&request);
                 if answer.is_none() {
@@ -170,6 +180,23 @@ impl Broker {
             self.replies.push(Reply::Answer(asker, answer));
         }
         self.take_replies()
+    }
+
+    /// A committed offset with the epoch of the record before it, if there is to be one.
+    fn at(&self, tp: TopicPartition, offset: Offset) -> OffsetAndEpoch {
+        OffsetAndEpoch {
+            offset,
+            leader_epoch: self.epochs.get(&tp).copied(),
+        }
+    }
+
+    fn ends_of_epochs(&self, asked: &[AskedEpoch]) -> Response {
+        let ends = asked.iter().map(|asked| EpochEnd {
+            partition: asked.partition,
+            error: ErrorCode::None,
+            end: Some((asked.leader_epoch, self.end(asked.partition))),
+        });
+        Response::OffsetForLeaderEpoch(ends.collect())
     }
 
     fn list_offsets(&self, asked: &[(TopicPartition, OffsetSpec)]) -> Response {
@@ -388,9 +415,9 @@ impl Broker {
             ErrorCode::None
         };
         if error == ErrorCode::None {
-            for (tp, offset) in &request.offsets {
-                self.committed.insert(*tp, *offset);
-                self.commits.push((now, *tp, *offset));
+            for (tp, at) in &request.offsets {
+                self.committed.insert(*tp, at.offset);
+                self.commits.push((now, *tp, at.offset));
             }
         }
         Response::OffsetCommit(OffsetCommitResponse {

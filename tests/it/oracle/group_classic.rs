@@ -158,7 +158,7 @@ impl Player {
                     instance: instance(event),
                     generation: number(event, "gen") as i32,
                     version: 9,
-                    offsets: vec![(TopicPartition::default(), 1)],
+                    offsets: vec![(TopicPartition::default(), 1.into())],
                 };
                 self.coordinator
                     .handle_commit(now, &request, 0, token, &mut out);

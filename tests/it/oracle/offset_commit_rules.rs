@@ -154,7 +154,7 @@ impl Stage {
             instance,
             generation,
             version,
-            offsets: vec![(TopicPartition::default(), 7)],
+            offsets: vec![(TopicPartition::default(), 7.into())],
         };
         let mut copy = self.clone();
         let mut out = Vec::new();
@@ -198,7 +198,7 @@ impl Stage {
             instance: None,
             generation: -1,
             version: 9,
-            offsets: vec![(TopicPartition::default(), 1)],
+            offsets: vec![(TopicPartition::default(), 1.into())],
         };
         let (token, mut out) = (self.next_token(), Vec::new());
         self.coordinator
