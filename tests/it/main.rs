@@ -6,6 +6,7 @@ mod coordinator;
 mod fidelity;
 mod lessons;
 mod loader;
+mod map;
 mod oracle;
 mod producer;
 mod real_kafka;
