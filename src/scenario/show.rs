@@ -31,7 +31,7 @@ impl Scenario {
 
 /// Puts quotes around the plain scalars that the loader refuses: the YAML crate writes `NO` and
 /// `12:30` without.
-fn with_quotes(mut text: String) -> String {
+pub(super) fn with_quotes(mut text: String) -> String {
     loop {
         let places: Vec<Place> = match reader::read_text(&text) {
             Ok(tree) => grouped_numbers(&tree),

@@ -4,6 +4,7 @@ mod broker;
 mod consumer;
 mod coordinator;
 mod lessons;
+mod library;
 mod loader;
 mod oracle;
 mod producer;
