@@ -3,7 +3,7 @@
 use serde_yaml::{Mapping, Value};
 
 use crate::base::Span;
-use crate::scenario::show::with_quotes;
+use crate::scenario::show::as_file;
 
 /// A value in the notation of the file: a number, a text such as `"5s"`, `"1ms..9ms"` or
 /// `"commit-sync"`, a list of those, or anything at all through [`Word::yaml`].
@@ -54,8 +54,7 @@ impl Entries {
     }
 
     pub(super) fn to_yaml(&self) -> String {
-        let text = serde_yaml::to_string(&self.0);
-        with_quotes(text.expect("words are maps, lists, texts, numbers and booleans"))
+        as_file(&self.0)
     }
 }
 
