@@ -14,7 +14,7 @@ use kafkasim::{Expect, Group, Handled, Mistakes, Producer, Record, Scenario, Top
 
 /// What the application does with a record.
 fn flaky(record: &Record<'_>) -> Handled {
-    if record.offset % 7 == 0 && record.attempt == 1 {
+    if record.offset.is_multiple_of(7) && record.attempt == 1 {
         Handled::Failed
     } else {
         Handled::Done

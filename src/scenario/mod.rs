@@ -20,6 +20,6 @@ pub use diagnostic::{Diagnostic, Kind, Severity, Snippet};
 pub use load::{Loaded, Options, Run, load};
 pub use reader::{DEPTH_MAX, FILE_BYTES_MAX};
 pub use resolved::Scenario;
-pub use written::Mistakes;
 #[cfg(feature = "cli")]
 pub(crate) use suggest::nearest;
+pub use written::Mistakes;
