@@ -4,9 +4,9 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use kafkasim::Experiment;
 use kafkasim::base::{Instant, NodeId};
 use kafkasim::engine::{Class, Queue};
+use kafkasim::lab::Experiment;
 use kafkasim::scenario;
 
 fn lesson(c: &mut Criterion) {
@@ -30,7 +30,12 @@ fn queue(c: &mut Criterion) {
         }
         b.iter(|| {
             let next = queue.pop().expect("a hundred are pending");
-            queue.push(Instant(next.at.0 + 100), Class::Timer, NodeId(0), next.event);
+            queue.push(
+                Instant(next.at.0 + 100),
+                Class::Timer,
+                NodeId(0),
+                next.event,
+            );
         });
     });
 }
