@@ -71,13 +71,22 @@ pub fn load(
 ) -> Result<Loaded, Vec<Diagnostic>> {
     let file: Arc<str> = file.into();
     let lossy = String::from_utf8_lossy(&bytes[..bytes.len().min(4096)]).into_owned();
-    let (root, source) = reader::read(bytes).map_err(|problems| {
+    let reader::Text {
+        root,
+        source,
+        problems: misread,
+    } = reader::read(bytes).map_err(|problems| {
         let source = std::str::from_utf8(bytes).unwrap_or(&lossy);
         located(&problems, &file, source)
     })?;
     let mut loader = Loader::new(&root, source, read_file);
     let runs = loader.runs(options);
+    // What was misread is told once: what follows from it on the same line is no news.
+    let line = |problem: &Problem| line_of(source, problem.place.start);
+    let spoiled: BTreeSet<usize> = misread.iter().map(line).collect();
     let mut problems = loader.problems;
+    problems.retain(|problem| !spoiled.contains(&line(problem)));
+    problems.extend(misread);
     problems.sort();
     problems.dedup();
     let failed = problems.iter().any(|p| p.severity == Severity::Error);

@@ -17,8 +17,15 @@ pub const DEPTH_MAX: usize = 64;
 /// More mistakes than this are not collected: the file is something else.
 const PROBLEMS_MAX: usize = 100;
 
+/// A text that could be read, though perhaps not without mistakes.
+pub(crate) struct Text<'s> {
+    pub(crate) root: Node,
+    pub(crate) source: &'s str,
+    pub(crate) problems: Vec<Problem>,
+}
+
 /// Reads bytes as one document.
-pub(crate) fn read(bytes: &[u8]) -> Result<(Node, &str), Vec<Problem>> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Text<'_>, Vec<Problem>> {
     let at_start = |text: String| Problem::new(Kind::File, Place::default(), text);
     if FILE_BYTES_MAX < bytes.len() {
         let text = format!(
@@ -32,16 +39,28 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Node, &str), Vec<Problem>> {
         let text = format!("the file is not UTF-8: line {line} holds a byte that no text has");
         vec![at_start(text)]
     })?;
-    read_text(source).map(|node| (node, source))
+    read_document(source)
 }
 
-/// Reads a text as one document.
+/// Reads a text without mistakes as one document.
 pub(crate) fn read_text(source: &str) -> Result<Node, Vec<Problem>> {
+    let text = read_document(source)?;
+    if text.problems.is_empty() {
+        Ok(text.root)
+    } else {
+        Err(text.problems)
+    }
+}
+
+fn read_document(source: &str) -> Result<Text<'_>, Vec<Problem>> {
     let mut reader = Reader::new(source);
     let root = reader.document();
     match root {
-        Some(node) if reader.problems.is_empty() => Ok(node),
-        Some(_) => Err(reader.problems),
+        Some(root) => Ok(Text {
+            root,
+            source,
+            problems: reader.problems,
+        }),
         None if reader.problems.is_empty() => {
             let problem = Problem::new(Kind::File, Place::default(), "the file is empty");
             Err(vec![problem.help("a scenario begins with `title:`")])

@@ -47,7 +47,10 @@ pub(super) enum Event {
         /// The fact behind it.
         cause: FactId,
     },
-    /// A turn in the life of a node.
+    /// The heap moves events about: a large one would cost more than what it says.
+const _: () = assert!(size_of::<Event>() <= 64);
+
+/// A turn in the life of a node.
     Life {
         /// The node.
         node: NodeId,

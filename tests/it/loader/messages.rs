@@ -432,3 +432,18 @@ fn contradictions_are_refused() {
         );
     }
 }
+
+#[test]
+fn a_misread_word_hides_no_other_mistake_of_the_file() {
+    let text = "title: Two mistakes\ntopics: { orders: { partitons: 3 } }\nexpect: { lost:0 }\n";
+    let no_file = |name: &str| Err(format!("{name} is not read here"));
+    let options = kafkasim::scenario::Options::default();
+    let errors = kafkasim::scenario::load(text.as_bytes(), "two.yaml", &no_file, &options)
+        .expect_err("the file has two mistakes");
+    let texts: Vec<&str> = errors.iter().map(|error| error.text.as_str()).collect();
+    assert_eq!(texts.len(), 2, "{texts:?}");
+    assert!(
+        texts[0].contains("partitons") && texts[1].contains("`lost:0` is one word"),
+        "{texts:?}"
+    );
+}
