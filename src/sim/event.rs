@@ -47,10 +47,7 @@ pub(super) enum Event {
         /// The fact behind it.
         cause: FactId,
     },
-    /// The heap moves events about: a large one would cost more than what it says.
-const _: () = assert!(size_of::<Event>() <= 64);
-
-/// A turn in the life of a node.
+    /// A turn in the life of a node.
     Life {
         /// The node.
         node: NodeId,
@@ -67,6 +64,9 @@ const _: () = assert!(size_of::<Event>() <= 64);
     /// Nothing but a look at whether the run may end.
     Wake,
 }
+
+/// The heap moves events about: a large one would cost more than what it says.
+const _: () = assert!(size_of::<Event>() <= 64);
 
 /// A turn in the life of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
