@@ -30,7 +30,12 @@ fn queue(c: &mut Criterion) {
         }
         b.iter(|| {
             let next = queue.pop().expect("a hundred are pending");
-            queue.push(Instant(next.at.0 + 100), Class::Timer, NodeId(0), next.event);
+            queue.push(
+                Instant(next.at.0 + 100),
+                Class::Timer,
+                NodeId(0),
+                next.event,
+            );
         });
     });
 }

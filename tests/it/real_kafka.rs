@@ -9,7 +9,9 @@ use kafkasim::scenario;
 fn the_simulator_agrees_with_every_recorded_run_of_real_kafka() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real-kafka/scenarios");
     let entries = folder.read_dir().expect("the recorded runs are shipped");
-    let mut files: Vec<_> = entries.map(|e| e.expect("a readable folder").path()).collect();
+    let mut files: Vec<_> = entries
+        .map(|e| e.expect("a readable folder").path())
+        .collect();
     files.sort();
     let no_file = |name: &str| Err(format!("{name} is not read here"));
     let mut agreed = 0;
@@ -28,6 +30,9 @@ fn the_simulator_agrees_with_every_recorded_run_of_real_kafka() {
             }
         }
     }
-    assert!(differing.is_empty(), "real Kafka did otherwise in {differing:#?}");
+    assert!(
+        differing.is_empty(),
+        "real Kafka did otherwise in {differing:#?}"
+    );
     assert!(80 <= agreed, "{agreed} recorded runs were compared");
 }
