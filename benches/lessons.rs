@@ -1,12 +1,17 @@
 //! How long a lesson takes, and the event queue under it. Whole-run figures per record are the
 //! business of `examples/throughput.rs`.
 
+#![allow(
+    missing_docs,
+    reason = "Criterion's macro makes a function that cannot be documented"
+)]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use kafkasim::Experiment;
 use kafkasim::base::{Instant, NodeId};
 use kafkasim::engine::{Class, Queue};
+use kafkasim::lab::Experiment;
 use kafkasim::scenario;
 
 fn lesson(c: &mut Criterion) {

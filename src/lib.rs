@@ -15,6 +15,36 @@
 //!      scenario            sim         engine, node        verdict, trace, report
 //! ```
 //!
+//! # From a program
+//!
+//! A scenario is written in the file's words, run, and asked what became of the records. What is
+//! re-exported here is stable; everything in modules may still change.
+//!
+//! ```
+//! use kafkasim::{Fault, Group, Producer, Scenario, Topic};
+//!
+//! let scenario = Scenario::new("A worker crashes before it commits")
+//!     .topic("orders", Topic::with(3, 3))
+//!     .producer("shop", Producer::to("orders").records(30))
+//!     .group("workers", Group::reading("orders").members(2).config("auto.offset.reset", "earliest"))
+//!     .fault(Fault::crash("workers").before("commit-sync").restart_after("5s"));
+//! let outcome = kafkasim::run(&scenario)?;
+//! assert_eq!(outcome.group("workers").lost().len(), 0);
+//! assert!(!outcome.group("workers").duplicated().is_empty());
+//!
+//! println!("{outcome}");
+//! print!("{}", kafkasim::trace(&scenario)?); // what happened, line by line
+//! # Ok::<(), kafkasim::Mistakes>(())
+//! ```
+//!
+//! A mistake comes back as the loader reports it for a file, with what to write instead:
+//!
+//! ```
+//! # use kafkasim::{Fault, Scenario};
+//! let wrong = Scenario::new("Nobody to crash").fault(Fault::crash("wokers").at("5s"));
+//! assert!(kafkasim::run(&wrong).is_err_and(|mistakes| mistakes.to_string().contains("wokers")));
+//! ```
+//!
 //! # Three words
 //!
 //! | word | tense | what it is |
@@ -53,18 +83,41 @@
 //! its semantics), [`verdict`] (what is judged), and one trace in `snapshots/`. The map of all
 //! folders is `docs/ARCHITECTURE.md`; what is simplified or refused is `docs/fidelity.md`.
 
+#[doc(hidden)]
 pub mod base;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
+#[doc(hidden)]
 pub mod engine;
+#[doc(hidden)]
 pub mod kafka;
+#[doc(hidden)]
 pub mod lab;
+#[doc(hidden)]
 pub mod node;
+#[doc(hidden)]
 pub mod report;
+#[doc(hidden)]
 pub mod scenario;
+#[doc(hidden)]
 pub mod sim;
+#[doc(hidden)]
 pub mod trace;
+#[doc(hidden)]
 pub mod verdict;
 
-pub use lab::run::{Experiment, Outcome, run};
-pub use scenario::Scenario;
+#[doc(inline)]
+pub use base::Span;
+#[doc(inline)]
+pub use lab::run::{Outcome, run};
+#[doc(inline)]
+pub use lab::tell::trace;
+#[doc(inline)]
+pub use lab::{Found, GroupOutcome};
+#[doc(inline)]
+pub use node::consumer::program::Handled;
+#[doc(inline)]
+pub use scenario::written::{
+    Expect, Fault, Group, Mistakes, Producer, Record, Scenario, Topic, Word,
+};

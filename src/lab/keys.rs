@@ -1,7 +1,6 @@
 //! The keys of a run's records. Facts do not carry them: they are drawn again when asked for.
 
-use std::cell::OnceCell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::base::RecordId;
 use crate::kafka::cast::RecordRange;
@@ -19,7 +18,7 @@ struct Page {
     range: RecordRange,
     setup: Arc<ProducerSetup>,
     /// Filled when the first key of this producer is asked for.
-    keys: OnceCell<Vec<Option<Arc<str>>>>,
+    keys: OnceLock<Vec<Option<Arc<str>>>>,
 }
 
 impl KeyBook {
@@ -32,7 +31,7 @@ impl KeyBook {
             Page {
                 range: *range,
                 setup: Arc::new(producer.clone()),
-                keys: OnceCell::new(),
+                keys: OnceLock::new(),
             }
         };
         Self {

@@ -6,9 +6,13 @@
 pub mod compare;
 pub mod explain;
 pub mod keys;
+pub mod outcome;
 pub mod repro;
 pub mod run;
+pub mod tell;
 
 pub use compare::Comparison;
+pub use outcome::{Found, GroupOutcome};
 pub use repro::Repro;
 pub use run::{Experiment, Outcome, Standing};
+pub use tell::trace;

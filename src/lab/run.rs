@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::keys::KeyBook;
 use crate::base::{GroupId, RecordId, Seed};
 use crate::node::consumer::Handler;
-use crate::node::consumer::program::{Handled, HandledRecord};
+use crate::node::consumer::program::HandledRecord;
 use crate::node::fact::Stated;
-use crate::scenario::{self, Diagnostic, Scenario};
+use crate::scenario::{self, Mistakes, Scenario, written};
 use crate::sim::setup::{FaultSetup, Setup, Target, TopicSetup, Trigger};
 use crate::sim::{End, Ends, Sim};
 use crate::verdict::{
@@ -29,6 +29,7 @@ pub struct Experiment {
 
 /// A run that is over.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Outcome {
     /// What is known of every record.
     pub ledger: Ledger,
@@ -51,11 +52,11 @@ pub enum Standing {
     BoundHit,
 }
 
-/// Runs a scenario that a program built.
+/// Runs a scenario that a program wrote. The same scenario has the same outcome every time.
 ///
 /// # Errors
-/// Its mistakes, as the loader would report them for a file.
-pub fn run(scenario: &Scenario) -> Result<Outcome, Vec<Diagnostic>> {
+/// Its mistakes, as the loader reports them for a file.
+pub fn run(scenario: &written::Scenario) -> Result<Outcome, Mistakes> {
     Ok(Experiment::of(scenario)?.run())
 }
 
@@ -73,35 +74,21 @@ impl Experiment {
         })
     }
 
-    /// The world of a scenario that a program built, checked as a file is.
+    /// The world of a scenario that a program wrote, with the logic it brings along.
     ///
     /// # Errors
-    /// Its mistakes.
-    pub fn of(scenario: &Scenario) -> Result<Self, Vec<Diagnostic>> {
-        let scenario = scenario.checked()?;
+    /// Its mistakes, as the loader reports them for a file.
+    pub fn of(scenario: &written::Scenario) -> Result<Self, Mistakes> {
+        let resolved = scenario.resolved()?;
+        let mut setup = scenario::compile(&resolved);
+        for (group, logic) in scenario.logic() {
+            install(&mut setup, group, logic);
+        }
         Ok(Self {
             variant: None,
-            setup: Arc::new(scenario::compile(&scenario)),
-            scenario,
+            setup: Arc::new(setup),
+            scenario: resolved,
         })
-    }
-
-    /// With own processing logic for the members of a group: a function of the record and the
-    /// attempt alone, so that a rerun agrees. It is asked after the scenario's `fails`.
-    #[must_use]
-    pub fn with_handler(
-        mut self,
-        group: &str,
-        handler: impl Fn(&HandledRecord) -> Handled + Send + Sync + 'static,
-    ) -> Self {
-        let handler = Handler(Arc::new(handler));
-        let setup = Arc::make_mut(&mut self.setup);
-        let members = setup.members.iter_mut().map(|(member, _)| member);
-        for member in members.filter(|member| *member.group_name == *group) {
-            let program = Arc::make_mut(&mut member.program);
-            program.process.handler = Some(handler.clone());
-        }
-        self
     }
 
     /// Runs it.
@@ -230,6 +217,26 @@ impl Experiment {
     /// The seed it runs with.
     pub fn seed(&self) -> Seed {
         self.setup.seed
+    }
+}
+
+/// Gives every member of a group its own logic, which is shown names in place of ids.
+fn install(setup: &mut Setup, group: &str, logic: &written::Logic) {
+    let (cast, keys) = (Arc::clone(&setup.cast), KeyBook::new(setup));
+    let logic = logic.clone();
+    let handler = Handler(Arc::new(move |handled: &HandledRecord| {
+        let key = keys.of(handled.record);
+        (logic.0)(&written::Record {
+            topic: cast.topic(handled.partition.topic),
+            partition: handled.partition.partition,
+            offset: handled.offset,
+            key: key.as_deref(),
+            attempt: handled.attempt,
+        })
+    }));
+    let members = setup.members.iter_mut().map(|(member, _)| member);
+    for member in members.filter(|member| *member.group_name == *group) {
+        Arc::make_mut(&mut member.program).process.handler = Some(handler.clone());
     }
 }
 

@@ -1,6 +1,5 @@
 //! Scenario files: text to [`Scenario`], strictly, with every mistake located.
 
-mod build;
 mod compile;
 mod decode;
 mod diagnostic;
@@ -14,11 +13,13 @@ mod show;
 mod suggest;
 mod tree;
 pub mod value;
+pub mod written;
 
 pub use compile::compile;
 pub use diagnostic::{Diagnostic, Kind, Severity, Snippet};
 pub use load::{Loaded, Options, Run, load};
 pub use reader::{DEPTH_MAX, FILE_BYTES_MAX};
-pub use resolved::{Fault, Group, Producer, Scenario};
+pub use resolved::Scenario;
 #[cfg(feature = "cli")]
 pub(crate) use suggest::nearest;
+pub use written::Mistakes;

@@ -1,6 +1,6 @@
 //! The resolved form as text, and back.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::diagnostic::Diagnostic;
 use super::load::{Options, load};
@@ -11,8 +11,7 @@ use super::tree::{Node, Place, Value};
 impl Scenario {
     /// The scenario as a file, which loads to the same scenario.
     pub fn to_yaml(&self) -> String {
-        let text = serde_yaml::to_string(self);
-        with_quotes(text.expect("a scenario consists of maps, lists, texts and numbers"))
+        as_file(self)
     }
 
     /// The same as JSON, which the loader reads too.
@@ -29,19 +28,40 @@ impl Scenario {
     }
 }
 
+/// Any part of a scenario as the text of a file.
+pub(super) fn as_file(value: &impl Serialize) -> String {
+    /// Line breaks to the YAML crate, which follows YAML 1.1, and to the loader none.
+    const BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
+    let text = serde_yaml::to_string(value);
+    let text = text.expect("a scenario consists of maps, lists, texts and numbers");
+    let as_yaml = (!text.contains(BREAKS))
+        .then(|| with_quotes(text))
+        .flatten();
+    as_yaml.unwrap_or_else(|| {
+        let text = serde_json::to_string_pretty(value);
+        text.expect("what is YAML without tags is JSON")
+    })
+}
+
 /// Puts quotes around the plain scalars that the loader refuses: the YAML crate writes `NO` and
-/// `12:30` without.
-fn with_quotes(mut text: String) -> String {
+/// `12:30` without. `None` if the loader refuses something that is no plain scalar.
+fn with_quotes(mut text: String) -> Option<String> {
     loop {
         let places: Vec<Place> = match reader::read_text(&text) {
             Ok(tree) => grouped_numbers(&tree),
             Err(problems) => problems.iter().map(|problem| problem.place).collect(),
         };
         if places.is_empty() {
-            return text;
+            return Some(text);
         }
         for place in places.iter().rev() {
-            assert!(place.start < place.end, "a scalar has a length");
+            let scalar = &text[place.start..place.end];
+            if scalar.is_empty()
+                || scalar.starts_with(['"', '\'', '|', '>'])
+                || scalar.contains('\n')
+            {
+                return None;
+            }
             text.insert(place.end, '"');
             text.insert(place.start, '"');
         }

@@ -5,6 +5,7 @@ mod consumer;
 mod coordinator;
 mod fidelity;
 mod lessons;
+mod library;
 mod loader;
 mod map;
 mod oracle;

@@ -334,7 +334,7 @@ impl Member {
             {
                 self.commits.auto_at = ctx.now + self.setup.config.retry_backoff;
             }
-            self.note_commit_outcome(ctx, kind, offsets, outcome);
+            self.note_commit_outcome(ctx, kind, &offsets, outcome);
         }
     }
 
@@ -343,14 +343,14 @@ impl Member {
         &mut self,
         ctx: &mut Ctx<'_>,
         kind: CommitKind,
-        offsets: Offsets,
+        offsets: &Offsets,
         outcome: CommitOutcome,
     ) {
         if offsets.is_empty() {
             return;
         }
         let group = self.setup.group;
-        let offsets = plain(&offsets);
+        let offsets = plain(offsets);
         match outcome {
             CommitOutcome::Done => {
                 ctx.note(GroupFact::CommitConfirmed {

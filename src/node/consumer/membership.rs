@@ -331,7 +331,7 @@ impl Member {
         let Some(outcome) = self.commits.take_outcome(id) else {
             return false;
         };
-        self.note_commit_outcome(ctx, CommitKind::AutoBeforeRebalance, offsets, outcome);
+        self.note_commit_outcome(ctx, CommitKind::AutoBeforeRebalance, &offsets, outcome);
         self.group.prepare_commit = None;
         match outcome {
             CommitOutcome::Failed(failure) if failure.retriable => {

@@ -64,7 +64,7 @@ impl Member {
         self.run_commit_callbacks(ctx);
         let outcome = self.sync_commit_outcome(ctx, commit)?;
         self.run_commit_callbacks(ctx);
-        self.note_commit_outcome(ctx, commit.kind, commit.offsets.clone(), outcome);
+        self.note_commit_outcome(ctx, commit.kind, &commit.offsets, outcome);
         Some(outcome)
     }
 

@@ -5,7 +5,8 @@
 use super::*;
 use crate::base::{Offset, TopicId};
 use crate::kafka::group::{
-    JoinProtocol, OffsetCommitRequest, OffsetFetchRequest, OffsetFetchResponse, Subscription,
+    JoinProtocol, OffsetAndEpoch, OffsetCommitRequest, OffsetFetchRequest, OffsetFetchResponse,
+    Subscription,
 };
 
 const P0: TopicPartition = TopicPartition::new(TopicId(0), 0);
@@ -149,7 +150,7 @@ impl Bench {
             instance: None,
             generation,
             version: 9,
-            offsets: vec![(P0, offset.into())],
+            offsets: vec![(P0, read_under_epoch_4(offset))],
         };
         let because = 1000 + offset;
         self.ask(|c, now, token, out| c.handle_commit(now, &request, because, token, out))
@@ -197,6 +198,13 @@ impl Bench {
             other => panic!("{:?} is no answer of a coordinator", other.api()),
         };
         Some(error)
+    }
+}
+
+fn read_under_epoch_4(offset: Offset) -> OffsetAndEpoch {
+    OffsetAndEpoch {
+        offset,
+        leader_epoch: Some(4),
     }
 }
 
@@ -316,7 +324,7 @@ fn an_offset_commit_that_times_out_stays_and_is_read_later() {
     let fetch = bench.fetch();
     let expected = OffsetFetchResponse {
         error: ErrorCode::None,
-        offsets: vec![(P0, Some((20.into(), 1020)))],
+        offsets: vec![(P0, Some((read_under_epoch_4(20), 1020)))],
     };
     assert_eq!(bench.answers[&fetch], Response::OffsetFetch(expected));
     let because = bench.coordinator.committed("g", P0).map(|c| c.because);
@@ -358,6 +366,8 @@ fn a_new_coordinator_has_the_offsets_generation_and_members_of_the_old_one() {
     old.join("M0001", None);
     let mut new = Bench::loaded_from(&old.log, old.now);
     assert_eq!(new.committed(), Some(20));
+    let committed = new.coordinator.committed("g", P0);
+    assert_eq!(committed.and_then(|c| c.leader_epoch), Some(4));
     assert_eq!(new.group().state, GroupState::Stable);
     assert_eq!(new.group().generation, 1);
     let ids: Vec<_> = new.group().members.keys().map(|id| &**id).collect();

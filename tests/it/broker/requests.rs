@@ -3,7 +3,9 @@
 use super::kernel::*;
 use kafkasim::base::{ConnId, Dist, Instant, Span, TopicPartition};
 use kafkasim::kafka::config::TopicConfig;
-use kafkasim::kafka::message::{Acks, OffsetSpec, ProduceRequest, Request, Response};
+use kafkasim::kafka::message::{
+    Acks, AskedEpoch, EpochEnd, OffsetSpec, ProduceRequest, Request, Response,
+};
 use kafkasim::kafka::{ErrorCode, ProducerStamp};
 use kafkasim::node::Fact;
 use kafkasim::node::fact::LogFact;
@@ -248,6 +250,35 @@ fn list_offsets_knows_the_start_and_the_high_watermark() {
     };
     assert_eq!(offsets(early), [Some(0), Some(0)]);
     assert_eq!(offsets(late), [Some(0), Some(3)]);
+}
+
+#[test]
+fn a_leader_says_where_an_epoch_ends_to_who_knows_its_own() {
+    let mut kernel = alone();
+    kernel.run_until(Instant(100_000_000));
+    let conn = kernel.connect(CLIENT, 1);
+    kernel.send(conn, produce(Acks::Leader, batch(0, 3, None)));
+    kernel.run_for(10);
+    let mut ask = |current_leader_epoch| {
+        let asked = AskedEpoch {
+            partition: TP,
+            current_leader_epoch,
+            leader_epoch: 0,
+        };
+        let request = kernel.send(conn, Request::OffsetForLeaderEpoch(vec![asked]));
+        kernel.run_for(10);
+        match kernel.answer(conn, request) {
+            Some((_, Response::OffsetForLeaderEpoch(ends))) => ends[0],
+            other => panic!("{other:?}"),
+        }
+    };
+    let answer = |error, end| EpochEnd {
+        partition: TP,
+        error,
+        end,
+    };
+    assert_eq!(ask(0), answer(ErrorCode::None, Some((0, 3))));
+    assert_eq!(ask(1), answer(ErrorCode::UnknownLeaderEpoch, None));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use kafkasim::base::{Span, TopicPartition};
 use kafkasim::kafka::message::Request;
 use kafkasim::node::Fact;
-use kafkasim::node::consumer::Step;
 use kafkasim::node::consumer::program::RecordKey;
+use kafkasim::node::consumer::{CommitOffsets, Step};
 use kafkasim::node::fact::{AppFact, GroupFact};
 
 use super::broker::Broker;
@@ -159,4 +159,63 @@ fn a_quiet_member_is_one_that_waits_with_nothing_at_hand() {
         !kernel.members[0].committed_is_pending(),
         "nothing is auto-committed"
     );
+}
+
+#[test]
+fn a_committed_offset_with_a_leader_epoch_is_validated_before_it_is_fetched_from() {
+    let mut broker = Broker::new();
+    for partition in 0..2 {
+        broker.append(tp(partition), partition * 1000, 10);
+        broker.committed.insert(tp(partition), 4);
+    }
+    broker.epochs.insert(tp(0), 0);
+    let steps = program(vec![poll(), Step::Each(vec![Step::Process])], 10);
+    let mut kernel = Kernel::new(vec![member("w-1", config(), steps)], broker);
+    start(&mut kernel);
+    kernel.run_to(ms(1000));
+    let fetched: Vec<Vec<u32>> = fetches(&kernel).into_iter().map(|f| f.1).collect();
+    assert_eq!(fetched[0], [1]);
+    let asked = kernel.broker.requests.iter();
+    let asked = asked.filter_map(|(_, _, request)| match request {
+        Request::OffsetForLeaderEpoch(asked) => Some(asked.iter().map(|a| a.partition).collect()),
+        _ => None,
+    });
+    assert_eq!(asked.collect::<Vec<Vec<_>>>(), [[tp(0)]]);
+    let order: Vec<_> = processed(&kernel).iter().map(|(tp, ..)| *tp).collect();
+    assert_eq!(order, [[tp(1); 6], [tp(0); 6]].concat());
+}
+
+#[test]
+fn positions_are_committed_with_the_epoch_of_the_last_record_and_named_offsets_without() {
+    let committed = |step: Vec<Step>| {
+        let mut broker = Broker::new();
+        broker.append(tp(0), 0, 5);
+        broker.append(tp(1), 1000, 0);
+        let mut kernel = Kernel::new(vec![member("w-1", config(), program(step, 1))], broker);
+        start(&mut kernel);
+        kernel.run_to(ms(1000));
+        let requests = kernel.broker.requests.iter();
+        let mut commits = requests.filter_map(|(_, _, request)| match request {
+            Request::OffsetCommit(commit) => Some(commit.offsets.clone()),
+            _ => None,
+        });
+        commits.next().expect("it commits")
+    };
+    let epochs = |step| {
+        let offsets = committed(step).into_iter();
+        offsets
+            .map(|(_, at)| (at.offset, at.leader_epoch))
+            .collect::<Vec<_>>()
+    };
+    // Of partition 1 nothing was ever read.
+    assert_eq!(epochs(after_processing()), [(5, Some(0)), (0, None)]);
+    let this_record = commit_sync(CommitOffsets::ThisRecord);
+    let each = Step::Each(vec![Step::Process, this_record]);
+    assert_eq!(epochs(vec![poll(), each]), [(1, None)]);
+    let shifted = Step::CommitSync {
+        offsets: CommitOffsets::Polled,
+        every: 1,
+        shift: -1,
+    };
+    assert_eq!(epochs(vec![poll(), shifted])[0], (4, None));
 }
