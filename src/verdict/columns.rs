@@ -58,6 +58,9 @@ impl Bits {
 
     /// Clears the bits of all these records.
     pub(super) fn clear_all(&mut self, records: &Records) {
+        if self.words.is_empty() {
+            return;
+        }
         for record in records.iter() {
             if let Some(word) = self.words.get_mut(record.index() / 64) {
                 *word &= !(1 << (record.0 % 64));

@@ -276,6 +276,29 @@ impl Accumulator {
         record: &NewRecord,
         now: Instant,
     ) -> Append {
+        match self.place_record(topic, route, record, now) {
+            Some((place, new_batch)) => self.appended(place, new_batch),
+            None => Append::NoMemory,
+        }
+    }
+
+    /// Puts a record into an open batch that is known to have room for it.
+    pub(super) fn lengthen(&mut self, topic: usize, route: Route, record: &NewRecord, at: Instant) {
+        let placed = self.place_record(topic, route, record, at);
+        assert!(
+            matches!(placed, Some((_, false))),
+            "a stretch of records only lengthens open batches"
+        );
+    }
+
+    /// Where a record went and whether it began a batch; `None` without memory.
+    fn place_record(
+        &mut self,
+        topic: usize,
+        route: Route,
+        record: &NewRecord,
+        now: Instant,
+    ) -> Option<(Place, bool)> {
         let state = &mut self.topics[topic];
         let given = match route {
             Route::InTurn => {
@@ -301,7 +324,7 @@ impl Accumulator {
                 if given.is_none() {
                     self.moves_on(place, added);
                 }
-                return self.appended(place, false);
+                return Some((place, false));
             }
             let needed = size::batch_limit(self.limits.batch_size, record.upper_estimate());
             if self.free_memory < u64::from(needed) {
@@ -310,7 +333,7 @@ impl Accumulator {
                     let turn = &mut self.topics[topic].turn;
                     *turn = turn.wrapping_sub(1);
                 }
-                return Append::NoMemory;
+                return None;
             }
             if given.is_none() && self.moves_on(place, 0) {
                 continue;
@@ -319,7 +342,7 @@ impl Accumulator {
             if given.is_none() {
                 self.moves_on(place, added);
             }
-            return self.appended(place, true);
+            return Some((place, true));
         }
     }
 

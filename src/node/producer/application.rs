@@ -142,17 +142,7 @@ impl Application {
             let draw = self.draws.take();
             let record = self.record(self.next, &draw, self.due);
             let accumulator = &mut sender.accumulator;
-            let append = accumulator.append(draw.topic, draw.route, &record, self.due);
-            assert!(
-                matches!(
-                    append,
-                    Append::Done {
-                        new_batch: false,
-                        ..
-                    }
-                ),
-                "a stretch of records only lengthens open batches"
-            );
+            accumulator.lengthen(draw.topic, draw.route, &record, self.due);
             sender.stretch.push(draw.topic, record.id, self.due);
             self.next += 1;
             self.returned(self.due, draw.gap);
@@ -160,11 +150,7 @@ impl Application {
     }
 
     fn record(&self, number: u32, draw: &Draw, now: Instant) -> NewRecord {
-        NewRecord {
-            id: self.id(number),
-            timestamp: draw.timestamp.unwrap_or(now),
-            fields: draw.fields,
-        }
+        new_record(self.id(number), draw, now)
     }
 
     /// The record whose turn it is now, if the application is free.
@@ -439,17 +425,27 @@ impl Application {
         let left = (self.setup.workload.count - self.next) as usize;
         let mut at = self.due;
         for index in 0..left.min(LOOK_AHEAD) {
-            let draw = *self.draws.peek(index);
-            let record = self.record(self.next + index as u32, &draw, at);
-            let last = index + 1 == left.min(LOOK_AHEAD);
-            if last || horizon < at || sender.accumulator.stirs(draw.topic, draw.route, &record) {
+            if index + 1 == left.min(LOOK_AHEAD) || horizon < at {
                 break;
             }
-            let own = self.draws.peek(index + 1).at;
-            at = own.map_or(at + draw.gap, |own| own.max(at));
+            let id = self.id(self.next + index as u32);
+            let (draw, behind) = self.draws.peek_two(index);
+            let record = new_record(id, draw, at);
+            if sender.accumulator.stirs(draw.topic, draw.route, &record) {
+                break;
+            }
+            at = behind.at.map_or(at + draw.gap, |own| own.max(at));
         }
         self.quiet = (at, sender.accumulator.changes);
         at
+    }
+}
+
+fn new_record(id: RecordId, draw: &Draw, now: Instant) -> NewRecord {
+    NewRecord {
+        id,
+        timestamp: draw.timestamp.unwrap_or(now),
+        fields: draw.fields,
     }
 }
 

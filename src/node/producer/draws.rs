@@ -120,6 +120,12 @@ impl Draws {
         &self.ahead[index]
     }
 
+    /// The record `index` places behind the one it stands at, and the one behind that.
+    pub(super) fn peek_two(&mut self, index: usize) -> (&Draw, &Draw) {
+        self.peek(index + 1);
+        (&self.ahead[index], &self.ahead[index + 1])
+    }
+
     /// Takes the record it stands at.
     pub(super) fn take(&mut self) -> Draw {
         match self.ahead.pop_front() {
