@@ -1,15 +1,16 @@
 //! What must hold of whole worlds: the same file and seed give the same run, a fork goes on like its
 //! parent, a stretch is the same as its steps, and actors do not disturb each other's draws.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafkasim::base::Instant;
 use kafkasim::lab::Experiment;
 use kafkasim::node::fact::ProduceFact;
-use kafkasim::node::{Fact, Stated};
+use kafkasim::node::{Fact, Stated, words};
 use kafkasim::scenario;
 use kafkasim::sim::{Scratch, Sim};
-use kafkasim::verdict::Ending;
+use kafkasim::verdict::{Ending, FactWord};
 
 use crate::lessons::shipped;
 
@@ -147,5 +148,27 @@ fn sixty_seeds_of_noise_all_drain() {
             0,
             "at least once loses nothing, seed {seed}"
         );
+    }
+}
+
+/// `when:` and `must-happen:` are answered in two places; they must not drift apart.
+#[test]
+fn a_fault_that_waits_for_a_word_and_a_demand_for_it_mean_the_same() {
+    let derived = [FactWord::ProcessedAgain];
+    for path in shipped() {
+        let text = std::fs::read_to_string(&path).expect("a readable lesson");
+        for experiment in experiments(&text) {
+            let mut counts: BTreeMap<FactWord, u64> = BTreeMap::new();
+            let outcome = experiment.watched(&mut |stated| {
+                for word in FactWord::ALL {
+                    let counts_for = words::counts_for(&stated.fact, word.word());
+                    *counts.entry(*word).or_default() += u64::from(counts_for);
+                }
+            });
+            for word in FactWord::ALL.iter().filter(|word| !derived.contains(word)) {
+                let demanded = outcome.ledger.seen().count(*word);
+                assert_eq!(counts[word], demanded, "{} {}", path.display(), word.word());
+            }
+        }
     }
 }
