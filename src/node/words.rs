@@ -214,7 +214,7 @@ fn subject_of_log(fact: &LogFact) -> Subject {
 }
 
 fn subject_of_group(fact: &GroupFact) -> Subject {
-    let group = Some(group_of(fact));
+    let group = Some(fact.group());
     let subject = Subject {
         group,
         ..Subject::default()
@@ -261,31 +261,6 @@ fn subject_of_group(fact: &GroupFact) -> Subject {
             ..subject
         },
         _ => subject,
-    }
-}
-
-fn group_of(fact: &GroupFact) -> GroupId {
-    match fact {
-        GroupFact::RebalanceStarted { group, .. }
-        | GroupFact::JoinCompleted { group, .. }
-        | GroupFact::RoundCompleted { group, .. }
-        | GroupFact::PartitionMoved { group, .. }
-        | GroupFact::SessionExpired { group, .. }
-        | GroupFact::MemberLeft { group, .. }
-        | GroupFact::MemberFenced { group, .. }
-        | GroupFact::GroupEmpty { group, .. }
-        | GroupFact::OffsetCommitted { group, .. }
-        | GroupFact::Joining { group }
-        | GroupFact::Assigned { group, .. }
-        | GroupFact::Revoked { group, .. }
-        | GroupFact::Lost { group, .. }
-        | GroupFact::PollIntervalExceeded { group }
-        | GroupFact::CommitRequested { group, .. }
-        | GroupFact::CommitConfirmed { group, .. }
-        | GroupFact::CommitFailed { group, .. }
-        | GroupFact::PositionSet { group, .. }
-        | GroupFact::OffsetReset { group, .. }
-        | GroupFact::PollFailed { group, .. } => *group,
     }
 }
 

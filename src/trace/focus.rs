@@ -159,7 +159,9 @@ impl Focus {
             Fact::Group(GroupFact::PositionSet { partition, .. }) => {
                 self.places.iter().any(|(place, _)| place == partition)
             }
-            fact => records_of(fact).is_some_and(|list| list.position(record).is_some()),
+            fact => fact
+                .records()
+                .is_some_and(|list| list.position(record).is_some()),
         }
     }
 
@@ -172,7 +174,7 @@ impl Focus {
 /// The fact, told of one record alone where it speaks of several in a row.
 pub fn narrowed(stated: &Stated, record: RecordId) -> Stated {
     let mut stated = stated.clone();
-    let Some(index) = records_of(&stated.fact).and_then(|list| list.position(record)) else {
+    let Some(index) = stated.fact.records().and_then(|list| list.position(record)) else {
         return stated;
     };
     let one = |records: &mut Records| *records = Records::one(record);
@@ -221,36 +223,6 @@ pub fn narrowed(stated: &Stated, record: RecordId) -> Stated {
         _ => {}
     }
     stated
-}
-
-/// The records a fact speaks of.
-pub fn records_of(fact: &Fact) -> Option<&Records> {
-    match fact {
-        Fact::Produce(
-            ProduceFact::Sent { records, .. }
-            | ProduceFact::BatchSent { records, .. }
-            | ProduceFact::Retry { records, .. }
-            | ProduceFact::Acknowledged { records, .. }
-            | ProduceFact::Failed { records, .. }
-            | ProduceFact::DeliveryTimedOut { records, .. }
-            | ProduceFact::OutOfOrderSequence { records, .. },
-        )
-        | Fact::Log(
-            LogFact::Appended { records, .. }
-            | LogFact::RetryDeduplicated { records, .. }
-            | LogFact::AppendRefused { records, .. },
-        )
-        | Fact::App(
-            AppFact::Polled { records, .. }
-            | AppFact::Processed { records, .. }
-            | AppFact::ProcessingFailed { records, .. }
-            | AppFact::RecordSkipped { records, .. }
-            | AppFact::HandedOn { records, .. }
-            | AppFact::HandedOff { records, .. }
-            | AppFact::Dropped { records, .. },
-        ) => Some(records),
-        _ => None,
-    }
 }
 
 /// Whether a fact speaks of a partition.
@@ -306,24 +278,11 @@ fn group_speaks_of(fact: &GroupFact, wanted: TopicPartition) -> bool {
     }
 }
 
-/// The group a coordinator's fact speaks of. A member's facts are known by who states them.
+/// The group a fact about groups speaks of.
 fn group_of(fact: &Fact) -> Option<GroupId> {
-    let Fact::Group(fact) = fact else {
-        return match fact {
-            Fact::Fault(FaultFact::OffsetsSet { group, .. }) => Some(*group),
-            _ => None,
-        };
-    };
     match fact {
-        GroupFact::RebalanceStarted { group, .. }
-        | GroupFact::JoinCompleted { group, .. }
-        | GroupFact::RoundCompleted { group, .. }
-        | GroupFact::PartitionMoved { group, .. }
-        | GroupFact::SessionExpired { group, .. }
-        | GroupFact::MemberLeft { group, .. }
-        | GroupFact::MemberFenced { group, .. }
-        | GroupFact::GroupEmpty { group, .. }
-        | GroupFact::OffsetCommitted { group, .. } => Some(*group),
+        Fact::Group(fact) => Some(fact.group()),
+        Fact::Fault(FaultFact::OffsetsSet { group, .. }) => Some(*group),
         _ => None,
     }
 }

@@ -133,9 +133,8 @@ impl Ledger {
             Fact::Produce(fact) => self.produce(stated, fact),
             Fact::Log(fact) => self.log(stated.at, fact),
             Fact::Group(fact) => {
-                if let Some(group) = super::seen::group_of(fact) {
-                    self.groups[group.index()].group_fact(stated, fact, &self.topics);
-                }
+                let group = &mut self.groups[fact.group().index()];
+                group.group_fact(stated, fact, &self.topics);
             }
             Fact::App(fact) => self.application(stated, fact),
             Fact::Fault(fact) => self.fault(stated, fact),

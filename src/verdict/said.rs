@@ -2,7 +2,7 @@
 //!
 //! Why it mattered is in `rules`.
 
-use super::about::{offsets_of, records_of};
+use super::about::offsets_of;
 use super::quantity::Stage;
 use super::why::{Question, Symptom};
 use crate::base::{Instant, NodeId, Offset, TopicPartition};
@@ -304,7 +304,10 @@ fn what_group(q: &Question<'_>, who: &str, fact: &GroupFact) -> String {
 
 fn what_app(q: &Question<'_>, who: &str, stated: &Stated, fact: &AppFact) -> String {
     let place = offsets_of(&stated.fact).map_or_else(String::new, |(_, partition, offsets)| {
-        let own = records_of(&stated.fact).and_then(|records| records.position(q.record));
+        let own = stated
+            .fact
+            .records()
+            .and_then(|records| records.position(q.record));
         let single = !matches!(fact, AppFact::Polled { .. }) && own.is_some();
         let partition = q.cast.partition(partition);
         match own.filter(|_| single) {

@@ -264,7 +264,7 @@ impl Concerns {
             }
             _ => Self::default(),
         };
-        concerns.group = group_of(fact);
+        concerns.group = Some(fact.group());
         concerns
     }
 
@@ -321,32 +321,6 @@ impl Concerns {
             || self
                 .error
                 .is_some_and(|e| e.name() == name || e.exception() == Some(name))
-    }
-}
-
-/// The group a fact is about.
-pub fn group_of(fact: &GroupFact) -> Option<GroupId> {
-    match fact {
-        GroupFact::RebalanceStarted { group, .. }
-        | GroupFact::JoinCompleted { group, .. }
-        | GroupFact::RoundCompleted { group, .. }
-        | GroupFact::PartitionMoved { group, .. }
-        | GroupFact::SessionExpired { group, .. }
-        | GroupFact::MemberLeft { group, .. }
-        | GroupFact::MemberFenced { group, .. }
-        | GroupFact::GroupEmpty { group, .. }
-        | GroupFact::OffsetCommitted { group, .. }
-        | GroupFact::Joining { group }
-        | GroupFact::Assigned { group, .. }
-        | GroupFact::Revoked { group, .. }
-        | GroupFact::Lost { group, .. }
-        | GroupFact::PollIntervalExceeded { group }
-        | GroupFact::CommitRequested { group, .. }
-        | GroupFact::CommitConfirmed { group, .. }
-        | GroupFact::CommitFailed { group, .. }
-        | GroupFact::PositionSet { group, .. }
-        | GroupFact::OffsetReset { group, .. }
-        | GroupFact::PollFailed { group, .. } => Some(*group),
     }
 }
 

@@ -11,7 +11,6 @@
 //! | reordered effect | both deliveries, the later record's effect, this effect |
 //! | written twice, written late | first write, lost answer or refusal, retry, second or late write |
 
-use super::about::{records_of, records_of_produce};
 use super::kinds::{
     committed, effects_of, gives_up, is_batch, is_blow, is_delivery, is_expiry, is_failure,
     is_giving_up, is_hand_off, is_lost_commit, is_lost_produce, is_offsets_set, is_round, is_sent,
@@ -322,7 +321,9 @@ impl Trail<'_> {
     fn never_written(&self) -> Option<Picked> {
         let mut picked = Picked::default();
         let about = |s: &Stated| {
-            records_of(&s.fact).is_some_and(|r| r.position(self.question.record).is_some())
+            s.fact
+                .records()
+                .is_some_and(|r| r.position(self.question.record).is_some())
         };
         let sent = self.first_from(0, |s| is_sent(s) && about(s))?;
         let producer = self.facts[sent].who;
@@ -410,10 +411,16 @@ impl Trail<'_> {
         let mut picked = self.resending((0, own));
         picked.add(Some(later), Part::First);
         picked.add(Some(own), Part::Symptom);
-        let overtaking = records_of(&self.facts[later].fact).map(|records| records.get(0));
+        let overtaking = self.facts[later]
+            .fact
+            .records()
+            .map(|records| records.get(0));
         let batch = |s: &Stated| {
-            let holds =
-                |r| records_of(&s.fact).is_some_and(|records| records.position(r).is_some());
+            let holds = |r| {
+                s.fact
+                    .records()
+                    .is_some_and(|records| records.position(r).is_some())
+            };
             is_batch(s) && overtaking.is_some_and(holds)
         };
         picked.add(self.last_before(later, batch), Part::Warning);
@@ -425,7 +432,7 @@ impl Trail<'_> {
         let mut picked = Picked::default();
         let about = |s: &Stated| {
             let records = match &s.fact {
-                Fact::Produce(fact) => records_of_produce(fact),
+                Fact::Produce(fact) => fact.records(),
                 _ => None,
             };
             records.is_some_and(|r| r.position(self.question.record).is_some())
@@ -449,8 +456,10 @@ impl Trail<'_> {
             |s: &Stated| about(s) && matches!(s.fact, Fact::Produce(ProduceFact::Retry { .. }));
         picked.add(self.last_in(within, retry), Part::Expiry);
         let refused = |s: &Stated| {
-            let ours =
-                records_of(&s.fact).is_some_and(|r| r.position(self.question.record).is_some());
+            let ours = s
+                .fact
+                .records()
+                .is_some_and(|r| r.position(self.question.record).is_some());
             ours && matches!(s.fact, Fact::Log(LogFact::AppendRefused { .. }))
         };
         picked.add(self.first_in(within, refused), Part::Fault);

@@ -14,7 +14,6 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::about::records_of;
 use super::outcome::Outcome;
 use super::quantity::Stage;
 use super::rules;
@@ -293,7 +292,12 @@ impl<'a> Trail<'a> {
 pub fn concerns(stated: &Stated, record: RecordId, partitions: &[TopicPartition]) -> bool {
     let here = super::seen::Concerns::of(stated);
     let other_place = here.partition.is_some_and(|p| !partitions.contains(&p));
-    let names_it = || records_of(&stated.fact).map(|records| records.position(record).is_some());
+    let names_it = || {
+        stated
+            .fact
+            .records()
+            .map(|records| records.position(record).is_some())
+    };
     match &stated.fact {
         Fact::Produce(_) => !other_place || names_it().unwrap_or(true),
         Fact::Log(_) | Fact::App(_) => !other_place || names_it().unwrap_or(false),

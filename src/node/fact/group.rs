@@ -216,3 +216,31 @@ pub enum GroupFact {
         exception: &'static str,
     },
 }
+
+impl GroupFact {
+    /// The group it is about.
+    pub fn group(&self) -> GroupId {
+        match self {
+            Self::RebalanceStarted { group, .. }
+            | Self::JoinCompleted { group, .. }
+            | Self::RoundCompleted { group, .. }
+            | Self::PartitionMoved { group, .. }
+            | Self::SessionExpired { group, .. }
+            | Self::MemberLeft { group, .. }
+            | Self::MemberFenced { group, .. }
+            | Self::GroupEmpty { group, .. }
+            | Self::OffsetCommitted { group, .. }
+            | Self::Joining { group }
+            | Self::Assigned { group, .. }
+            | Self::Revoked { group, .. }
+            | Self::Lost { group, .. }
+            | Self::PollIntervalExceeded { group }
+            | Self::CommitRequested { group, .. }
+            | Self::CommitConfirmed { group, .. }
+            | Self::CommitFailed { group, .. }
+            | Self::PositionSet { group, .. }
+            | Self::OffsetReset { group, .. }
+            | Self::PollFailed { group, .. } => *group,
+        }
+    }
+}

@@ -415,7 +415,52 @@ pub enum FaultFact {
     },
 }
 
+impl ProduceFact {
+    /// The records it speaks of.
+    pub fn records(&self) -> Option<&Records> {
+        match self {
+            Self::Sent { records, .. }
+            | Self::BatchSent { records, .. }
+            | Self::Retry { records, .. }
+            | Self::Acknowledged { records, .. }
+            | Self::Failed { records, .. }
+            | Self::DeliveryTimedOut { records, .. }
+            | Self::OutOfOrderSequence { records, .. } => Some(records),
+            Self::RequestSent { .. }
+            | Self::RequestTimedOut { .. }
+            | Self::ProducerIdAssigned { .. }
+            | Self::ProducerEpochBumped { .. }
+            | Self::BufferFull
+            | Self::Finished => None,
+        }
+    }
+}
+
 impl Fact {
+    /// The records it speaks of.
+    pub fn records(&self) -> Option<&Records> {
+        match self {
+            Self::Produce(fact) => fact.records(),
+            Self::Log(
+                LogFact::Appended { records, .. }
+                | LogFact::RetryDeduplicated { records, .. }
+                | LogFact::AppendRefused { records, .. },
+            )
+            | Self::App(
+                AppFact::Polled { records, .. }
+                | AppFact::Processed { records, .. }
+                | AppFact::ProcessingFailed { records, .. }
+                | AppFact::RecordSkipped { records, .. }
+                | AppFact::HandedOn { records, .. }
+                | AppFact::HandedOff { records, .. }
+                | AppFact::Dropped { records, .. },
+            ) => Some(records),
+            Self::Log(_) | Self::Group(_) | Self::App(AppFact::Stopped { .. }) | Self::Fault(_) => {
+                None
+            }
+        }
+    }
+
     /// Whether it speaks of a stretch, which may be stated whole or step by step.
     pub fn is_stretch(&self) -> bool {
         matches!(
