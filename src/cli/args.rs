@@ -1,5 +1,6 @@
 //! What may be typed: definitions only, no logic.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -42,6 +43,8 @@ pub enum Command {
     Check(Files),
     /// Run every variant of a file, or of every file in a folder: one line each.
     Test(Files),
+    /// Run every variant in several ways and say whether all give the same run.
+    CheckDeterminism(CheckDeterminism),
 }
 
 /// One run of a scenario.
@@ -81,6 +84,23 @@ pub struct Files {
     /// Scenario files, or folders of them.
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
+}
+
+/// What is held against what, and how.
+#[derive(Args, Debug)]
+pub struct CheckDeterminism {
+    /// Scenario files, or folders of them.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// The seed, instead of each file's.
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pub seed: Option<u64>,
+    /// Check nothing: print the fingerprint of each run, to be compared with another machine's.
+    #[arg(long)]
+    pub print: bool,
+    /// How many runs at a time `--print` makes.
+    #[arg(long, value_name = "NUMBER", default_value = "1", requires = "print")]
+    pub threads: NonZeroUsize,
 }
 
 /// What of a run is told.

@@ -6,6 +6,7 @@
 pub mod args;
 mod check;
 mod compare;
+mod determinism;
 mod files;
 mod input;
 mod printer;
@@ -63,6 +64,7 @@ fn carry_out(cli: &Cli, printer: &mut Printer) -> Status {
         Command::Why(args) => why::why(args, json, printer),
         Command::Check(args) => check::check(args, json, printer),
         Command::Test(args) => test::test(args, json, printer),
+        Command::CheckDeterminism(args) => determinism::check_determinism(args, json, printer),
     };
     done.unwrap_or_else(|refusal| {
         refusal.tell(printer);

@@ -44,9 +44,14 @@ pub(super) fn trace(args: &Trace, as_json: bool, printer: &mut Printer) -> Resul
         }
     });
     let layout = Layout::new(cast);
+    let is_long = condenser.is_long();
     for line in condenser.finish(cast) {
         let tone = if line.fault { Tone::Bad } else { Tone::Plain };
         printer.toned(tone, layout.render(cast, &line));
+    }
+    if is_long {
+        let how = "what goes on round by round is told once; --all tells every fact";
+        printer.remark(Tone::Plain, how);
     }
     if lines_max < lines {
         let more = grouped(lines - lines_max);

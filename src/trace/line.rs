@@ -64,6 +64,14 @@ pub(crate) fn stretch(cast: &Cast, stretch: &Stretch) -> Line {
     };
     let what = match stretch.doing {
         Doing::Sends(topic) => format!("{names} to {}{until}", cast.topic(topic)),
+        Doing::HearsWritten if stretch.place.is_none() => {
+            let are = if stretch.records.len() == 1 {
+                "is"
+            } else {
+                "are"
+            };
+            format!("{names} {are} written{until}")
+        }
         _ => fitting(
             cast,
             format!("{place}{after} ({names}){until}"),

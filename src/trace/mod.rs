@@ -10,6 +10,7 @@ pub mod json;
 pub mod layout;
 pub mod line;
 pub mod name;
+mod routine;
 mod stretch;
 
 pub use condense::Condenser;

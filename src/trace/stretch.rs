@@ -120,6 +120,14 @@ impl Stretch {
         }
     }
 
+    /// The same, but what a producer is told of its records is told whatever partition they are in.
+    pub(crate) fn anywhere(mut self) -> Self {
+        if self.doing == Doing::HearsWritten {
+            self.place = None;
+        }
+        self
+    }
+
     /// Takes in a stretch that goes on where this one ends.
     pub(crate) fn join(&mut self, next: &Self) -> bool {
         let goes_on = match (self.place, next.place) {

@@ -63,6 +63,55 @@ fn text_is_narrow_and_without_colour_in_a_pipe() {
 }
 
 #[test]
+fn a_file_is_checked_for_being_the_same_every_time() {
+    let file = lesson("determinism");
+    let check = Kafkasim::new(&["check-determinism", file.path()]).run();
+    check.exits(0);
+    let same = check
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("same "));
+    assert_eq!(same.count(), 2, "{}", check.stdout);
+    let print = |threads: &str| {
+        let words = [
+            "check-determinism",
+            file.path(),
+            "--print",
+            "--threads",
+            threads,
+        ];
+        let run = Kafkasim::new(&words).run();
+        run.exits(0);
+        run.stdout
+    };
+    let printed = print("1");
+    assert_eq!(printed, print("2"));
+    let run = Kafkasim::new(&["run", file.path()]).run();
+    let (_, fingerprint) = run
+        .stdout
+        .split_once("fingerprint ")
+        .expect("a run ends with it");
+    assert!(printed.starts_with(&fingerprint[..16]), "{printed}");
+    let bound = Scenario::new("same-bound", &format!("{LESSON}limits: {{ events: 50 }}\n"));
+    let check = Kafkasim::new(&["check-determinism", bound.path()]).run();
+    check.exits(0);
+    assert!(
+        check.stdout.contains("not run step by step"),
+        "{}",
+        check.stdout
+    );
+    let json = Kafkasim::new(&["check-determinism", file.path(), "--json"]).run();
+    let document: serde_json::Value = serde_json::from_str(&json.stdout).expect("one document");
+    assert_eq!(document["same"], 2);
+    assert_eq!(document["runs"][0]["ways"][2], "stepped");
+    for words in [["--threads", "2"], ["--print", "--threads=0"]] {
+        Kafkasim::new(&["check-determinism", file.path(), words[0], words[1]])
+            .run()
+            .exits(2);
+    }
+}
+
+#[test]
 fn what_is_not_as_expected_exits_with_1_and_says_what() {
     let file = Scenario::new(
         "unexpected",

@@ -1,0 +1,363 @@
+//! A long course told shortly: what an actor does round by round is told once, and then how often.
+//!
+//! ```text
+//! 8.313400   readers-1   polls       events-0@83 (site#84)
+//! 8.314400   readers-1   processes   events-0@83 (site#84)
+//! 8.314400   readers-1   commits     events-0 up to 84
+//! 8.413400   readers-1   repeats     these three 633 times: events-0@84..716, until 71.7144s
+//! ```
+//!
+//! Each actor's course is looked at by itself, between two turns: faults, and what happens to groups
+//! and leaders. Nothing is moved across a turn. The last round before a turn of the actor itself, such
+//! as its crash, is told in full, so that it stays plain what had happened by then and what had not.
+
+use std::collections::BTreeMap;
+
+use super::layout::{Layout, Line};
+use super::line;
+use super::name;
+use super::stretch::Stretch;
+use crate::base::{Instant, NodeId, Offset, TopicPartition};
+use crate::kafka::Cast;
+use crate::node::fact::{AppFact, Fact, GroupFact, LogFact, Stated};
+
+/// The longest round that is looked for, in lines.
+const ROUND_MAX: usize = 8;
+
+/// Fewer lines than this are not worth a line that stands for them, nor are fewer rounds.
+const LINES_FOLDED_MIN: usize = 4;
+const ROUNDS_FOLDED_MIN: usize = 2;
+
+/// Turns facts into lines, routine told once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Routine {
+    /// What happened since the last turn, by actor, each in the order in which it began.
+    courses: BTreeMap<NodeId, Course>,
+    lines: Vec<(Instant, usize, Line)>,
+    /// How many facts were taken in: the order of what happens at one instant.
+    facts: usize,
+}
+
+/// What one actor does between two turns.
+#[derive(Clone, Debug, Default)]
+struct Course {
+    deeds: Vec<Deed>,
+    /// From here on stretches may still grow.
+    open: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Deed {
+    nth: usize,
+    what: What,
+    line: Line,
+    /// Whether it is a position that was set, and nothing more.
+    about_position: bool,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    Stretch(Stretch),
+    Single,
+}
+
+impl Routine {
+    /// Takes the next fact.
+    pub(crate) fn push(&mut self, cast: &Cast, stated: &Stated) {
+        self.facts += 1;
+        if is_turn(&stated.fact) {
+            self.turn(cast, Some(stated.who));
+            let line = line::line_of(cast, stated);
+            self.lines.push((line.at, self.facts, line));
+            return;
+        }
+        let course = self.courses.entry(stated.who).or_default();
+        let Some(stretch) = Stretch::of(stated).map(Stretch::anywhere) else {
+            course.deeds.push(Deed {
+                nth: self.facts,
+                what: What::Single,
+                line: line::line_of(cast, stated),
+                about_position: is_position(&stated.fact),
+            });
+            course.open = course.deeds.len();
+            return;
+        };
+        let mut open = course.deeds[course.open..].iter_mut();
+        if !open.any(|deed| deed.grows_by(cast, &stretch)) {
+            course.deeds.push(Deed {
+                nth: self.facts,
+                line: line::stretch(cast, &stretch),
+                what: What::Stretch(stretch),
+                about_position: false,
+            });
+        }
+    }
+
+    /// The lines, in order of time; at one instant in the order in which they were stated.
+    pub(crate) fn finish(mut self, cast: &Cast) -> Vec<Line> {
+        self.turn(cast, None);
+        self.lines.sort_by_key(|(at, nth, _)| (*at, *nth));
+        self.lines.into_iter().map(|(_, _, line)| line).collect()
+    }
+
+    /// Tells what every actor did up to here, where something happens to `struck` or by it.
+    fn turn(&mut self, cast: &Cast, struck: Option<NodeId>) {
+        for (who, course) in std::mem::take(&mut self.courses) {
+            self.tell(cast, &course.deeds, struck == Some(who));
+        }
+    }
+
+    fn tell(&mut self, cast: &Cast, deeds: &[Deed], last_in_full: bool) {
+        let mut rest = deeds;
+        while let Some(deed) = rest.first() {
+            let (round, rounds) = longest_repetition(rest);
+            let again = &rest[round..round * rounds];
+            let ends_here = round * rounds == rest.len();
+            let kept = if last_in_full && ends_here { round } else { 0 };
+            let folded = &again[..again.len().saturating_sub(kept)];
+            if !is_worth_folding(&rest[..round], folded) {
+                self.lines.push((deed.line.at, deed.nth, deed.line.clone()));
+                rest = &rest[1..];
+                continue;
+            }
+            let first = rest[..round].iter();
+            let last = again[folded.len()..].iter();
+            let told = first
+                .chain(last)
+                .map(|d| (d.line.at, d.nth, d.line.clone()));
+            self.lines.extend(told);
+            let line = repeats(cast, round, folded);
+            self.lines.push((line.at, folded[0].nth, line));
+            rest = &rest[round * rounds..];
+        }
+    }
+}
+
+impl Deed {
+    fn grows_by(&mut self, cast: &Cast, next: &Stretch) -> bool {
+        let What::Stretch(stretch) = &mut self.what else {
+            return false;
+        };
+        let grows = stretch.join(next);
+        if grows {
+            self.line = line::stretch(cast, stretch);
+        }
+        grows
+    }
+
+    /// When it was over.
+    fn last(&self) -> Instant {
+        match &self.what {
+            What::Stretch(stretch) => stretch.last,
+            What::Single => self.line.at,
+        }
+    }
+}
+
+fn is_position(fact: &Fact) -> bool {
+    use GroupFact::{OffsetReset, PositionSet};
+    matches!(fact, Fact::Group(PositionSet { .. } | OffsetReset { .. }))
+}
+
+/// Whether the courses of all actors are told anew from here.
+fn is_turn(fact: &Fact) -> bool {
+    match fact {
+        Fact::Fault(_) | Fact::App(AppFact::Stopped { .. }) => true,
+        Fact::Log(fact) => matches!(
+            fact,
+            LogFact::PartitionState { .. } | LogFact::TopicCreated { .. }
+        ),
+        Fact::Group(fact) => !matches!(
+            fact,
+            GroupFact::CommitRequested { .. }
+                | GroupFact::CommitConfirmed { .. }
+                | GroupFact::CommitFailed { .. }
+                | GroupFact::OffsetCommitted { .. }
+                | GroupFact::MemberFenced { .. }
+                | GroupFact::PositionSet { .. }
+                | GroupFact::OffsetReset { .. }
+        ),
+        Fact::Produce(_) | Fact::App(_) => false,
+    }
+}
+
+/// Whether one line is better than these, which repeat a round. A round begins with its poll, and
+/// positions are what one looks for in a trace.
+fn is_worth_folding(round: &[Deed], folded: &[Deed]) -> bool {
+    let polls = round.iter().position(|deed| deed.line.verb == "polls");
+    let is_about_positions = |deed: &Deed| deed.about_position;
+    LINES_FOLDED_MIN <= folded.len()
+        && ROUNDS_FOLDED_MIN * round.len() <= folded.len()
+        && polls.unwrap_or(0) == 0
+        && !round.iter().all(is_about_positions)
+}
+
+/// The length of the round that stands at the beginning, and how often it is gone through: the one
+/// that covers most.
+fn longest_repetition(deeds: &[Deed]) -> (usize, usize) {
+    let mut best = (1, 1);
+    for round in 1..=ROUND_MAX.min(deeds.len()) {
+        let verb = |index: usize| deeds[index].line.verb;
+        let alike = (round..deeds.len()).take_while(|&i| verb(i) == verb(i - round));
+        let rounds = 1 + alike.count() / round;
+        if best.0 * best.1 < round * rounds && 1 < rounds {
+            best = (round, rounds);
+        }
+    }
+    best
+}
+
+/// The line that stands for rounds that are not told.
+fn repeats(cast: &Cast, round: usize, folded: &[Deed]) -> Line {
+    let this = match round {
+        1 => "this".to_owned(),
+        2 => "both".to_owned(),
+        3 => "these three".to_owned(),
+        more => format!("these {more}"),
+    };
+    let times = name::counted(folded.len() / round, "time", "times");
+    let until = folded.iter().map(Deed::last).max();
+    let until = until.expect("more than one line is folded");
+    let room = Layout::new(cast).room();
+    let places = places(cast, round, folded);
+    let forms = [
+        format!("{this} {times}: {places}, until {until}"),
+        format!("{this} {times}: {places}"),
+        format!("{times}: {places}"),
+    ];
+    let fits = |form: &String| !places.is_empty() && form.chars().count() <= room;
+    let what = forms.into_iter().find(fits);
+    let what = what.unwrap_or_else(|| format!("{this} {times}, until {until}"));
+    Line {
+        at: folded[0].line.at,
+        who: folded[0].line.who,
+        fault: false,
+        verb: "repeats",
+        what,
+    }
+}
+
+/// The offsets that the last deed of a round which has any went through: `orders-0@4..9 -1@2..7`.
+fn places(cast: &Cast, round: usize, folded: &[Deed]) -> String {
+    let place = |deed: &Deed| match &deed.what {
+        What::Stretch(stretch) => stretch
+            .place
+            .map(|(partition, first)| (partition, first, stretch.records.len() as Offset)),
+        What::Single => None,
+    };
+    let Some(which) = folded[..round]
+        .iter()
+        .rposition(|deed| place(deed).is_some())
+    else {
+        return String::new();
+    };
+    let mut spans: BTreeMap<TopicPartition, (Offset, Offset)> = BTreeMap::new();
+    for (partition, first, count) in folded[which..].iter().step_by(round).filter_map(place) {
+        let span = spans.entry(partition).or_insert((first, first + count));
+        *span = (span.0.min(first), span.1.max(first + count));
+    }
+    let mut named = None;
+    let told = spans.iter().map(|(partition, (from, to))| {
+        let known = named.replace(partition.topic) == Some(partition.topic);
+        let whole = name::offsets(cast, *partition, *from, (to - from) as u32);
+        match known {
+            true => whole[cast.topic(partition.topic).len()..].to_owned(),
+            false => whole,
+        }
+    });
+    told.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::base::{GroupId, RecordId};
+    use crate::kafka::Records;
+    use crate::node::fact::{CommitKind, FaultFact, Times};
+    use crate::trace::example::{BROKER, MEMBER, cast, orders, stated};
+
+    /// A record is polled, processed and committed, one after the other.
+    fn rounds(offsets: std::ops::Range<u64>) -> Vec<Stated> {
+        let group = GroupId(0);
+        let mut facts = Vec::new();
+        for first_offset in offsets {
+            let (at, partition) = (first_offset * 100, orders(0));
+            let records = || Records::one(RecordId(first_offset as u32));
+            let polled = AppFact::Polled {
+                group,
+                partition,
+                first_offset,
+                records: records(),
+            };
+            let processed = AppFact::Processed {
+                group,
+                partition,
+                first_offset,
+                records: records(),
+                times: Times::at(Instant((at + 10) * 1_000)),
+            };
+            let committed = GroupFact::CommitRequested {
+                group,
+                kind: CommitKind::Sync,
+                offsets: Arc::new([(partition, first_offset + 1)]),
+            };
+            facts.push(stated(0, at, MEMBER, polled));
+            facts.push(stated(0, at + 10, MEMBER, processed));
+            facts.push(stated(0, at + 10, MEMBER, committed));
+        }
+        facts
+    }
+
+    fn told(facts: &[Stated]) -> String {
+        let cast = cast();
+        let mut routine = Routine::default();
+        for fact in facts {
+            routine.push(&cast, fact);
+        }
+        let layout = Layout::new(&cast);
+        let lines = routine.finish(&cast);
+        let lines: Vec<String> = lines.iter().map(|l| layout.render(&cast, l)).collect();
+        lines.join("\n")
+    }
+
+    #[test]
+    fn a_round_is_told_once_and_in_full_before_a_turn_of_its_actor() {
+        let mut facts = rounds(0..9);
+        facts.push(stated(0, 950, MEMBER, FaultFact::Crashed));
+        facts.extend(rounds(10..15));
+        insta::assert_snapshot!(told(&facts), @r"
+        0.000000   workers-1  polls       orders-0@0 (shop#1)
+        0.000010   workers-1  processes   orders-0@0 (shop#1)
+        0.000010   workers-1  commits     orders-0 up to 1
+        0.000100   workers-1  repeats     these three 7 times: orders-0@1..7, until 0.00071s
+        0.000800   workers-1  polls       orders-0@8 (shop#9)
+        0.000810   workers-1  processes   orders-0@8 (shop#9)
+        0.000810   workers-1  commits     orders-0 up to 9
+        0.000950 ! workers-1  crashes     its memory is gone, its connections are reset
+        0.001000   workers-1  polls       orders-0@10 (shop#11)
+        0.001010   workers-1  processes   orders-0@10 (shop#11)
+        0.001010   workers-1  commits     orders-0 up to 11
+        0.001100   workers-1  repeats     these three 4 times: orders-0@11..14, until 0.00141s
+        ");
+    }
+
+    #[test]
+    fn a_turn_of_somebody_else_ends_a_stretch_and_no_more() {
+        let mut facts = rounds(0..9);
+        facts.push(stated(0, 950, BROKER, FaultFact::Paused));
+        let text = told(&facts);
+        assert_eq!(text.lines().count(), 5, "{text}");
+        assert!(
+            text.contains("repeats     these three 8 times: orders-0@1..8"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn from_the_third_round_on_it_is_routine() {
+        assert!(!told(&rounds(0..2)).contains("repeats"));
+        assert!(told(&rounds(0..3)).contains("repeats"));
+    }
+}
