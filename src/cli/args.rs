@@ -132,6 +132,18 @@ pub struct Trace {
     /// Every fact, one line each: requests, replication, metadata too.
     #[arg(long)]
     pub all: bool,
+    /// Add the rule of Kafka behind a fact, where it first matters.
+    #[arg(long)]
+    pub explain: bool,
+    /// Draw a sequence diagram: a lane for each node, arrows between them.
+    #[arg(long, conflicts_with_all = ["mermaid", "json"])]
+    pub lanes: bool,
+    /// Write a sequence diagram for Mermaid.
+    #[arg(long, conflicts_with = "json")]
+    pub mermaid: bool,
+    /// How many columns --lanes may take, instead of the terminal's or 100.
+    #[arg(long, value_name = "COLUMNS", requires = "lanes")]
+    pub width: Option<usize>,
 }
 
 /// Which record is explained.

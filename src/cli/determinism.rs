@@ -111,9 +111,10 @@ fn print(runs: &[Named], args: &CheckDeterminism, json: bool, printer: &mut Prin
 
 fn tell(run: &Named, checked: &Checked, printer: &mut Printer) {
     let fingerprint = checked.first.verdict.fingerprint;
-    let (tone, word) = match checked.is_same() {
-        true => (Tone::Good, "same"),
-        false => (Tone::Bad, "DIFFERS"),
+    let (tone, word) = if checked.is_same() {
+        (Tone::Good, "same")
+    } else {
+        (Tone::Bad, "DIFFERS")
     };
     printer.toned(
         tone,

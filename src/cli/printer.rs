@@ -34,6 +34,12 @@ impl Printer {
         }
     }
 
+    /// How many columns the terminal has that shows the result, if one does.
+    pub(super) fn columns() -> Option<usize> {
+        let size = terminal_size::terminal_size_of(io::stdout());
+        size.map(|(width, _)| usize::from(width.0))
+    }
+
     /// A line of the result.
     pub(super) fn line(&mut self, text: impl Display) {
         self.toned(Tone::Plain, text);

@@ -144,14 +144,6 @@ impl Deed {
         }
         grows
     }
-
-    /// When it was over.
-    fn last(&self) -> Instant {
-        match &self.what {
-            What::Stretch(stretch) => stretch.last,
-            What::Single => self.line.at,
-        }
-    }
 }
 
 fn is_position(fact: &Fact) -> bool {
@@ -216,7 +208,7 @@ fn repeats(cast: &Cast, round: usize, folded: &[Deed]) -> Line {
         more => format!("these {more}"),
     };
     let times = name::counted(folded.len() / round, "time", "times");
-    let until = folded.iter().map(Deed::last).max();
+    let until = folded.iter().map(|deed| deed.line.until).max();
     let until = until.expect("more than one line is folded");
     let room = Layout::new(cast).room();
     let places = places(cast, round, folded);
@@ -230,10 +222,13 @@ fn repeats(cast: &Cast, round: usize, folded: &[Deed]) -> Line {
     let what = what.unwrap_or_else(|| format!("{this} {times}, until {until}"));
     Line {
         at: folded[0].line.at,
+        until,
         who: folded[0].line.who,
         fault: false,
         verb: "repeats",
         what,
+        link: None,
+        fact: folded[0].line.fact,
     }
 }
 
@@ -260,9 +255,10 @@ fn places(cast: &Cast, round: usize, folded: &[Deed]) -> String {
     let told = spans.iter().map(|(partition, (from, to))| {
         let known = named.replace(partition.topic) == Some(partition.topic);
         let whole = name::offsets(cast, *partition, *from, (to - from) as u32);
-        match known {
-            true => whole[cast.topic(partition.topic).len()..].to_owned(),
-            false => whole,
+        if known {
+            whole[cast.topic(partition.topic).len()..].to_owned()
+        } else {
+            whole
         }
     });
     told.collect::<Vec<_>>().join(" ")

@@ -38,5 +38,6 @@ pub use ledger::{GroupInfo, Ledger, Options};
 pub use quantity::{FactWord, Quantity, Stage};
 pub use range::Range;
 pub use record::RecordName;
+pub use rules::rule_of;
 pub use summary::{EndOfRun, Ending, Unstruck, Verdict};
 pub(crate) use word::{Word, words};
