@@ -38,6 +38,11 @@ pub fn rule_of(cast: &Cast, setting: Settings<'_>, stated: &Stated) -> Option<St
         record,
         symptom: Symptom::Duplicated(GroupId(0)),
     };
+    // A chain tells a reset by the position that it gave; a trace tells it by the reset.
+    if let Fact::Group(GroupFact::OffsetReset { .. }) = stated.fact {
+        let source = PositionSource::Reset;
+        return Some(rule_position(&question, stated.who, source, false));
+    }
     rule(&question, stated, Part::Setting)
 }
 
