@@ -7,19 +7,20 @@
 //! 8.413400   readers-1   repeats     these three 633 times: events-0@84..716, until 71.7144s
 //! ```
 //!
-//! Each actor's course is looked at by itself, between two turns: faults, and what happens to groups
+//! What an actor does to several partitions in a row is one line. Each actor's course is looked at by itself, between two turns: faults, and what happens to groups
 //! and leaders. Nothing is moved across a turn. The last round before a turn of the actor itself, such
 //! as its crash, is told in full, so that it stays plain what had happened by then and what had not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::layout::{Layout, Line};
 use super::line;
+use super::link::{Link, Peer};
 use super::name;
 use super::stretch::Stretch;
-use crate::base::{Instant, NodeId, Offset, TopicPartition};
+use crate::base::{Instant, NodeId, Offset, TopicId, TopicPartition};
 use crate::kafka::Cast;
-use crate::node::fact::{AppFact, Fact, GroupFact, LogFact, Stated};
+use crate::node::fact::{AppFact, Fact, GroupFact, LogFact, PositionSource, Stated};
 
 /// The longest round that is looked for, in lines.
 const ROUND_MAX: usize = 8;
@@ -51,14 +52,24 @@ struct Deed {
     nth: usize,
     what: What,
     line: Line,
-    /// Whether it is a position that was set, and nothing more.
-    about_position: bool,
 }
 
 #[derive(Clone, Debug)]
 enum What {
     Stretch(Stretch),
+    Position(TopicPartition, Offset, PositionSource),
     Single,
+}
+
+/// What an actor does in a row, alike on one partition after the other.
+#[derive(Clone, Debug)]
+struct Block {
+    nth: usize,
+    line: Line,
+    /// The offsets it went through, as ranges.
+    spans: Vec<(TopicPartition, Offset, Offset)>,
+    /// Whether it sets positions, and nothing more.
+    is_position: bool,
 }
 
 impl Routine {
@@ -75,9 +86,8 @@ impl Routine {
         let Some(stretch) = Stretch::of(stated).map(Stretch::anywhere) else {
             course.deeds.push(Deed {
                 nth: self.facts,
-                what: What::Single,
+                what: What::of_single(&stated.fact),
                 line: line::line_of(cast, stated),
-                about_position: is_position(&stated.fact),
             });
             course.open = course.deeds.len();
             return;
@@ -88,7 +98,6 @@ impl Routine {
                 nth: self.facts,
                 line: line::stretch(cast, &stretch),
                 what: What::Stretch(stretch),
-                about_position: false,
             });
         }
     }
@@ -103,20 +112,23 @@ impl Routine {
     /// Tells what every actor did up to here, where something happens to `struck` or by it.
     fn turn(&mut self, cast: &Cast, struck: Option<NodeId>) {
         for (who, course) in std::mem::take(&mut self.courses) {
-            self.tell(cast, &course.deeds, struck == Some(who));
+            let alike = course.deeds.chunk_by(Deed::goes_with);
+            let blocks: Vec<Block> = alike.map(|deeds| Block::of(cast, deeds)).collect();
+            self.tell(cast, &blocks, struck == Some(who));
         }
     }
 
-    fn tell(&mut self, cast: &Cast, deeds: &[Deed], last_in_full: bool) {
-        let mut rest = deeds;
-        while let Some(deed) = rest.first() {
+    fn tell(&mut self, cast: &Cast, blocks: &[Block], last_in_full: bool) {
+        let mut rest = blocks;
+        while let Some(block) = rest.first() {
             let (round, rounds) = longest_repetition(rest);
             let again = &rest[round..round * rounds];
             let ends_here = round * rounds == rest.len();
             let kept = if last_in_full && ends_here { round } else { 0 };
             let folded = &again[..again.len().saturating_sub(kept)];
             if !is_worth_folding(&rest[..round], folded) {
-                self.lines.push((deed.line.at, deed.nth, deed.line.clone()));
+                self.lines
+                    .push((block.line.at, block.nth, block.line.clone()));
                 rest = &rest[1..];
                 continue;
             }
@@ -144,11 +156,143 @@ impl Deed {
         }
         grows
     }
+
+    /// Whether one line can tell both.
+    fn goes_with(&self, next: &Self) -> bool {
+        let alike = match (&self.what, &next.what) {
+            (What::Stretch(a), What::Stretch(b)) => a.place.is_some() && b.place.is_some(),
+            (What::Position(.., a), What::Position(.., b)) => a == b,
+            _ => false,
+        };
+        alike && self.line.verb == next.line.verb
+    }
+
+    fn span(&self) -> Option<(TopicPartition, Offset, Offset)> {
+        let What::Stretch(stretch) = &self.what else {
+            return None;
+        };
+        let (partition, first) = stretch.place?;
+        Some((partition, first, first + stretch.records.len() as Offset))
+    }
 }
 
-fn is_position(fact: &Fact) -> bool {
-    use GroupFact::{OffsetReset, PositionSet};
-    matches!(fact, Fact::Group(PositionSet { .. } | OffsetReset { .. }))
+impl What {
+    fn of_single(fact: &Fact) -> Self {
+        use GroupFact::{OffsetReset, PositionSet};
+        match fact {
+            Fact::Group(PositionSet {
+                partition,
+                offset,
+                source,
+                ..
+            }) => Self::Position(*partition, *offset, *source),
+            Fact::Group(OffsetReset {
+                partition, offset, ..
+            }) => Self::Position(*partition, *offset, PositionSource::Reset),
+            _ => Self::Single,
+        }
+    }
+}
+
+impl Block {
+    fn of(cast: &Cast, deeds: &[Deed]) -> Self {
+        let first = &deeds[0];
+        let spans: Vec<_> = deeds.iter().filter_map(Deed::span).collect();
+        let mut line = first.line.clone();
+        if 1 < deeds.len() {
+            let until = deeds.iter().map(|deed| deed.line.until).max();
+            line.until = until.expect("a block holds a deed");
+            line.link = common_link(cast, deeds);
+            line.what = match &first.what {
+                What::Position(..) => positions(cast, deeds),
+                _ => through(cast, &spans, &line),
+            };
+        }
+        Self {
+            nth: first.nth,
+            line,
+            spans,
+            is_position: matches!(first.what, What::Position(..)),
+        }
+    }
+}
+
+/// The link of several deeds, if it is one: between the same two.
+fn common_link(cast: &Cast, deeds: &[Deed]) -> Option<Link> {
+    let ends = |link: Link| match link.peer {
+        Peer::Sender(record, _) => (link.direction, Peer::Node(cast.sender(record).0)),
+        peer => (link.direction, peer),
+    };
+    let first = deeds[0].line.link?;
+    let mut links = deeds.iter().map(|deed| deed.line.link);
+    let are_one = links.all(|link| link.is_some_and(|link| ends(link) == ends(first)));
+    are_one.then_some(first)
+}
+
+/// `orders-0 from 4, -1 from 7 on (the committed offset)`.
+fn positions(cast: &Cast, deeds: &[Deed]) -> String {
+    let mut named = None;
+    let mut told = Vec::new();
+    for deed in deeds {
+        let What::Position(partition, offset, _) = deed.what else {
+            unreachable!("a block of positions holds positions");
+        };
+        let name = short(cast, &mut named, partition, cast.partition(partition));
+        told.push((name, offset));
+    }
+    let one = told.iter().all(|(_, offset)| *offset == told[0].1);
+    let is_reset = deeds[0].line.verb == "resets";
+    let to = if is_reset { "to" } else { "from" };
+    let list = if one {
+        let names: Vec<String> = told.iter().map(|(name, _)| name.clone()).collect();
+        format!("{} {to} {}", names.join(" "), told[0].1)
+    } else {
+        let each = told
+            .iter()
+            .map(|(name, offset)| format!("{name} {to} {offset}"));
+        each.collect::<Vec<_>>().join(", ")
+    };
+    // The end is the same for all: why the position is what it is.
+    let whole = &deeds[0].line.what;
+    let end = if is_reset {
+        whole.find(':')
+    } else {
+        whole.find(" on (")
+    };
+    format!("{list}{}", end.map_or("", |end| &whole[end..]))
+}
+
+/// What a block of stretches went through, with as much detail as there is room for.
+fn through(cast: &Cast, spans: &[(TopicPartition, Offset, Offset)], line: &Line) -> String {
+    let until = if line.at < line.until {
+        format!(", until {}", line.until)
+    } else {
+        String::new()
+    };
+    let records: Offset = spans.iter().map(|(_, from, to)| to - from).sum();
+    let long = format!("{}{until}", places(cast, spans));
+    if long.chars().count() <= Layout::new(cast).room() {
+        return long;
+    }
+    let partitions: BTreeSet<TopicPartition> = spans.iter().map(|(place, ..)| *place).collect();
+    format!(
+        "{records} records of {} partitions{until}",
+        partitions.len()
+    )
+}
+
+/// The name, without its topic if that was just named.
+fn short(
+    cast: &Cast,
+    named: &mut Option<TopicId>,
+    partition: TopicPartition,
+    name: String,
+) -> String {
+    if named.replace(partition.topic) == Some(partition.topic) {
+        name[cast.topic(partition.topic).len()..].to_owned()
+    } else {
+        name
+    }
 }
 
 /// Whether the courses of all actors are told anew from here.
@@ -175,22 +319,21 @@ fn is_turn(fact: &Fact) -> bool {
 
 /// Whether one line is better than these, which repeat a round. A round begins with its poll, and
 /// positions are what one looks for in a trace.
-fn is_worth_folding(round: &[Deed], folded: &[Deed]) -> bool {
-    let polls = round.iter().position(|deed| deed.line.verb == "polls");
-    let is_about_positions = |deed: &Deed| deed.about_position;
+fn is_worth_folding(round: &[Block], folded: &[Block]) -> bool {
+    let polls = round.iter().position(|block| block.line.verb == "polls");
     LINES_FOLDED_MIN <= folded.len()
         && ROUNDS_FOLDED_MIN * round.len() <= folded.len()
         && polls.unwrap_or(0) == 0
-        && !round.iter().all(is_about_positions)
+        && !round.iter().all(|block| block.is_position)
 }
 
 /// The length of the round that stands at the beginning, and how often it is gone through: the one
 /// that covers most.
-fn longest_repetition(deeds: &[Deed]) -> (usize, usize) {
+fn longest_repetition(blocks: &[Block]) -> (usize, usize) {
     let mut best = (1, 1);
-    for round in 1..=ROUND_MAX.min(deeds.len()) {
-        let verb = |index: usize| deeds[index].line.verb;
-        let alike = (round..deeds.len()).take_while(|&i| verb(i) == verb(i - round));
+    for round in 1..=ROUND_MAX.min(blocks.len()) {
+        let verb = |index: usize| blocks[index].line.verb;
+        let alike = (round..blocks.len()).take_while(|&i| verb(i) == verb(i - round));
         let rounds = 1 + alike.count() / round;
         if best.0 * best.1 < round * rounds && 1 < rounds {
             best = (round, rounds);
@@ -200,18 +343,19 @@ fn longest_repetition(deeds: &[Deed]) -> (usize, usize) {
 }
 
 /// The line that stands for rounds that are not told.
-fn repeats(cast: &Cast, round: usize, folded: &[Deed]) -> Line {
+fn repeats(cast: &Cast, round: usize, folded: &[Block]) -> Line {
     let this = match round {
         1 => "this".to_owned(),
         2 => "both".to_owned(),
         3 => "these three".to_owned(),
+        4 => "these four".to_owned(),
         more => format!("these {more}"),
     };
     let times = name::counted(folded.len() / round, "time", "times");
-    let until = folded.iter().map(|deed| deed.line.until).max();
+    let until = folded.iter().map(|block| block.line.until).max();
     let until = until.expect("more than one line is folded");
     let room = Layout::new(cast).room();
-    let places = places(cast, round, folded);
+    let places = places_of(cast, round, folded);
     let forms = [
         format!("{this} {times}: {places}, until {until}"),
         format!("{this} {times}: {places}"),
@@ -232,34 +376,28 @@ fn repeats(cast: &Cast, round: usize, folded: &[Deed]) -> Line {
     }
 }
 
-/// The offsets that the last deed of a round which has any went through: `orders-0@4..9 -1@2..7`.
-fn places(cast: &Cast, round: usize, folded: &[Deed]) -> String {
-    let place = |deed: &Deed| match &deed.what {
-        What::Stretch(stretch) => stretch
-            .place
-            .map(|(partition, first)| (partition, first, stretch.records.len() as Offset)),
-        What::Single => None,
-    };
-    let Some(which) = folded[..round]
-        .iter()
-        .rposition(|deed| place(deed).is_some())
-    else {
+/// The offsets that the last block of a round which has any went through.
+fn places_of(cast: &Cast, round: usize, folded: &[Block]) -> String {
+    let has_any = |block: &Block| !block.spans.is_empty();
+    let Some(which) = folded[..round].iter().rposition(has_any) else {
         return String::new();
     };
+    let spans = folded[which..].iter().step_by(round);
+    let spans: Vec<_> = spans.flat_map(|block| block.spans.clone()).collect();
+    places(cast, &spans)
+}
+
+/// Ranges of offsets by partition, each topic named once: `orders-0@4..9 -1@2..7`.
+fn places(cast: &Cast, ranges: &[(TopicPartition, Offset, Offset)]) -> String {
     let mut spans: BTreeMap<TopicPartition, (Offset, Offset)> = BTreeMap::new();
-    for (partition, first, count) in folded[which..].iter().step_by(round).filter_map(place) {
-        let span = spans.entry(partition).or_insert((first, first + count));
-        *span = (span.0.min(first), span.1.max(first + count));
+    for (partition, from, to) in ranges {
+        let span = spans.entry(*partition).or_insert((*from, *to));
+        *span = (span.0.min(*from), span.1.max(*to));
     }
     let mut named = None;
     let told = spans.iter().map(|(partition, (from, to))| {
-        let known = named.replace(partition.topic) == Some(partition.topic);
         let whole = name::offsets(cast, *partition, *from, (to - from) as u32);
-        if known {
-            whole[cast.topic(partition.topic).len()..].to_owned()
-        } else {
-            whole
-        }
+        short(cast, &mut named, *partition, whole)
     });
     told.collect::<Vec<_>>().join(" ")
 }
