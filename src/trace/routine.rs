@@ -7,7 +7,10 @@
 //! 8.413400   readers-1   repeats     these three 633 times: events-0@84..716, until 71.7144s
 //! ```
 //!
-//! What an actor does to several partitions in a row is one line. Each actor's course is looked at by itself, between two turns: faults, and what happens to groups
+//! A round that this actor or another member of its group has shown before is not shown again: the
+//! actor `goes round`. What an actor does to several partitions in a row is one line.
+//!
+//! Each actor's course is looked at by itself, between two turns: faults, and what happens to groups
 //! and leaders. Nothing is moved across a turn. The last round before a turn of the actor itself, such
 //! as its crash, is told in full, so that it stays plain what had happened by then and what had not.
 
@@ -37,6 +40,8 @@ pub(crate) struct Routine {
     lines: Vec<(Instant, usize, Line)>,
     /// How many facts were taken in: the order of what happens at one instant.
     facts: usize,
+    /// The rounds that a producer or a member of a group has been told of in full, by their verbs.
+    known: BTreeSet<(String, Vec<&'static str>)>,
 }
 
 /// What one actor does between two turns.
@@ -122,7 +127,11 @@ impl Routine {
         let mut rest = blocks;
         while let Some(block) = rest.first() {
             let (round, rounds) = longest_repetition(rest);
-            let again = &rest[round..round * rounds];
+            let verbs = rest[..round].iter().map(|block| block.line.verb).collect();
+            let whose = cast.actors[block.line.who.index()].family.clone();
+            let key = (whose, verbs);
+            let is_known = self.known.contains(&key);
+            let again = &rest[if is_known { 0 } else { round }..round * rounds];
             let ends_here = round * rounds == rest.len();
             let kept = if last_in_full && ends_here { round } else { 0 };
             let folded = &again[..again.len().saturating_sub(kept)];
@@ -132,14 +141,14 @@ impl Routine {
                 rest = &rest[1..];
                 continue;
             }
-            let first = rest[..round].iter();
+            let first = rest[..round * rounds - again.len()].iter();
             let last = again[folded.len()..].iter();
-            let told = first
-                .chain(last)
-                .map(|d| (d.line.at, d.nth, d.line.clone()));
+            let told = first.chain(last);
+            let told = told.map(|block| (block.line.at, block.nth, block.line.clone()));
             self.lines.extend(told);
-            let line = repeats(cast, round, folded);
+            let line = repeats(cast, round, folded, is_known);
             self.lines.push((line.at, folded[0].nth, line));
+            self.known.insert(key);
             rest = &rest[round * rounds..];
         }
     }
@@ -343,8 +352,11 @@ fn longest_repetition(blocks: &[Block]) -> (usize, usize) {
 }
 
 /// The line that stands for rounds that are not told.
-fn repeats(cast: &Cast, round: usize, folded: &[Block]) -> Line {
+/// If its first round is not told either, the line says what a round is.
+fn repeats(cast: &Cast, round: usize, folded: &[Block], is_known: bool) -> Line {
+    let verbs: Vec<&str> = folded[..round].iter().map(|b| b.line.verb).collect();
     let this = match round {
+        _ if is_known => verbs.join(", "),
         1 => "this".to_owned(),
         2 => "both".to_owned(),
         3 => "these three".to_owned(),
@@ -369,7 +381,7 @@ fn repeats(cast: &Cast, round: usize, folded: &[Block]) -> Line {
         until,
         who: folded[0].line.who,
         fault: false,
-        verb: "repeats",
+        verb: if is_known { "goes round" } else { "repeats" },
         what,
         link: None,
         fact: folded[0].line.fact,
@@ -470,10 +482,7 @@ mod tests {
         0.000810   workers-1  processes   orders-0@8 (shop#9)
         0.000810   workers-1  commits     orders-0 up to 9
         0.000950 ! workers-1  crashes     its memory is gone, its connections are reset
-        0.001000   workers-1  polls       orders-0@10 (shop#11)
-        0.001010   workers-1  processes   orders-0@10 (shop#11)
-        0.001010   workers-1  commits     orders-0 up to 11
-        0.001100   workers-1  repeats     these three 4 times: orders-0@11..14, until 0.00141s
+        0.001000   workers-1  goes round  polls, processes, commits 5 times: orders-0@10..14
         ");
     }
 
@@ -487,6 +496,17 @@ mod tests {
             text.contains("repeats     these three 8 times: orders-0@1..8"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_round_that_was_told_before_is_not_told_again() {
+        let mut facts = rounds(0..9);
+        facts.push(stated(0, 950, BROKER, FaultFact::Paused));
+        facts.extend(rounds(10..15));
+        let text = told(&facts);
+        let last = text.lines().last().expect("something is told");
+        let whole = "goes round  polls, processes, commits 5 times: orders-0@10..14";
+        assert!(last.contains(whole), "{text}");
     }
 
     #[test]

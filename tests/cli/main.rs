@@ -83,7 +83,7 @@ fn a_trace_is_drawn_on_any_screen_or_refused() {
             run.stdout
         );
         assert!(
-            run.stdout.contains("X") && run.stdout.contains("crashes"),
+            run.stdout.contains('X') && run.stdout.contains("crashes"),
             "{}",
             run.stdout
         );
