@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::batch::{BatchId, NewRecord, Place, Shelf};
+use super::batch::{BatchId, NewRecord, Place, Row, Shelf};
 use super::partitioner::{Dice, Route, Sticky, partition_of};
 use crate::base::{Instant, NodeId, Span, TopicId, TopicPartition};
 use crate::kafka::message::PartitionMetadata;
@@ -289,6 +289,47 @@ impl Accumulator {
             matches!(placed, Some((_, false))),
             "a stretch of records only lengthens open batches"
         );
+    }
+
+    /// As [`Accumulator::lengthen`], for a row whose records go to one partition.
+    pub(super) fn lengthen_by(&mut self, topic: usize, route: Route, row: &Row) {
+        let open = self.open_batch(topic, route);
+        let batch = open.expect("a stretch of records only lengthens open batches");
+        let added = self.shelf.get_mut(batch).append_row(row);
+        if route == Route::Sticky {
+            self.topics[topic].sticky.count(added);
+        }
+    }
+
+    /// The last batch of the partition that records of this route go to one after the other, if it
+    /// takes more.
+    fn open_batch(&self, topic: usize, route: Route) -> Option<BatchId> {
+        let state = self.topics.get(topic)?;
+        let partition = match route {
+            _ if state.known == 0 => None,
+            Route::Sticky => state.sticky.current(),
+            _ => partition_of(route, state.known, &self.others),
+        }?;
+        let last = *state.queues.get(partition as usize)?.batches.back()?;
+        (!self.shelf.get(last).is_full()).then_some(last)
+    }
+
+    /// How many records of a row would only lengthen an open batch, all of them the same one: for
+    /// rows what [`Accumulator::stirs`] is for records.
+    pub(super) fn quiet_part(&self, topic: usize, route: Route, row: &Row) -> u32 {
+        if self.limits.max_request_size < row.first.upper_estimate() {
+            return 0;
+        }
+        let Some(batch) = self.open_batch(topic, route) else {
+            return 0;
+        };
+        let sticky = &self.topics[topic].sticky;
+        let allowance = if route == Route::Sticky {
+            sticky.leaves_after()
+        } else {
+            u32::MAX
+        };
+        self.shelf.get(batch).room_for(row, allowance)
     }
 
     /// Where a record went and whether it began a batch; `None` without memory.

@@ -220,9 +220,9 @@ impl Accumulator {
     /// as never tried and carry its sequence numbers on (`ProducerBatch.split`). In order.
     pub fn split(&mut self, id: BatchId) -> Vec<BatchId> {
         let big = self.shelf.get(id);
-        let (place, created, count) = (big.place, big.created, big.count());
+        let (place, created) = (big.place, big.created);
         let (mut stamp, since) = (big.stamp, big.since);
-        let records: Vec<NewRecord> = (0..count).map(|i| big.record(i)).collect();
+        let records: Vec<NewRecord> = big.all().collect();
         let mut parts: Vec<BatchId> = Vec::new();
         for record in &records {
             let open = parts.last().map(|last| self.shelf.get_mut(*last));
