@@ -126,6 +126,10 @@ pub struct Accumulator {
     /// The producer closes: everything may be sent.
     pub closing: bool,
     pub(super) incomplete: u32,
+    /// Batches in all queues.
+    pub(super) queued: u32,
+    /// Whether every partition has a leader, as far as is known.
+    pub(super) all_led: bool,
     forecast_round: u64,
     /// Counts what makes a forecast void: another last batch of a queue, other metadata.
     pub(super) changes: u64,
@@ -146,6 +150,8 @@ impl Accumulator {
             exhausted: false,
             closing: false,
             incomplete: 0,
+            queued: 0,
+            all_led: true,
             forecast_round: 0,
             changes: 0,
         }
@@ -191,8 +197,7 @@ impl Accumulator {
 
     /// Whether anything is queued.
     pub fn has_undrained(&self) -> bool {
-        let queues = self.topics.iter().flat_map(|topic| &topic.queues);
-        queues.into_iter().any(|queue| !queue.batches.is_empty())
+        self.queued != 0
     }
 
     /// Takes in the metadata of a topic: every partition, in the order in which drains visit them.
@@ -214,6 +219,8 @@ impl Accumulator {
             }
         }
         self.list_places();
+        let mut queues = self.topics.iter().flat_map(|topic| &topic.queues);
+        self.all_led = queues.all(|queue| queue.leader.is_some());
         self.changes += 1;
     }
 
@@ -445,6 +452,7 @@ impl Accumulator {
             .try_append(record)
             .expect("the first record of a batch always fits");
         self.queue(place).batches.push_back(id);
+        self.queued += 1;
         self.incomplete += 1;
         added
     }

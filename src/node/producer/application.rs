@@ -171,7 +171,9 @@ impl Application {
         };
         sender.accumulator.lengthen_by(draw.topic, draw.route, &row);
         let times = (self.due, row.step);
-        sender.stretch.push_row(draw.topic, row.first.id, times, row.count);
+        sender
+            .stretch
+            .push_row(draw.topic, row.first.id, times, row.count);
         self.draws.pass(row.count);
         self.next += row.count;
         self.due += row.step * u64::from(row.count);

@@ -312,7 +312,10 @@ impl ProducerBatch {
     /// the first, as the batch has them.
     pub fn all(&self) -> impl Iterator<Item = NewRecord> {
         let base = self.base_timestamp;
-        let records = self.rows.iter().flat_map(|row| (0..row.count).map(|i| row.get(i)));
+        let records = self
+            .rows
+            .iter()
+            .flat_map(|row| (0..row.count).map(|i| row.get(i)));
         records.map(move |record| {
             let delta = i64::from(millis_between(base, record.timestamp));
             let nanos = base.0 as i64 + delta * 1_000_000;

@@ -145,13 +145,19 @@ impl Draws {
     /// The record `index` places behind the one it stands at.
     pub(super) fn peek(&mut self, index: usize) -> &Draw {
         self.draw_up_to(index);
-        self.every_record.as_ref().unwrap_or_else(|| &self.ahead[index])
+        self.every_record
+            .as_ref()
+            .unwrap_or_else(|| &self.ahead[index])
     }
 
     /// The record `index` places behind the one it stands at, and the one behind that.
     pub(super) fn peek_two(&mut self, index: usize) -> (&Draw, &Draw) {
         self.draw_up_to(index + 1);
-        let drawn = |index: usize| self.every_record.as_ref().unwrap_or_else(|| &self.ahead[index]);
+        let drawn = |index: usize| {
+            self.every_record
+                .as_ref()
+                .unwrap_or_else(|| &self.ahead[index])
+        };
         (drawn(index), drawn(index + 1))
     }
 
