@@ -81,11 +81,11 @@ fn producers(verdict: &Verdict) -> Text {
             grouped(yet),
         ]);
     }
-    if verdict.producers.is_empty() {
-        Text::default()
-    } else {
-        table.text(2)
+    let mut text = Text::default();
+    if !table.is_empty() {
+        text.table(2, table);
     }
+    text
 }
 
 /// Everything that was demanded, and what came of it.
@@ -149,12 +149,7 @@ fn demand(check: &Check) -> String {
 }
 
 fn labelled(text: &mut Text, tone: Tone, label: &str, what: &str) {
-    let mut lines = Text::default();
-    lines.hanging(tone, LABEL, LABEL, what);
-    for (index, (tone, line)) in lines.lines().enumerate() {
-        let start = if index == 0 { label } else { "" };
-        text.line(tone, format!("  {start:<8}{}", &line[LABEL..]));
-    }
+    text.labelled(tone, format!("  {label}"), LABEL, what);
 }
 
 /// How the run ended, and the one word that judges it.

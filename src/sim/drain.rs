@@ -151,6 +151,7 @@ impl Sim {
             events: self.events,
             how,
             unstruck: self.faults.unstruck(&self.setup),
+            requests: self.requests.clone(),
         }
     }
 }
