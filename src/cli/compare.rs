@@ -8,7 +8,8 @@ use super::input::{self, Refusal};
 use super::printer::Printer;
 use super::run;
 use super::status::Status;
-use crate::lab::Comparison;
+use super::sweep::{self, Asked};
+use crate::lab::{Comparison, Experiment};
 use crate::report::comparison as report;
 
 /// Runs every variant and prints how they differ.
@@ -18,10 +19,20 @@ pub(super) fn compare(args: &Every, json: bool, printer: &mut Printer) -> Result
         seed: args.seed,
     };
     let loaded = input::load(&args.file, &choice, printer)?;
-    let experiments: Result<_, _> = loaded.runs.iter().map(input::prepare).collect();
-    let comparison = Comparison::new(experiments?);
+    let experiments: Result<Vec<Experiment>, _> = loaded.runs.iter().map(input::prepare).collect();
+    let experiments = experiments?;
+    let file = args.file.display().to_string();
+    if let Some(count) = args.many.seeds {
+        let asked = Asked {
+            file: &file,
+            command: "compare",
+            many: &args.many,
+            json,
+        };
+        return sweep::sweep(asked, count, &experiments, printer);
+    }
+    let comparison = Comparison::new(experiments);
     if json {
-        let file = args.file.display().to_string();
         printer.line(document(&file, &comparison));
     } else {
         printer.text(&report::report(&comparison));

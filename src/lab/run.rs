@@ -68,6 +68,11 @@ pub fn run(scenario: &written::Scenario) -> Result<Outcome, Mistakes> {
     Ok(Experiment::of(scenario)?.run())
 }
 
+impl Standing {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::AsExpected, Self::NotAsExpected, Self::BoundHit];
+}
+
 impl Experiment {
     /// The world of a loaded run.
     ///
@@ -89,8 +94,7 @@ impl Experiment {
     /// Its mistakes, as the loader reports them for a file.
     pub fn of(scenario: &written::Scenario) -> Result<Self, Mistakes> {
         let resolved = scenario.resolved()?;
-        let logic = scenario.logic();
-        let logic: Vec<_> = logic.map(|(group, logic)| (group.to_owned(), logic.clone())).collect();
+        let logic = scenario.logic().to_vec();
         let mut setup = scenario::compile(&resolved);
         install_all(&mut setup, &logic);
         Ok(Self {
@@ -124,7 +128,16 @@ impl Experiment {
 
     /// Runs it, and shows every fact to `watch`.
     pub fn watched(&self, watch: &mut dyn FnMut(&Stated)) -> Outcome {
-        let mut ledger = self.ledger();
+        self.run_with(self.ledger(true), watch)
+    }
+
+    /// Runs it for a tally: the same verdict and judgement without the names of records, and
+    /// without latencies that nobody demands.
+    pub(super) fn tallied(&self) -> Outcome {
+        self.run_with(self.ledger(false), &mut |_| {})
+    }
+
+    fn run_with(&self, mut ledger: Ledger, watch: &mut dyn FnMut(&Stated)) -> Outcome {
         let mut sim = Sim::new(Arc::clone(&self.setup));
         let end = sim.run(&mut |stated| {
             ledger.observe(stated);
@@ -149,7 +162,8 @@ impl Experiment {
         KeyBook::new(&self.setup)
     }
 
-    fn ledger(&self) -> Ledger {
+    /// A ledger for everything, or only for what is counted and demanded.
+    fn ledger(&self, whole: bool) -> Ledger {
         let setup = &self.setup;
         let groups: Vec<GroupInfo> = (setup.groups.iter().zip(0..))
             .map(|(group, id)| GroupInfo {
@@ -168,7 +182,8 @@ impl Experiment {
         };
         let options = Options {
             warm_up: setup.warm_up,
-            latencies: true,
+            latencies: whole || self.scenario.expect.asks_for_latency(),
+            names: whole,
             partitions: setup.topics.iter().map(present).collect(),
         };
         Ledger::new(Arc::clone(&setup.cast), &groups, options)

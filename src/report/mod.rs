@@ -6,6 +6,7 @@
 mod columns;
 pub mod comparison;
 pub mod explanation;
+pub mod sweep;
 pub mod table;
 pub mod text;
 pub mod verdict;

@@ -80,7 +80,10 @@ impl Table {
         let real = || columns().filter(|column| self.heading[*column] != "|");
         let names = real().map(|column| self.heading[column].chars().count());
         let name_width = names.max().unwrap_or(0);
-        let cells = self.rows.iter().flat_map(|row| real().map(|column| &row[column]));
+        let cells = self
+            .rows
+            .iter()
+            .flat_map(|row| real().map(|column| &row[column]));
         let cell_width = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
         let cell_width = cell_width.min(room.saturating_sub(name_width + 2));
         let mut lines = Vec::new();

@@ -202,14 +202,23 @@ mod tests {
     fn the_same_text_fits_a_narrow_page_and_keeps_its_labels() {
         let mut text = Text::default();
         text.labelled(Tone::Bad, "  FAILED", 10, &"word ".repeat(20));
-        text.labelled(Tone::Plain, "     12.34567s", 14, "an instant longer than the margin");
+        text.labelled(
+            Tone::Plain,
+            "     12.34567s",
+            14,
+            "an instant longer than the margin",
+        );
         for columns in [80, 40] {
             let lines = text.lines(columns);
             assert!(lines[0].1.starts_with("  FAILED  word"), "{}", lines[0].1);
             assert!(lines.iter().all(|(_, line)| line.len() <= columns));
         }
         let narrow = text.lines(40);
-        assert!(narrow.iter().any(|(_, line)| line.starts_with("     12.34567s an instant")));
+        assert!(
+            narrow
+                .iter()
+                .any(|(_, line)| line.starts_with("     12.34567s an instant"))
+        );
     }
 
     #[test]

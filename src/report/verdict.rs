@@ -8,7 +8,7 @@ use super::words;
 use crate::lab::{Experiment, Outcome, Repro, Standing};
 use crate::trace::name;
 use crate::verdict::names::NamedSet;
-use crate::verdict::{Check, Ending, Judgement, Verdict};
+use crate::verdict::{Ending, Judgement, Verdict};
 
 /// Where a check's label ends and what it found begins.
 const LABEL: usize = 10;
@@ -92,7 +92,7 @@ fn producers(verdict: &Verdict) -> Text {
 fn checks(experiment: &Experiment, judgement: &Judgement) -> Text {
     let mut text = Text::default();
     for check in judgement.checks.iter().filter(|check| check.ok) {
-        labelled(&mut text, Tone::Good, "ok", &demand(check));
+        labelled(&mut text, Tone::Good, "ok", &check.demand());
     }
     for demand in &experiment.scenario.must_happen {
         if !judgement
@@ -116,7 +116,7 @@ fn checks(experiment: &Experiment, judgement: &Judgement) -> Text {
 pub fn failures(judgement: &Judgement) -> Text {
     let mut text = Text::default();
     for check in judgement.failed() {
-        labelled(&mut text, Tone::Bad, "FAILED", &demand(check));
+        labelled(&mut text, Tone::Bad, "FAILED", &check.demand());
         text.hanging(
             Tone::Plain,
             LABEL,
@@ -136,16 +136,6 @@ pub fn failures(judgement: &Judgement) -> Text {
         text.hanging(Tone::Plain, LABEL, LABEL, &unstruck.text);
     }
     text
-}
-
-/// `groups.workers lost: 0`.
-fn demand(check: &Check) -> String {
-    let place = if check.place.is_empty() {
-        String::new()
-    } else {
-        format!("{} ", check.place)
-    };
-    format!("{place}{}: {}", check.quantity, check.expected)
 }
 
 fn labelled(text: &mut Text, tone: Tone, label: &str, what: &str) {

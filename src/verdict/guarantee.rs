@@ -274,7 +274,9 @@ mod tests {
             let word = guarantee.word();
             match finding {
                 Finding::Kept => format!("{word} kept"),
-                Finding::Broken { count, first } => format!("{word} broken by {count} from {first:?}"),
+                Finding::Broken { count, first } => {
+                    format!("{word} broken by {count} from {first:?}")
+                }
                 Finding::Open { waiting } => format!("{word} open, {waiting} wait"),
             }
         };
@@ -347,7 +349,10 @@ mod tests {
             which: String::new(),
         };
         let open = found(&story, GROUP, limit);
-        assert!(open.iter().all(|finding| finding.contains("open")), "{open:?}");
+        assert!(
+            open.iter().all(|finding| finding.contains("open")),
+            "{open:?}"
+        );
     }
 
     #[test]

@@ -50,7 +50,10 @@ impl Histogram {
 
     /// The largest value of the bucket with the duration of that rank, from 1.
     pub(super) fn at_rank(&self, rank: u64) -> Span {
-        assert!((1..=self.count).contains(&rank), "a rank is within the count");
+        assert!(
+            (1..=self.count).contains(&rank),
+            "a rank is within the count"
+        );
         let mut below = 0;
         for (bucket, count) in self.buckets.iter().enumerate() {
             below += count;
@@ -98,7 +101,10 @@ mod tests {
         for value in around.chain([u64::MAX, u64::MAX - 1, 999_999_937]) {
             let largest = largest_of(bucket_of(value));
             assert!(value <= largest, "{value} is within its bucket");
-            assert!(largest - value <= value / PARTS, "{largest} is near {value}");
+            assert!(
+                largest - value <= value / PARTS,
+                "{largest} is near {value}"
+            );
             assert_eq!(bucket_of(largest), bucket_of(value));
             if let Some(next) = largest.checked_add(1) {
                 assert_eq!(bucket_of(next), bucket_of(value) + 1, "buckets are apart");
@@ -109,7 +115,9 @@ mod tests {
     #[test]
     fn ranks_are_never_too_small_and_the_largest_is_exact() {
         let mut histogram = Histogram::default();
-        (1..=100_000).rev().for_each(|value| histogram.add(Span(value * 1_000)));
+        (1..=100_000)
+            .rev()
+            .for_each(|value| histogram.add(Span(value * 1_000)));
         for (rank, exact) in [(1, 1_000), (50_000, 50_000_000), (99_000, 99_000_000)] {
             let found = histogram.at_rank(rank).0;
             assert!((exact..=exact + exact / PARTS).contains(&found), "{found}");

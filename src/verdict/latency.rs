@@ -181,7 +181,11 @@ impl Latencies {
     /// How many latencies there are.
     fn len(&self) -> u64 {
         let exact = self.in_series + self.single.len() as u64;
-        exact + self.histogram.as_ref().map_or(0, |histogram| histogram.len())
+        exact
+            + self
+                .histogram
+                .as_ref()
+                .map_or(0, |histogram| histogram.len())
     }
 
     /// Goes over to a histogram if there are more than `most`.
@@ -302,7 +306,9 @@ mod tests {
     #[test]
     fn percentiles_are_by_nearest_rank() {
         let mut latencies = Latencies::default();
-        (1..=200).rev().for_each(|value| latencies.single(Span(value)));
+        (1..=200)
+            .rev()
+            .for_each(|value| latencies.single(Span(value)));
         let summary = latencies.summary().unwrap();
         assert_eq!(summary.p50, Span(100));
         assert_eq!(summary.p99, Span(198));
