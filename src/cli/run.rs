@@ -54,6 +54,7 @@ pub(super) fn document(file: &str, experiment: &Experiment, outcome: &Outcome) -
         "seed": seed,
         "standing": status(outcome).word(),
         "events": outcome.events,
+        "requests": outcome.requests,
         "verdict": outcome.verdict,
         "judgement": outcome.judgement,
         "reproduce": repro.to_string(),

@@ -5,6 +5,7 @@
 
 mod columns;
 pub mod comparison;
+mod costs;
 pub mod explanation;
 pub mod sweep;
 pub mod table;

@@ -1,5 +1,6 @@
 //! Many seeds for a person: how many came out how, what that tells, and which to look at.
 
+use super::comparison::variant;
 use super::table::Table;
 use super::text::{Text, Tone, counted, grouped};
 use crate::lab::tally::{Class, Hits, ScopeTally, Stretch, Tally};
@@ -295,10 +296,6 @@ impl Swept<'_> {
 
 /// Where a label ends and what is said begins.
 const LABEL: usize = 10;
-
-fn variant(experiment: &Experiment) -> &str {
-    experiment.variant.as_deref().unwrap_or("the file")
-}
 
 fn scope_name(scope: &ScopeTally) -> String {
     match scope.scope {

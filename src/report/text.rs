@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::table::Table;
+use crate::base::Span;
 
 /// The widest line, and the width of everything that is not printed on a terminal.
 pub const COLUMNS: usize = 80;
@@ -183,6 +184,20 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// A duration as a table shows it, rounded to at most three digits after the point: `13.4ms`,
+/// `60.929s`.
+pub fn brief(span: Span) -> String {
+    let (unit, word) = match span.0 {
+        0..1_000 => return format!("{}ns", span.0),
+        1_000..1_000_000 => (1_000, "us"),
+        1_000_000..1_000_000_000 => (1_000_000, "ms"),
+        _ => (1_000_000_000, "s"),
+    };
+    let thousandths = (u128::from(span.0) * 1_000 + unit / 2) / unit;
+    let text = format!("{}.{:03}", thousandths / 1_000, thousandths % 1_000);
+    format!("{}{word}", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,6 +245,23 @@ mod tests {
         text.gap();
         text.line(Tone::Plain, "b");
         assert_eq!(text.to_string(), "a\n\nb\n");
+    }
+
+    #[test]
+    fn durations_are_short() {
+        let shown = [
+            0,
+            999,
+            9_200_000,
+            13_400_500,
+            60_928_800_000,
+            20_000_000_000,
+        ];
+        let shown = shown.map(|nanoseconds| brief(Span(nanoseconds)));
+        assert_eq!(
+            shown,
+            ["0ns", "999ns", "9.2ms", "13.401ms", "60.929s", "20s"]
+        );
     }
 
     #[test]
