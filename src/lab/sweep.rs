@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::run::Experiment;
 use super::tally::{Hits, Tally};
 use crate::base::Seed;
+use crate::scenario::{Mistakes, written};
 use crate::verdict::guarantee::{Evidence, Kind, Scope};
 
 /// The most seeds of one sweep.
@@ -74,6 +75,33 @@ impl Seeds {
 /// As many threads as the machine has for us.
 pub fn threads() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Runs a scenario that a program wrote under many seeds, on all threads of the machine.
+///
+/// ```
+/// use kafkasim::lab::sweep::{Seeds, under};
+/// use kafkasim::verdict::guarantee::Kind;
+/// use kafkasim::{Fault, Group, Producer, Scenario, Topic};
+///
+/// let scenario = Scenario::new("A worker crashes while it works")
+///     .topic("orders", Topic::with(1, 3))
+///     .producer("shop", Producer::to("orders").records(30))
+///     .group("workers", Group::reading("orders").config("auto.offset.reset", "earliest"))
+///     .fault(Fault::crash("workers").before("process").nth("2..30").restart_after("5s"));
+/// let tally = under(&scenario, Seeds::new(1, 20)?)?;
+/// let workers = tally.group("workers");
+/// assert_eq!(workers.with(Kind::Lost).seeds, 0, "at least once, under each of 20 seeds");
+/// assert!(0 < workers.with(Kind::Duplicated).seeds);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// Its mistakes, as the loader reports them for a file.
+pub fn under(scenario: &written::Scenario, seeds: Seeds) -> Result<Tally, Mistakes> {
+    let experiment = Experiment::of(scenario)?;
+    let mut sweep = sweep(&[experiment], seeds, threads(), &|| {});
+    Ok(sweep.tallies.remove(0))
 }
 
 /// Runs every experiment under every seed. `done` is called after each seed, on any thread.
@@ -154,4 +182,19 @@ fn fare_alike(one: &[(Scope, Evidence)], two: &[(Scope, Evidence)]) -> bool {
         a.0 == b.0 && Kind::ALL.iter().all(|kind| a.1.of(*kind) == b.1.of(*kind))
     };
     one.len() == two.len() && one.iter().zip(two).all(alike)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_bounded_at_both_ends() {
+        assert!(Seeds::new(1, 0).is_err());
+        assert!(Seeds::new(1, SEEDS_MAX + 1).is_err());
+        assert!(Seeds::new(u64::MAX, 2).is_err());
+        let last = Seeds::new(u64::MAX, 1).expect("the largest seed is one");
+        assert_eq!(last.last(), u64::MAX);
+        assert_eq!(Seeds::new(5, 10).map(Seeds::last), Ok(14));
+    }
 }

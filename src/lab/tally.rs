@@ -201,6 +201,16 @@ impl Tally {
         *worst.iter().find(seen).unwrap_or(&Standing::AsExpected)
     }
 
+    /// The part of a group.
+    ///
+    /// # Panics
+    /// If the scenario has no such group, as an index does.
+    pub fn group(&self, name: &str) -> &ScopeTally {
+        let is_it = |of: &&ScopeTally| matches!(of.scope, Scope::Group(_)) && of.name == name;
+        let found = self.scopes.iter().find(is_it);
+        found.unwrap_or_else(|| panic!("no group is called `{name}`"))
+    }
+
     /// The seeds with a standing.
     pub fn of_standing(&self, standing: Standing) -> Hits {
         self.standings[standing as usize]
@@ -276,6 +286,18 @@ impl ScopeTally {
         steps
             .zip(other.steps.into_iter().flatten())
             .for_each(|(step, more)| *step += more);
+    }
+
+    /// The seeds in which some record was of a kind of trouble.
+    pub fn with(&self, kind: Kind) -> Hits {
+        assert!(kind != Kind::Once, "what went well is no trouble");
+        let mut all = Hits::default();
+        let classes = self
+            .classes
+            .iter()
+            .filter(|(class, _)| class.contains(&kind));
+        classes.for_each(|(_, hits)| all.merge(*hits));
+        all
     }
 
     /// The records of a kind with the seeds in which they were, ascending; neighbours with the same

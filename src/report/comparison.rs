@@ -80,7 +80,7 @@ impl Compared<'_> {
     /// A row per variant, and below it the first record that shows what is broken.
     fn guarantees(&self, text: &mut Text, whose: &Whose, findings: &[Option<Findings>]) {
         let title = match whose {
-            Whose::Group(_) => "guarantee".to_owned(),
+            Whose::Group(_) => "variant".to_owned(),
             Whose::Topic(name) => format!("log of {name}"),
         };
         let Some(any) = findings.iter().flatten().next() else {

@@ -2,9 +2,9 @@
 
 use super::comparison::variant;
 use super::table::Table;
-use super::text::{Text, Tone, counted, grouped};
+use super::text::{KEPT_TOGETHER, Text, Tone, counted, grouped};
 use crate::lab::tally::{Class, Hits, ScopeTally, Stretch, Tally};
-use crate::lab::{Experiment, Repro, Standing, Sweep};
+use crate::lab::{Experiment, Repro, Share, Standing, Sweep};
 use crate::trace::name;
 use crate::verdict::guarantee::{Kind, Scope};
 
@@ -198,7 +198,7 @@ impl Swept<'_> {
                     };
                     let share = tally.share(hits);
                     let records = name::records(cast, &ids, 40);
-                    format!("{records} in {share} ({})", share.interval_text())
+                    format!("{records} in {} ({})", together(&share), interval(share))
                 };
                 let shown = stretches.iter().take(RECORDS_MAX).map(words);
                 let mut shown: Vec<String> = shown.collect();
@@ -323,10 +323,19 @@ fn hit_cells(tally: &Tally, hits: Hits) -> [String; 4] {
     ]
 }
 
+/// `58.1 to 64.2 %`, never broken.
+fn interval(share: Share) -> String {
+    together(&share.interval_text())
+}
+
+fn together(words: &impl ToString) -> String {
+    words.to_string().replace(' ', &KEPT_TOGETHER.to_string())
+}
+
 /// `in 12 seeds (0.6 to 2.1 %), first in seed 17`.
 fn times(tally: &Tally, hits: Hits) -> String {
     let seeds = counted(hits.seeds, "seed", "seeds");
     let first = hits.first.map_or("-".to_owned(), |seed| seed.to_string());
-    let interval = tally.share(hits).interval_text();
+    let interval = interval(tally.share(hits));
     format!("in {seeds} ({interval}), first in seed {first}")
 }

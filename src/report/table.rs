@@ -76,8 +76,7 @@ impl Table {
     /// `group: workers`, and below it `once  26` for each column.
     fn stacked(&self, indent: usize, columns: usize) -> Vec<(Tone, String)> {
         let (margin, room) = (" ".repeat(indent), columns.saturating_sub(indent + 2));
-        let columns = || 1..self.heading.len();
-        let real = || columns().filter(|column| self.heading[*column] != "|");
+        let real = || (1..self.heading.len()).filter(|column| self.heading[*column] != "|");
         let names = real().map(|column| self.heading[column].chars().count());
         let name_width = names.max().unwrap_or(0);
         let cells = self
@@ -89,7 +88,12 @@ impl Table {
         let mut lines = Vec::new();
         for row in &self.rows {
             let title = format!("{margin}{}: {}", self.heading[0], row[0]);
-            lines.push((Tone::Faint, title.trim_end().to_owned()));
+            if title.chars().count() <= columns {
+                lines.push((Tone::Faint, title.trim_end().to_owned()));
+            } else {
+                lines.push((Tone::Faint, format!("{margin}{}:", self.heading[0])));
+                lines.push((Tone::Faint, format!("{margin} {}", row[0])));
+            }
             lines.extend(real().map(|column| {
                 let (name, cell) = (&self.heading[column], &row[column]);
                 let line = format!("{margin}  {name:<name_width$}  {cell:>cell_width$}");
@@ -135,5 +139,21 @@ mod tests {
           once  1 000
           lost      4
         ");
+    }
+
+    #[test]
+    fn a_long_title_of_a_stacked_row_takes_two_lines() {
+        let mut table = Table::new(&["requests of workers", "fetch"]);
+        table.row(["at-least-once", "26"].map(String::from));
+        let lines = table.lines(2, 24);
+        let lines: Vec<&str> = lines.iter().map(|(_, line)| line.as_str()).collect();
+        assert_eq!(
+            lines,
+            [
+                "  requests of workers:",
+                "   at-least-once",
+                "    fetch  26"
+            ]
+        );
     }
 }

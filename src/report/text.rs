@@ -11,6 +11,9 @@ use crate::base::Span;
 /// The widest line, and the width of everything that is not printed on a terminal.
 pub const COLUMNS: usize = 80;
 
+/// A space at which no line is broken; printed as a plain one.
+pub const KEPT_TOGETHER: char = '\u{a0}';
+
 /// Below this width words are no longer kept together.
 const NARROWEST: usize = 20;
 
@@ -142,7 +145,8 @@ impl Words {
         let (indent, further) = (self.indent.min(most), self.further.min(most));
         let mut line = format!("{:<indent$}", self.label);
         let mut is_empty = true;
-        for word in self.words.split_whitespace() {
+        for word in self.words.split_ascii_whitespace() {
+            let word = word.replace(KEPT_TOGETHER, " ");
             let width = line.chars().count() + usize::from(!is_empty) + word.chars().count();
             if !is_empty && columns < width {
                 lines.push((self.tone, std::mem::replace(&mut line, " ".repeat(further))));
@@ -151,7 +155,7 @@ impl Words {
             if !is_empty || !(line.is_empty() || line.ends_with(' ')) {
                 line.push(' ');
             }
-            line.push_str(word);
+            line.push_str(&word);
             is_empty = false;
         }
         lines.push((self.tone, line));
@@ -234,6 +238,16 @@ mod tests {
                 .iter()
                 .any(|(_, line)| line.starts_with("     12.34567s an instant"))
         );
+    }
+
+    #[test]
+    fn what_is_kept_together_is_not_broken() {
+        let mut text = Text::default();
+        let together = format!("100.0{KEPT_TOGETHER}%");
+        text.wrapped(Tone::Plain, 0, &format!("{} {together}", "x".repeat(14)));
+        let lines = text.lines(20);
+        assert_eq!(lines[1].1, "100.0 %");
+        assert_eq!(lines.len(), 2);
     }
 
     #[test]
