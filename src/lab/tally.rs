@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use super::run::{Experiment, Outcome, Standing};
 use super::share::Share;
 use crate::base::{RecordId, Seed};
-use crate::verdict::Ending;
 use crate::verdict::guarantee::{Evidence, Finding, Guarantee, Kind, Scope};
+use crate::verdict::{Check, Ending};
 
 /// How many seeds showed something, and the smallest of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -341,7 +341,7 @@ fn ending(ends: &Ending) -> Option<String> {
 /// What was demanded and is not so, without what is instead: that differs from seed to seed.
 fn failures(outcome: &Outcome) -> impl Iterator<Item = String> {
     let judgement = &outcome.judgement;
-    let checks = judgement.failed().map(|check| check.demand());
+    let checks = judgement.failed().map(Check::demand);
     let missed = judgement.missed.iter().map(|missed| {
         let (fact, narrowed) = (missed.fact, &missed.narrowed);
         format!("must happen: {fact}{narrowed}")

@@ -242,12 +242,11 @@ fn one_evidence(
                     format!("{name} ({sender})")
                 };
                 let fate = fate_in(experiment, outcome, whose, *first, *guarantee);
-                let records = match count {
-                    1 => format!("{name} {fate}"),
-                    _ => {
-                        let records = counted(*count, "record", "records");
-                        format!("{records}; the first, {name}, {fate}")
-                    }
+                let records = if *count == 1 {
+                    format!("{name} {fate}")
+                } else {
+                    let records = counted(*count, "record", "records");
+                    format!("{records}; the first, {name}, {fate}")
                 };
                 let words = format!("{variant} breaks {word}: {records}");
                 text.hanging(Tone::Bad, 2, 4, &words);

@@ -56,7 +56,7 @@ struct Words {
     indent: usize,
     /// Where those of the other lines begin.
     further: usize,
-    words: String,
+    what: String,
 }
 
 impl Text {
@@ -91,7 +91,7 @@ impl Text {
             label: String::new(),
             indent,
             further,
-            words: words.to_owned(),
+            what: words.to_owned(),
         });
     }
 
@@ -102,12 +102,12 @@ impl Text {
             label: label.into(),
             indent: column,
             further: column,
-            words: words.to_owned(),
+            what: words.to_owned(),
         });
     }
 
     fn words(&mut self, words: Words) {
-        if !words.words.trim().is_empty() {
+        if !words.what.trim().is_empty() {
             self.blocks.push(Block::Words(words));
         }
     }
@@ -145,7 +145,7 @@ impl Words {
         let (indent, further) = (self.indent.min(most), self.further.min(most));
         let mut line = format!("{:<indent$}", self.label);
         let mut is_empty = true;
-        for word in self.words.split_ascii_whitespace() {
+        for word in self.what.split_ascii_whitespace() {
             let word = word.replace(KEPT_TOGETHER, " ");
             let width = line.chars().count() + usize::from(!is_empty) + word.chars().count();
             if !is_empty && columns < width {
