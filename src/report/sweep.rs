@@ -76,7 +76,8 @@ impl Swept<'_> {
         let most = most.max().unwrap_or(0);
         let is_group = |scope: &ScopeTally| matches!(scope.scope, Scope::Group(_));
         let groups = (0..most).any(|index| all(&index).any(is_group));
-        let wrong = |scope: &ScopeTally| scope.classes.keys().any(|class| !class.is_empty());
+        let bad = |kind: &Kind| !matches!(kind, Kind::Once | Kind::Waiting);
+        let wrong = |scope: &ScopeTally| scope.classes.keys().flatten().any(bad);
         let shown =
             |index: &usize| !groups || all(index).any(|scope| is_group(scope) || wrong(scope));
         (0..most).filter(shown).collect()
