@@ -13,6 +13,7 @@ mod printer;
 mod run;
 mod show;
 mod status;
+mod sweep;
 mod test;
 mod trace;
 mod why;

@@ -8,6 +8,8 @@ mod contents;
 pub mod expect;
 mod fingerprint;
 mod group;
+pub mod guarantee;
+mod histogram;
 pub mod judge;
 mod kinds;
 mod latency;
