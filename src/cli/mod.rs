@@ -6,10 +6,14 @@
 pub mod args;
 mod check;
 mod compare;
+mod completions;
 mod files;
 mod input;
+mod list;
+mod new;
 mod printer;
 mod run;
+mod schema;
 mod show;
 mod status;
 mod test;
@@ -63,6 +67,10 @@ fn carry_out(cli: &Cli, printer: &mut Printer) -> Status {
         Command::Why(args) => why::why(args, json, printer),
         Command::Check(args) => check::check(args, json, printer),
         Command::Test(args) => test::test(args, json, printer),
+        Command::List(args) => list::list(args, json, printer),
+        Command::New(args) => new::new(args, json, printer),
+        Command::Schema(args) => schema::schema(args, printer),
+        Command::Completions(args) => completions::completions(args, printer),
     };
     done.unwrap_or_else(|refusal| {
         refusal.tell(printer);

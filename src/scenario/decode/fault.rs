@@ -283,7 +283,7 @@ fn set_offsets(
 }
 
 /// The requests that clients send, for `request:`.
-const APIS: [(&str, Api); 13] = [
+pub(crate) const APIS: [(&str, Api); 13] = [
     ("Produce", Api::Produce),
     ("Fetch", Api::Fetch),
     ("ListOffsets", Api::ListOffsets),
@@ -301,7 +301,7 @@ const APIS: [(&str, Api); 13] = [
 
 words! {
     /// Requests of Kafka that no client here sends yet.
-    enum LaterApi {
+    pub(crate) enum LaterApi {
         AddPartitionsToTxn = "AddPartitionsToTxn",
         AddOffsetsToTxn = "AddOffsetsToTxn",
         EndTxn = "EndTxn",
