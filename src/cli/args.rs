@@ -153,7 +153,6 @@ pub struct List {
 #[derive(Args, Debug)]
 pub struct New {
     /// The theme: `kafkasim new --list` names them.
-    #[arg(required_unless_present = "list")]
     pub theme: Option<String>,
     /// List the themes.
     #[arg(long, conflicts_with = "theme")]

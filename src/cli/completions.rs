@@ -3,15 +3,14 @@
 use clap::CommandFactory;
 
 use super::args::{Cli, Completions};
-use super::input::Refusal;
 use super::printer::Printer;
 use super::status::Status;
 
 /// Prints the script for a shell.
-pub(super) fn completions(args: &Completions, printer: &mut Printer) -> Result<Status, Refusal> {
+pub(super) fn completions(args: &Completions, printer: &mut Printer) -> Status {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "kafkasim", &mut script);
     let script = String::from_utf8(script).expect("a script of words is UTF-8");
     printer.line(script.trim_end());
-    Ok(Status::AsExpected)
+    Status::AsExpected
 }

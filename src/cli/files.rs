@@ -78,6 +78,12 @@ pub(super) fn write(path: &Path, text: &str, overwrite: bool) -> Result<(), Unre
     let name = path
         .file_name()
         .ok_or_else(|| unwritable("no name of a file".to_owned()))?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        return Err(unwritable("no such folder".to_owned()));
+    }
     let mut unfinished = name.to_owned();
     unfinished.push(format!(".{}.unfinished", std::process::id()));
     let unfinished = path.with_file_name(unfinished);
@@ -85,10 +91,7 @@ pub(super) fn write(path: &Path, text: &str, overwrite: bool) -> Result<(), Unre
     written.map_err(|error| {
         // What cannot be removed either stays: there is nothing left to try.
         let _ = fs::remove_file(&unfinished);
-        unwritable(match error.kind() {
-            std::io::ErrorKind::NotFound => "no such folder".to_owned(),
-            _ => plain(&error),
-        })
+        unwritable(format!("cannot be written: {}", plain(&error)))
     })
 }
 

@@ -70,7 +70,7 @@ fn carry_out(cli: &Cli, printer: &mut Printer) -> Status {
         Command::List(args) => list::list(args, json, printer),
         Command::New(args) => new::new(args, json, printer),
         Command::Schema(args) => schema::schema(args, printer),
-        Command::Completions(args) => completions::completions(args, printer),
+        Command::Completions(args) => Ok(completions::completions(args, printer)),
     };
     done.unwrap_or_else(|refusal| {
         refusal.tell(printer);

@@ -20,7 +20,7 @@ struct Scaffold {
     text: &'static str,
 }
 
-const SCAFFOLDS: [Scaffold; 7] = [
+static SCAFFOLDS: [Scaffold; 7] = [
     Scaffold {
         theme: "smallest",
         about: "the shortest useful file: one crash",
@@ -60,20 +60,10 @@ const SCAFFOLDS: [Scaffold; 7] = [
 
 /// Prints or writes the scaffold of a theme, or lists the themes.
 pub(super) fn new(args: &New, json: bool, printer: &mut Printer) -> Result<Status, Refusal> {
-    let Some(theme) = args.theme.as_deref() else {
+    if args.list {
         return Ok(list(json, printer));
-    };
-    let found = SCAFFOLDS.iter().find(|scaffold| scaffold.theme == theme);
-    let Some(scaffold) = found else {
-        let themes = SCAFFOLDS.map(|scaffold| scaffold.theme);
-        let list = format!("themes: {}", themes.join(", "));
-        let help = match nearest(theme, themes) {
-            Some(near) => format!("did you mean `{near}`? {list}"),
-            None => list,
-        };
-        let text = format!("there is no scaffold for `{theme}`");
-        return Err(Refusal::argument(text, Some(help)));
-    };
+    }
+    let scaffold = chosen(args.theme.as_deref())?;
     if json && args.out.is_none() {
         let document = json!({
             "version": JSON_VERSION,
@@ -85,6 +75,23 @@ pub(super) fn new(args: &New, json: bool, printer: &mut Printer) -> Result<Statu
         return Ok(Status::AsExpected);
     }
     deliver(scaffold.text, args.out.as_deref(), args.force, printer)
+}
+
+/// The scaffold of a theme.
+fn chosen(theme: Option<&str>) -> Result<&'static Scaffold, Refusal> {
+    let themes = SCAFFOLDS.iter().map(|scaffold| scaffold.theme);
+    let list = format!("themes: {}", themes.clone().collect::<Vec<_>>().join(", "));
+    let Some(theme) = theme else {
+        return Err(Refusal::argument("`new` needs a theme", Some(list)));
+    };
+    let found = SCAFFOLDS.iter().find(|scaffold| scaffold.theme == theme);
+    found.ok_or_else(|| {
+        let help = match nearest(theme, themes) {
+            Some(near) => format!("did you mean `{near}`? {list}"),
+            None => list,
+        };
+        Refusal::argument(format!("there is no scaffold for `{theme}`"), Some(help))
+    })
 }
 
 fn list(json: bool, printer: &mut Printer) -> Status {

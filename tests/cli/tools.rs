@@ -85,7 +85,7 @@ fn what_cannot_be_made_is_refused_and_leaves_nothing_behind() {
     for (words, says) in [
         (vec!["new", "delivry"], "did you mean `delivery`?"),
         (vec!["new", "elephants"], "themes: smallest"),
-        (vec!["new"], "--list"),
+        (vec!["new"], "themes: smallest"),
         (vec!["new", "delivery", "--force"], "--out"),
         (
             vec!["new", "delivery", "--out", &folder],
@@ -94,7 +94,7 @@ fn what_cannot_be_made_is_refused_and_leaves_nothing_behind() {
         (vec!["new", "delivery", "--out", &nowhere], "no such folder"),
         (
             vec!["new", "delivery", "--out", &below_a_file],
-            "error[file]",
+            "no such folder",
         ),
         (vec!["new", "delivery", "--out", ""], "no name of a file"),
         (vec!["schema", "--out", &nowhere], "no such folder"),
@@ -113,6 +113,12 @@ fn what_cannot_be_made_is_refused_and_leaves_nothing_behind() {
         assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
     }
     assert_eq!(files_in(&folder), 0);
+    // Nobody can make a file here, not even the administrator.
+    if Path::new("/proc/self").exists() {
+        let run = Kafkasim::new(&["new", "delivery", "--out", "/proc/mine.yaml"]).run();
+        run.exits(2);
+        assert!(run.stderr.contains("cannot be written"), "{}", run.stderr);
+    }
 }
 
 fn lesson_path() -> String {

@@ -77,10 +77,16 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
         ("topic-quantities", SubjectKind::Topic),
         ("producer-quantities", SubjectKind::Producer),
     ] {
-        all.push((name, map(quantities(kind))));
+        all.push((name, map(&quantities(kind))));
     }
-    all.push(("sink-quantities", map(later_quantities("sink").collect())));
-    all.push(("queue-quantities", map(later_quantities("queue").collect())));
+    all.push((
+        "sink-quantities",
+        map(&later_quantities("sink").collect::<Vec<_>>()),
+    ));
+    all.push((
+        "queue-quantities",
+        map(&later_quantities("queue").collect::<Vec<_>>()),
+    ));
     all.push(("anomalies", anomalies()));
     all.push(("expectations", expectations()));
     all.push(("expect", json!({ "type": "object" })));
@@ -137,7 +143,7 @@ fn shapes() -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn map(rows: Vec<Row>) -> Value {
+fn map(rows: &[Row]) -> Value {
     json!({
         "type": "object",
         "properties": rows.iter().map(property).collect::<Map<_, _>>(),

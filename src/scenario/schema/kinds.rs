@@ -25,18 +25,8 @@ const BYTES: &str = "([0-9]+|[0-9]{1,3}(_[0-9]{3})+)(KiB|MiB|GiB)?";
 
 /// Every kind, in the order of the manual.
 pub(super) fn kinds() -> Vec<Kind> {
-    [numbers(), durations(), names(), records()].concat_kinds()
-}
-
-/// Joining lists of kinds, which cannot be cloned.
-trait Concat {
-    fn concat_kinds(self) -> Vec<Kind>;
-}
-
-impl<const N: usize> Concat for [Vec<Kind>; N] {
-    fn concat_kinds(self) -> Vec<Kind> {
-        self.into_iter().flatten().collect()
-    }
+    let parts = [numbers(), durations(), names(), actors(), records()];
+    parts.into_iter().flatten().collect()
 }
 
 fn kind(name: &'static str, title: &'static str, about: &str, mut schema: Value) -> Kind {
@@ -208,19 +198,6 @@ fn durations() -> Vec<Kind> {
 }
 
 fn names() -> Vec<Kind> {
-    let role = format!(
-        "(leader|followers) of {NAME}|group coordinator of {NAME}|transaction coordinator of .+|\
-         active controller|owner of {NAME} in {NAME}"
-    );
-    let actor = format!("{NAME}|{role}");
-    let one_or_more = |one: &str| {
-        let one = json!({ "$ref": format!("#/definitions/{one}") });
-        json!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
-    };
-    let list = |one: &str, least: u32| {
-        let one = json!({ "$ref": format!("#/definitions/{one}") });
-        json!({ "type": "array", "items": one, "minItems": least })
-    };
     vec![
         kind(
             "name",
@@ -247,6 +224,45 @@ fn names() -> Vec<Kind> {
             list("text", 0),
         ),
         kind(
+            "partition",
+            "partition",
+            "A partition of a topic: `orders-0`.",
+            text(&format!("{NAME}-{DIGITS}")),
+        ),
+        kind(
+            "partitions",
+            "list of partitions",
+            "A list of partitions.",
+            list("partition", 0),
+        ),
+        kind(
+            "target",
+            "partition`@`offset, `earliest`, `latest`",
+            "Where to: `orders-0@40`, `earliest` or `latest`.",
+            text(&format!("earliest|latest|{NAME}-{DIGITS}@{DIGITS}")),
+        ),
+        kind("anything", "any value", "Any value.", json!({})),
+    ]
+}
+
+/// A list of what a definition describes.
+fn list(one: &str, least: u32) -> Value {
+    let one = json!({ "$ref": format!("#/definitions/{one}") });
+    json!({ "type": "array", "items": one, "minItems": least })
+}
+
+fn actors() -> Vec<Kind> {
+    let role = format!(
+        "(leader|followers) of {NAME}|group coordinator of {NAME}|transaction coordinator of .+|\
+         active controller|owner of {NAME} in {NAME}"
+    );
+    let actor = format!("{NAME}|{role}");
+    let one_or_more = |one: &str| {
+        let one = json!({ "$ref": format!("#/definitions/{one}") });
+        json!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+    };
+    vec![
+        kind(
             "actor",
             "ACTOR",
             "`shop`, `workers-1`, `broker-2`, a group or producer for all its actors, `brokers`, \
@@ -271,25 +287,6 @@ fn names() -> Vec<Kind> {
                 "maxItems": 2,
             }),
         ),
-        kind(
-            "partition",
-            "partition",
-            "A partition of a topic: `orders-0`.",
-            text(&format!("{NAME}-{DIGITS}")),
-        ),
-        kind(
-            "partitions",
-            "list of partitions",
-            "A list of partitions.",
-            list("partition", 0),
-        ),
-        kind(
-            "target",
-            "partition`@`offset, `earliest`, `latest`",
-            "Where to: `orders-0@40`, `earliest` or `latest`.",
-            text(&format!("earliest|latest|{NAME}-{DIGITS}@{DIGITS}")),
-        ),
-        kind("anything", "any value", "Any value.", json!({})),
     ]
 }
 

@@ -23,7 +23,7 @@ pub(super) fn closed(section: &Section) -> Value {
         let is_required = key.default == "required";
         let mut text = key.text.to_owned();
         if !key.default.is_empty() && !is_required {
-            text += &format!(" Default: {}.", default_in_words(key.default));
+            text = format!("{text} Default: {}.", default_in_words(key.default));
         }
         let mut schema = nullable(key.kind);
         schema["description"] = json!(described(&text, section.is_later(key)));

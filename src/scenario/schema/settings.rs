@@ -77,29 +77,25 @@ fn property(setting: &Setting) -> Value {
 
 /// "Kafka's type, default and bounds; what is made of it here."
 fn described(setting: &Setting) -> String {
-    let mut text = format!("{:?}", setting.value_type).to_lowercase();
-    if let Some(default) = setting.default.filter(|text| !text.is_empty()) {
-        text += &format!(", default `{default}`");
-    }
+    let mut parts = vec![format!("{:?}", setting.value_type).to_lowercase()];
+    let default = setting.default.filter(|text| !text.is_empty());
+    parts.extend(default.map(|default| format!("default `{default}`")));
     match &setting.check {
         Check::Range { min, max, or } => {
-            text += &format!(", from {min}");
-            if let Some(max) = max {
-                text += &format!(" to {max}");
-            }
-            if let Some(or) = or {
-                text += &format!(", or {or}");
-            }
+            let to = max.map_or_else(String::new, |max| format!(" to {max}"));
+            parts.push(format!("from {min}{to}"));
+            parts.extend(or.map(|or| format!("or {or}")));
         }
-        Check::OneOf { texts, .. } => text += &format!(", one of {}", texts.join(", ")),
-        Check::NotEmpty => text += ", not empty",
+        Check::OneOf { texts, .. } => parts.push(format!("one of {}", texts.join(", "))),
+        Check::NotEmpty => parts.push("not empty".to_owned()),
         Check::Any | Check::OffsetReset => {}
     }
-    text + match setting.status {
-        Status::Modelled => ".",
-        Status::Harmless => ". It cannot change the outcome here: a warning.",
-        Status::Refused => ". Not modelled: only the default is accepted.",
-    }
+    parts.join(", ")
+        + match setting.status {
+            Status::Modelled => ".",
+            Status::Harmless => ". It cannot change the outcome here: a warning.",
+            Status::Refused => ". Not modelled: only the default is accepted.",
+        }
 }
 
 /// The default in all its spellings.
@@ -107,7 +103,7 @@ fn only_default(setting: &Setting) -> Value {
     let Some(default) = setting.default else {
         return json!({ "anyOf": [] });
     };
-    let spellings = match setting.value_type {
+    match setting.value_type {
         ValueType::Double | ValueType::Millis => {
             json!({ "anyOf": [{ "type": "number" }, { "type": "string" }] })
         }
@@ -131,8 +127,7 @@ fn only_default(setting: &Setting) -> Value {
         ValueType::Text | ValueType::Class | ValueType::Password => {
             json!({ "anyOf": [{ "const": default }] })
         }
-    };
-    spellings
+    }
 }
 
 fn any_of_type(setting: &Setting) -> Value {

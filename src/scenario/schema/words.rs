@@ -21,7 +21,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
     let duration = json!({ "$ref": "#/definitions/duration" });
     let nowhere = Area::Nothing;
     let mut create = one_of(&words::<Create>(Area::Create));
-    create = or(create, duration.clone(), "Or an instant.");
+    create = or(&create, &duration, "Or an instant.");
     let mut all = vec![
         ("release", releases()),
         ("mode", one_of(&words::<Mode>(Area::Mode))),
@@ -78,7 +78,7 @@ fn not_built(duration: &Value) -> Vec<(&'static str, Value)> {
 }
 
 /// A word, or something else.
-fn or(words: Value, other: Value, about: &str) -> Value {
+fn or(words: &Value, other: &Value, about: &str) -> Value {
     let mut description = words["description"].as_str().unwrap_or_default().to_owned();
     description.push('\n');
     description.push_str(about);

@@ -103,7 +103,7 @@ fn what_is_wrong_within_one_map_is_refused_by_both() {
 }
 
 /// Faults that both refuse.
-const FAULTS: [&str; 16] = [
+const FAULTS: [&str; 17] = [
     "{ crash: workers-1 }",
     "{ at: 5s }",
     "{ crash: workers-1, pause: workers-2, at: 5s, for: 1s }",
@@ -117,6 +117,7 @@ const FAULTS: [&str; 16] = [
     "{ seek: workers-1, at: 5s, to: orders-0 }",
     "{ set-offsets: workers, at: 5s, to: latest, shift-by: 3 }",
     "{ lose-request: shop, at: 5s }",
+    "{ lose-request: shop, of: orders }",
     "{ lose-request: shop, request: Produc }",
     "{ crash: workers, before: process, nth: 0 }",
     "{ crash: workers, before: process, name: 5s }",
