@@ -25,7 +25,14 @@ const BYTES: &str = "([0-9]+|[0-9]{1,3}(_[0-9]{3})+)(KiB|MiB|GiB)?";
 
 /// Every kind, in the order of the manual.
 pub(super) fn kinds() -> Vec<Kind> {
-    let parts = [numbers(), durations(), names(), actors(), records()];
+    let parts = [
+        numbers(),
+        sizes(),
+        durations(),
+        names(),
+        actors(),
+        records(),
+    ];
     parts.into_iter().flatten().collect()
 }
 
@@ -113,6 +120,11 @@ fn numbers() -> Vec<Kind> {
             "An offset, a range of offsets, or `none`.",
             number_or(0, &format!("none|{}", range_of(COUNT))),
         ),
+    ]
+}
+
+fn sizes() -> Vec<Kind> {
+    vec![
         kind(
             "drawn-bytes",
             "BYTES, or a range",

@@ -12,7 +12,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
     let (java, librdkafka) = (ClientFamily::Java, ClientFamily::Librdkafka);
     let mut producer = map(java, Role::Producer);
     producer["not"] = idempotence_without_all();
-    vec![
+    let mut all = vec![
         ("producer-settings", producer),
         ("consumer-settings", map(java, Role::Consumer)),
         (
@@ -26,7 +26,9 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
         ("topic-settings", map(java, Role::Topic)),
         ("broker-settings", map(java, Role::Broker)),
         ("group-settings", map(java, Role::Group)),
-    ]
+    ];
+    all.extend(texts());
+    all
 }
 
 /// Names that the scenario itself sets.
@@ -64,9 +66,6 @@ fn property(setting: &Setting) -> Value {
         Status::Refused => only_default(setting),
         Status::Modelled | Status::Harmless => any_of_type(setting),
     };
-    let alternatives = schema["anyOf"].as_array_mut();
-    let alternatives = alternatives.expect("a setting has alternatives");
-    alternatives.push(json!({ "type": "null" }));
     schema["description"] = json!(described(setting));
     if setting.status != Status::Modelled {
         // A hint to editors: known, and not offered.
@@ -101,72 +100,80 @@ fn described(setting: &Setting) -> String {
 /// The default in all its spellings.
 fn only_default(setting: &Setting) -> Value {
     let Some(default) = setting.default else {
-        return json!({ "anyOf": [] });
+        return json!({ "type": "null" });
     };
     match setting.value_type {
-        ValueType::Double | ValueType::Millis => {
-            json!({ "anyOf": [{ "type": "number" }, { "type": "string" }] })
-        }
+        ValueType::Double | ValueType::Millis => json!({ "type": ["number", "string", "null"] }),
         ValueType::Boolean => {
-            let text = insensitive(default);
-            json!({ "anyOf": [{ "const": default == "true" }, text] })
+            let plain = json!({ "enum": [default == "true", null] });
+            json!({ "anyOf": [plain, insensitive(default)] })
         }
         ValueType::List => {
-            let items: Vec<&str> = default.split(',').map(str::trim).collect();
-            let list = if default.is_empty() {
-                json!([])
-            } else {
-                json!(items)
-            };
-            json!({ "anyOf": [{ "const": default }, { "const": list }] })
+            let items = default.split(',').map(str::trim);
+            let items: Vec<&str> = items.filter(|item| !item.is_empty()).collect();
+            json!({ "enum": [default, items, null] })
         }
         ValueType::Short | ValueType::Int | ValueType::Long => {
             let number: Option<i64> = default.parse().ok();
-            json!({ "anyOf": [{ "const": default }, { "const": number }] })
+            json!({ "enum": [default, number, null] })
         }
         ValueType::Text | ValueType::Class | ValueType::Password => {
-            json!({ "anyOf": [{ "const": default }] })
+            json!({ "enum": [default, null] })
         }
     }
 }
 
 fn any_of_type(setting: &Setting) -> Value {
+    let text_of = |name: &str| json!({ "$ref": format!("#/definitions/{name}-as-text") });
     let alternatives = match (setting.value_type, &setting.check) {
         (ValueType::Boolean, _) => {
-            let text = json!({ "type": "string", "pattern": "^\\s*([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])\\s*$" });
-            vec![json!({ "type": "boolean" }), text]
+            vec![json!({ "type": ["boolean", "null"] }), text_of("boolean")]
         }
         (ValueType::Short | ValueType::Int | ValueType::Long, check) => {
-            whole_number(setting, check)
+            let mut alternatives = whole_number(setting, check);
+            alternatives.push(text_of("number"));
+            alternatives
         }
         (ValueType::Double | ValueType::Millis, _) => {
-            let text =
-                json!({ "type": "string", "pattern": "^\\s*[+-]?[0-9.]+([eE][+-]?[0-9]+)?\\s*$" });
-            vec![json!({ "type": "number" }), text]
+            vec![json!({ "type": ["number", "null"] }), text_of("fraction")]
         }
-        (ValueType::List, Check::OneOf { texts, .. }) => {
-            let items = json!({ "type": "array", "items": { "enum": texts } });
-            vec![json!({ "type": "string" }), items]
-        }
-        (ValueType::List, _) => {
-            let items = json!({ "type": "array", "items": { "type": "string" } });
-            vec![json!({ "type": "string" }), items]
+        (ValueType::List, check) => {
+            let item = match check {
+                Check::OneOf { texts, .. } => json!({ "enum": texts }),
+                _ => json!({ "type": "string" }),
+            };
+            let list = json!({ "type": "array", "items": item });
+            vec![json!({ "type": ["string", "null"] }), list]
         }
         (_, Check::OneOf { texts, any_case }) => one_of(texts, *any_case),
         (_, Check::OffsetReset) => {
             let text = "^\\s*(earliest|latest|none|by_duration:[Pp].+)\\s*$";
             vec![
-                json!({ "enum": ["earliest", "latest", "none"] }),
+                json!({ "enum": ["earliest", "latest", "none", null] }),
                 json!({ "type": "string", "pattern": text }),
             ]
         }
         (_, Check::NotEmpty) => vec![
             json!({ "type": "string", "minLength": 1 }),
-            json!({ "type": ["number", "boolean"] }),
+            json!({ "type": ["number", "boolean", "null"] }),
         ],
-        _ => vec![json!({ "type": ["string", "number", "boolean"] })],
+        _ => return json!({ "type": ["string", "number", "boolean", "null"] }),
     };
     json!({ "anyOf": alternatives })
+}
+
+/// What Kafka reads in a text: capitals do not matter to a boolean, and blanks to none of them.
+fn texts() -> Vec<(&'static str, Value)> {
+    let text = |pattern: &str| json!({ "type": "string", "pattern": pattern });
+    let boolean = "^\\s*([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])\\s*$";
+    vec![
+        ("boolean-as-text", text(boolean)),
+        ("number-as-text", text("^\\s*[+-]?[0-9]+\\s*$")),
+        (
+            "fraction-as-text",
+            text("^\\s*[+-]?[0-9.]+([eE][+-]?[0-9]+)?\\s*$"),
+        ),
+    ]
 }
 
 fn whole_number(setting: &Setting, check: &Check) -> Vec<Value> {
@@ -179,14 +186,12 @@ fn whole_number(setting: &Setting, check: &Check) -> Vec<Value> {
         Check::Range { min, max, or } => (*min, max.unwrap_or(high), *or),
         _ => (low, high, None),
     };
-    let mut alternatives = vec![
-        json!({ "type": "integer", "minimum": min, "maximum": max }),
-        json!({ "type": "string", "pattern": "^\\s*[+-]?[0-9]+\\s*$" }),
-    ];
-    if let Some(or) = or {
-        alternatives.push(json!({ "const": or }));
+    let mut schema = json!({ "type": ["integer", "null"], "minimum": min });
+    if max < i64::MAX {
+        schema["maximum"] = json!(max);
     }
-    alternatives
+    let other = or.map(|or| json!({ "const": or }));
+    std::iter::once(schema).chain(other).collect()
 }
 
 /// One of these texts; those that YAML reads as numbers also as such.
@@ -194,6 +199,7 @@ fn one_of(texts: &[&str], any_case: bool) -> Vec<Value> {
     let mut words: Vec<Value> = texts.iter().map(|text| json!(text)).collect();
     let numbers = texts.iter().filter_map(|text| text.parse::<i64>().ok());
     words.extend(numbers.map(|number| json!(number)));
+    words.push(Value::Null);
     let mut alternatives = vec![json!({ "enum": words })];
     if any_case {
         alternatives.extend(texts.iter().map(|text| insensitive(text)));

@@ -208,3 +208,47 @@ fn the_names_of_settings_follow_the_library() {
     ));
     assert!(!with("config: { enable.auto.offset.store: false }"));
 }
+
+/// A default as the schema tells it, read as YAML; nothing where it is told in words.
+fn told_default(property: &serde_json::Value) -> Option<serde_json::Value> {
+    let (_, told) = property["description"]
+        .as_str()?
+        .split_once(" Default: `")?;
+    let literal = told.split_once("`.")?.0.replace('_', "");
+    let value: serde_yaml::Value = serde_yaml::from_str(&literal).ok()?;
+    serde_json::to_value(value).ok()
+}
+
+#[test]
+fn the_defaults_that_are_told_are_those_of_the_resolved_form() {
+    let schema = kafkasim::scenario::schema::schema();
+    let resolved = crate::loader::accepted(BASE).to_json();
+    let resolved: serde_json::Value = serde_json::from_str(&resolved).expect("a document");
+    let mut compared = 0;
+    for (name, pointer) in [
+        ("shape", ""),
+        ("cluster", "/cluster"),
+        ("network", "/network"),
+        ("limits", "/limits"),
+        ("topic", "/topics/orders"),
+        ("producer", "/producers/shop"),
+        ("group", "/groups/workers"),
+        ("process-map", "/groups/workers/process"),
+    ] {
+        let properties = super::definition(&schema, name)["properties"].as_object();
+        let shown = resolved.pointer(pointer).expect("the resolved form has it");
+        for (key, property) in properties.expect("a map has properties") {
+            let short_form = shown[key].is_object() && key == "process";
+            let given = ["members", "topics", "producers", "groups"].contains(&key.as_str());
+            if let Some(told) = told_default(property)
+                && shown.get(key).is_some()
+                && !short_form
+                && !given
+            {
+                assert_eq!(told, shown[key], "{name}: `{key}`");
+                compared += 1;
+            }
+        }
+    }
+    assert!(20 <= compared, "only {compared} defaults were compared");
+}
