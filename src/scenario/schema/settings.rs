@@ -143,7 +143,8 @@ fn any_of_type(setting: &Setting) -> Value {
                 _ => json!({ "type": "string" }),
             };
             let list = json!({ "type": "array", "items": item });
-            vec![json!({ "type": ["string", "null"] }), list]
+            let text = json!({ "type": ["string", "number", "boolean", "null"] });
+            vec![text, list]
         }
         (_, Check::OneOf { texts, any_case }) => one_of(texts, *any_case),
         (_, Check::OffsetReset) => {

@@ -252,3 +252,62 @@ fn the_defaults_that_are_told_are_those_of_the_resolved_form() {
     }
     assert!(20 <= compared, "only {compared} defaults were compared");
 }
+
+#[test]
+fn a_setting_that_the_loader_takes_is_valid() {
+    use kafkasim::kafka::client::ClientFamily::{Java, Librdkafka};
+    use kafkasim::kafka::config::catalogue::{Role, Status, settings};
+    let judge = Judge::new();
+    let (mut taken, mut refused) = (0, 0);
+    let (mut wrong, mut index) = (Vec::new(), 0);
+    for (family, role, place, before) in [
+        (Java, Role::Producer, "records: 30", ""),
+        (Java, Role::Consumer, "members: 2", ""),
+        (
+            Librdkafka,
+            Role::Consumer,
+            "members: 2",
+            "client: librdkafka, ",
+        ),
+        (Java, Role::Topic, "partitions: 3", ""),
+        (Java, Role::Broker, "cluster: { brokers: 3", ""),
+    ] {
+        for setting in settings(family, role) {
+            let default = setting.default.unwrap_or("null");
+            let quoted = format!("{default:?}");
+            let plain = if default.is_empty() { "\"\"" } else { default };
+            // What is not modelled takes its default: a sample is enough.
+            let is_modelled = setting.status == Status::Modelled;
+            index += 1;
+            if !is_modelled && index % 4 != 0 {
+                continue;
+            }
+            let tried = [
+                plain,
+                &quoted,
+                "0",
+                "-1",
+                "\" FALSE \"",
+                "x",
+                "0.5",
+                "{ a: 1 }",
+            ];
+            for value in tried.into_iter().take(if is_modelled { 8 } else { 3 }) {
+                let base = format!("cluster: {{ brokers: 3 }}\n{BASE}");
+                let config = format!("{place}, {before}config: {{ {}: {value} }}", setting.key);
+                let text = base.replacen(place, &config, 1);
+                let loads = load_text(&text).is_ok();
+                let complaint = judge.complaint(&text);
+                if loads && complaint.is_some() {
+                    wrong.push(config);
+                }
+                taken += usize::from(loads);
+                refused += usize::from(complaint.is_some());
+            }
+        }
+    }
+    assert!(
+        200 < taken && 200 < refused,
+        "{taken} taken, {refused} refused"
+    );
+}
