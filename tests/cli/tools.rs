@@ -96,7 +96,7 @@ fn what_cannot_be_made_is_refused_and_leaves_nothing_behind() {
             vec!["new", "delivery", "--out", &below_a_file],
             "no such folder",
         ),
-        (vec!["new", "delivery", "--out", ""], "no name of a file"),
+        (vec!["new", "delivery", "--out", ".."], "this is a folder"),
         (vec!["schema", "--out", &nowhere], "no such folder"),
         (vec!["list", &nowhere], "no such file"),
         (vec!["list", &folder], "no scenario file"),
