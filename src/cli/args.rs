@@ -46,6 +46,14 @@ pub enum Command {
     Test(Files),
     /// Run every variant in several ways and say whether all give the same run.
     CheckDeterminism(CheckDeterminism),
+    /// List the scenarios of a folder by theme.
+    List(List),
+    /// Begin a scenario file: a commented scaffold, by theme.
+    New(New),
+    /// Print what a scenario file may hold, as JSON Schema (draft 7) for editors.
+    Schema(Schema),
+    /// Print a script that completes this program's commands in a shell.
+    Completions(Completions),
 }
 
 /// One run of a scenario, or one variant under many seeds.
@@ -195,6 +203,54 @@ pub struct Why {
     /// The group it is about; needed only where several groups read the record.
     #[arg(long, value_name = "GROUP")]
     pub group: Option<String>,
+}
+
+/// Which scenarios are listed.
+#[derive(Args, Debug)]
+pub struct List {
+    /// The folder, or a file.
+    #[arg(default_value = "scenarios")]
+    pub folder: PathBuf,
+    /// Only those that cover this row of a course (key `covers` of the file).
+    #[arg(long, value_name = "ROW")]
+    pub covers: Option<String>,
+}
+
+/// Which scaffold, and where to.
+#[derive(Args, Debug)]
+pub struct New {
+    /// The theme: `kafkasim new --list` names them.
+    pub theme: Option<String>,
+    /// List the themes.
+    #[arg(long, conflicts_with = "theme")]
+    pub list: bool,
+    /// Write to this file instead of stdout.
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    pub out: Option<PathBuf>,
+    /// Overwrite the file if it is there.
+    #[arg(long, requires = "out")]
+    pub force: bool,
+}
+
+/// In which form, and where to.
+#[derive(Args, Debug)]
+pub struct Schema {
+    /// The reference for people, as Markdown, instead of the schema.
+    #[arg(long)]
+    pub markdown: bool,
+    /// Write to this file instead of stdout.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Overwrite the file if it is there.
+    #[arg(long, requires = "out")]
+    pub force: bool,
+}
+
+/// For which shell.
+#[derive(Args, Debug)]
+pub struct Completions {
+    /// The shell.
+    pub shell: clap_complete::Shell,
 }
 
 fn time(text: &str) -> Result<Span, String> {

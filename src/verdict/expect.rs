@@ -37,15 +37,23 @@ impl Expect {
 
 words! {
     /// How a run ends.
-    #[derive(Default)]
     pub enum Ends {
         /// Everything was processed and committed.
-        #[default]
         Drained = "drained",
         /// The drain bound was reached.
         Stuck = "stuck",
         /// Not judged.
         Any = "any",
+    }
+}
+
+#[allow(
+    clippy::derivable_impls,
+    reason = "the table of words takes documentation and no other attribute"
+)]
+impl Default for Ends {
+    fn default() -> Self {
+        Self::Drained
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod program;
 mod sweep;
+mod tools;
 
 use program::{Kafkasim, Scenario};
 

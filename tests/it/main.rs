@@ -11,5 +11,6 @@ mod map;
 mod oracle;
 mod producer;
 mod real_kafka;
+mod schema;
 mod sweep;
 mod worlds;
