@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::base::Span;
 
@@ -38,6 +38,8 @@ pub enum Command {
     Trace(Trace),
     /// Explain what became of one record.
     Why(Why),
+    /// Draw charts of a scenario's runs into a folder.
+    Chart(Chart),
     /// Load a scenario without running it.
     Check(Files),
     /// Run every variant of a file, or of every file in a folder: one line each.
@@ -128,6 +130,64 @@ pub struct Why {
     /// The group it is about; needed only where several groups read the record.
     #[arg(long, value_name = "GROUP")]
     pub group: Option<String>,
+}
+
+/// What is drawn, and where it goes.
+#[derive(Args, Debug)]
+pub struct Chart {
+    /// The scenario file.
+    pub file: PathBuf,
+    /// The folder the charts go into; it is made if need be.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// What to draw; every kind unless told otherwise. May be given several times.
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub kind: Vec<ChartKind>,
+    /// Only this variant.
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// The seed, instead of the file's.
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pub seed: Option<u64>,
+    /// As which kind of file.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_delimiter = ',',
+        default_value = "svg,png"
+    )]
+    pub format: Vec<ChartFormat>,
+    /// For a projector, or for a printed page.
+    #[arg(long, value_name = "SIZE", default_value = "slide")]
+    pub size: ChartSize,
+    /// Write the data under each chart beside it, as CSV.
+    #[arg(long)]
+    pub csv: bool,
+}
+
+/// What a chart shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ChartKind {
+    /// Outcomes of records, by variant.
+    Outcomes,
+}
+
+/// What a chart is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ChartFormat {
+    /// Lines and letters: for documents, the same bytes on every machine.
+    Svg,
+    /// Pixels: for slides.
+    Png,
+}
+
+/// What a chart is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ChartSize {
+    /// 1600 by 900, large letters.
+    Slide,
+    /// 1000 by 660, for print.
+    Page,
 }
 
 fn time(text: &str) -> Result<Span, String> {

@@ -4,6 +4,7 @@
 //! command; what they share is loading (`input`), output (`printer`) and the exit codes (`status`).
 
 pub mod args;
+mod chart;
 mod check;
 mod compare;
 mod files;
@@ -15,6 +16,7 @@ mod status;
 mod test;
 mod trace;
 mod why;
+mod write;
 
 use std::process::{ExitCode, Termination};
 
@@ -61,6 +63,7 @@ fn carry_out(cli: &Cli, printer: &mut Printer) -> Status {
         Command::Show(args) => show::show(args, json, printer),
         Command::Trace(args) => trace::trace(args, json, printer),
         Command::Why(args) => why::why(args, json, printer),
+        Command::Chart(args) => chart::chart(args, json, printer),
         Command::Check(args) => check::check(args, json, printer),
         Command::Test(args) => test::test(args, json, printer),
     };
