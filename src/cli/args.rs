@@ -170,6 +170,8 @@ pub struct Chart {
 pub enum ChartKind {
     /// Outcomes of records, by variant.
     Outcomes,
+    /// Produced, position and committed offset over time, by partition.
+    Offsets,
 }
 
 /// What a chart is written as.

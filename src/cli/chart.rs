@@ -85,6 +85,7 @@ fn kinds(named: &[ChartKind]) -> Vec<Kind> {
     }
     let kind = |kind: &ChartKind| match kind {
         ChartKind::Outcomes => Kind::Outcomes,
+        ChartKind::Offsets => Kind::Offsets,
     };
     named.iter().map(kind).collect()
 }

@@ -32,8 +32,6 @@ pub(super) enum Look {
     Dot(Colour),
     /// A cross.
     Cross(Colour),
-    /// A dotted upright line.
-    Upright(Colour),
     /// A zigzag in the time axis.
     Break,
 }
@@ -67,7 +65,7 @@ impl Frame {
     /// Puts a key at the top of the room, in as many rows as it needs.
     pub(super) fn key(&mut self, entries: &[(Look, &str)]) {
         let style = self.size.text();
-        let (sample, gap) = (style.size * 2, style.size / 2);
+        let (sample, gap) = (style.size * 8 / 5, style.size / 2);
         let (mut x, mut y) = (self.room.left, self.room.top);
         for (look, words) in entries {
             let wide = sample + gap + style.width(words);
@@ -79,18 +77,18 @@ impl Frame {
             let words_room = self.room.right - x - sample - gap;
             let words = type_face::fitted(words, style.size, style.weight, words_room);
             self.scene.text((x + sample + gap, y), style, words);
-            x += wide + style.size * 3 / 2;
+            x += wide + style.size;
         }
         if !entries.is_empty() {
             self.room.top = y + style.line() + self.size.gap(9);
         }
     }
 
-    /// An example of a look, two letters wide and one high.
+    /// An example of a look, one and a half letters wide and one high.
     fn sample(&mut self, (x, y): Point, look: Look) {
         let size = self.size.text().size;
-        let (right, middle) = (x + size * 2, y + size / 2);
-        let (centre, thick) = (x + size, self.size.line());
+        let (right, middle) = (x + size * 8 / 5, y + size / 2);
+        let (centre, thick) = (x + size * 4 / 5, self.size.line());
         match look {
             Look::Surface(fill) => {
                 let area = Area::new(x, y, right, y + size);
@@ -103,7 +101,6 @@ impl Frame {
             }
             Look::Dot(colour) => self.scene.dot((centre, middle), thick * 2, colour),
             Look::Cross(colour) => self.scene.cross((centre, middle), size * 2 / 5, colour),
-            Look::Upright(colour) => self.scene.dotted(centre, y, y + size, colour),
             Look::Break => zigzag(&mut self.scene, centre, middle, size / 4),
         }
     }

@@ -2,8 +2,9 @@
 //!
 //! | file | is |
 //! |---|---|
-//! | `outcomes` | a kind of chart |
-//! | `finding` | its title |
+//! | `outcomes`, `offsets` | a kind of chart each |
+//! | `finding`, `course_finding` | their titles |
+//! | `plot`, `timeline` | panels over time, and their time axis |
 //! | `frame`, `size` | what all charts share: title, key, room, letters |
 //! | `scene`, `palette`, `type_face` | the picture as data: marks, colours and textures, the font |
 //! | `draw` | the picture as SVG or PNG |
@@ -11,17 +12,22 @@
 //!
 //! Nothing here runs or writes a file; all numbers but the font's are integers.
 
+mod course_finding;
 mod draw;
 mod finding;
 mod frame;
+mod offsets;
 mod outcomes;
 mod palette;
+mod plot;
 mod scene;
 mod size;
 mod table;
+mod timeline;
 mod type_face;
 
-use crate::lab::Comparison;
+use crate::lab::course::{self, Course};
+use crate::lab::{Comparison, Experiment};
 
 use scene::Scene;
 pub use size::Size;
@@ -31,6 +37,8 @@ pub use size::Size;
 pub enum Kind {
     /// Outcomes of records, by variant.
     Outcomes,
+    /// Produced, position and committed offset over time, by partition.
+    Offsets,
 }
 
 /// A chart.
@@ -63,7 +71,51 @@ pub fn of(comparison: &Comparison, kinds: &[Kind], size: Size) -> Vec<Chart> {
     if kinds.contains(&Kind::Outcomes) {
         charts.extend(outcomes::chart(comparison, &source, size));
     }
+    for (experiment, _) in &comparison.runs {
+        for course in course::courses(experiment) {
+            let run = Run { experiment, course };
+            let of_run = kinds
+                .iter()
+                .filter_map(|kind| run.chart(*kind, &source, size));
+            charts.extend(of_run);
+        }
+    }
     charts
+}
+
+/// What one group did in one run.
+#[derive(Debug)]
+struct Run<'e> {
+    experiment: &'e Experiment,
+    course: Course,
+}
+
+impl Run<'_> {
+    /// A chart of this run; none of a kind that shows several runs side by side.
+    fn chart(&self, kind: Kind, source: &Source, size: Size) -> Option<Chart> {
+        let cast = &self.experiment.setup.cast;
+        let course = &self.course;
+        let several = 1 < cast.groups.len();
+        let group = several.then(|| cast.group(course.group).to_owned());
+        let variant = self.experiment.variant.clone();
+        let line = source.line(variant.as_deref(), group.as_deref());
+        let (title, scene, csv) = match kind {
+            Kind::Outcomes => return None,
+            Kind::Offsets => {
+                let title = course_finding::of_offsets(course, cast);
+                let scene = offsets::scene(course, cast, &title, &line, size);
+                (title, scene, offsets::csv(course, cast))
+            }
+        };
+        Some(Chart {
+            kind,
+            variant,
+            group,
+            title,
+            scene,
+            csv,
+        })
+    }
 }
 
 /// Where charts come from.
@@ -77,20 +129,24 @@ pub struct Source {
 
 impl Source {
     /// The line below the finding.
-    fn line(&self, variant: Option<&str>) -> String {
-        let variant = variant.map_or(String::new(), |variant| format!("variant {variant} · "));
-        format!("{variant}{} · seed {}", self.title, self.seed)
+    fn line(&self, variant: Option<&str>, group: Option<&str>) -> String {
+        let of = |what: &str, name: Option<&str>| {
+            name.map_or(String::new(), |name| format!("{what} {name} · "))
+        };
+        let (variant, group) = (of("variant", variant), of("group", group));
+        format!("{variant}{group}{} · seed {}", self.title, self.seed)
     }
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 1] = [Self::Outcomes];
+    pub const ALL: [Self; 2] = [Self::Outcomes, Self::Offsets];
 
     /// Its word on the command line and in file names.
-    pub(super) const fn word(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Outcomes => "outcomes",
+            Self::Offsets => "offsets",
         }
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn chart(comparison: &Comparison, source: &Source, size: Size) -> Opt
         kind: Kind::Outcomes,
         variant: None,
         group: None,
-        scene: scene(&tallies, &title, &source.line(None), size),
+        scene: scene(&tallies, &title, &source.line(None, None), size),
         csv: csv(&tallies),
         title,
     })
