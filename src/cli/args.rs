@@ -172,6 +172,10 @@ pub enum ChartKind {
     Outcomes,
     /// Produced, position and committed offset over time, by partition.
     Offsets,
+    /// Who owned which partition when.
+    Owners,
+    /// The lag over time, by variant.
+    Lag,
 }
 
 /// What a chart is written as.

@@ -86,6 +86,8 @@ fn kinds(named: &[ChartKind]) -> Vec<Kind> {
     let kind = |kind: &ChartKind| match kind {
         ChartKind::Outcomes => Kind::Outcomes,
         ChartKind::Offsets => Kind::Offsets,
+        ChartKind::Owners => Kind::Owners,
+        ChartKind::Lag => Kind::Lag,
     };
     named.iter().map(kind).collect()
 }

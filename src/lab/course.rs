@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::run::Experiment;
-use crate::base::{GroupId, Instant, NodeId, Offset, Span, TopicPartition};
+use crate::base::{GroupId, Instant, NodeId, Offset, TopicPartition};
 use crate::kafka::Cast;
 use crate::kafka::cast::Role;
 use crate::node::fact::{AppFact, Fact, FaultFact, GroupFact, LogFact, Stated};
@@ -383,29 +383,30 @@ pub fn at(steps: &Steps, instant: Instant) -> Option<Offset> {
 }
 
 impl PartitionCourse {
-    /// The next offset whose effect was not applied yet by then, counted from the last effect.
-    pub fn processed_to(&self, instant: Instant) -> Option<Offset> {
-        let known = self.processed.partition_point(|(when, _)| *when <= instant);
-        let last = self.processed.get(known.checked_sub(1)?)?;
-        Some(last.1 + 1)
-    }
-
-    /// The lag that tools show: from the committed offset to the log end; from the position while
-    /// nothing is committed, from 0 while there is neither.
+    /// The lag that tools show: from the committed offset to the log end. While nothing is committed
+    /// it counts from the position, or from where reading once began; before that there is none.
     pub fn lag(&self, instant: Instant) -> Offset {
-        let end = at(&self.log_end, instant).unwrap_or(0);
-        let committed = at(&self.committed, instant);
-        let base = committed.or_else(|| at(&self.position, instant));
-        end.saturating_sub(base.unwrap_or(0))
+        let base = at(&self.committed, instant).or_else(|| self.base(instant));
+        self.from(base, instant)
     }
 
     /// The records that no poll handed out yet: from the position to the log end; from the committed
     /// offset while nobody reads.
     pub fn unread(&self, instant: Instant) -> Offset {
-        let end = at(&self.log_end, instant).unwrap_or(0);
         let position = at(&self.position, instant);
         let base = position.or_else(|| at(&self.committed, instant));
-        end.saturating_sub(base.unwrap_or(0))
+        self.from(base.or_else(|| self.base(instant)), instant)
+    }
+
+    fn from(&self, base: Option<Offset>, instant: Instant) -> Offset {
+        let end = at(&self.log_end, instant).unwrap_or(0);
+        base.map_or(0, |base| end.saturating_sub(base))
+    }
+
+    /// The position, or the first one there ever was.
+    fn base(&self, instant: Instant) -> Option<Offset> {
+        let first = self.position.first().filter(|(when, _)| *when <= instant);
+        at(&self.position, instant).or(first?.1)
     }
 
     /// Every instant at which something changed on the partition.
@@ -413,12 +414,5 @@ impl PartitionCourse {
         let steps = [&self.log_end, &self.position, &self.committed];
         let stepped = steps.into_iter().flatten().map(|(at, _)| *at);
         stepped.chain(self.processed.iter().map(|(at, _)| *at))
-    }
-}
-
-impl Tenure {
-    /// How long it lasted.
-    pub fn length(&self) -> Span {
-        self.to.since(self.from)
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::timeline::spoken;
 use crate::base::{Instant, NodeId, Offset, TopicPartition};
 use crate::kafka::Cast;
 use crate::lab::course::{self, Course, IncidentKind, PartitionCourse};
 use crate::report::text::counted;
+use crate::verdict::summary::GroupVerdict;
 
 /// A position that was set anew, and what that did to the records around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,4 +169,113 @@ fn turns(partition: &PartitionCourse) -> Vec<Turn> {
         reached = reached.max(Some(to));
     }
     found
+}
+
+/// What the owners of partitions show: who has nothing, what nobody had for a while, what moved.
+pub(super) fn of_owners(course: &Course, verdict: &GroupVerdict, cast: &Cast) -> String {
+    let partitions = course.partitions.len() as u64;
+    let counted = |count| counted(count, "partition", "partitions");
+    let of_all = |count: u64| match count {
+        _ if count == partitions && 1 < count => format!("all {}", counted(count)),
+        1 => one_stopped(course, cast).unwrap_or_else(|| counted(1)),
+        _ => format!("{count} of {}", counted(partitions)),
+    };
+    if 0 < verdict.partitions_stopped {
+        let after = first_blow(course, cast);
+        let longest = spoken(verdict.longest_stop);
+        let stopped = of_all(verdict.partitions_stopped);
+        let verb = if verdict.partitions_stopped == 1 {
+            "has"
+        } else {
+            "have"
+        };
+        let moved = match verdict.moved {
+            0 => String::new(),
+            1 => "; 1 moves".to_owned(),
+            moved => format!("; {moved} move"),
+        };
+        let up_to = if verdict.partitions_stopped == 1 {
+            ""
+        } else {
+            "up to "
+        };
+        return sentence_case(&format!(
+            "{after}{stopped} {verb} no owner for {up_to}{longest}{moved}"
+        ));
+    }
+    let members = (0..).map(NodeId).zip(&cast.actors);
+    let members = members.filter(|(_, actor)| actor.group == Some(course.group));
+    let members: Vec<NodeId> = members.map(|(node, _)| node).collect();
+    let has = |member: &&NodeId| {
+        course
+            .tenures
+            .iter()
+            .any(|tenure| tenure.member == **member)
+    };
+    let owners: Vec<&NodeId> = members.iter().filter(has).collect();
+    match (owners.as_slice(), members.len()) {
+        ([], _) => format!("Nobody ever owns any of {}", counted(partitions)),
+        ([one], 1) => format!("{} owns {}", cast.actor(**one), of_all(partitions)),
+        (owners, all) if owners.len() < all => format!(
+            "{all} members, {}: {} without one",
+            counted(partitions),
+            match all - owners.len() {
+                1 => "1 member is".to_owned(),
+                idle => format!("{idle} members are"),
+            },
+        ),
+        (owners, _) if verdict.moved == 0 => {
+            format!(
+                "{} members share {}, and none moves",
+                owners.len(),
+                counted(partitions)
+            )
+        }
+        _ => sentence_case(&format!(
+            "{} move between members without a stop",
+            of_all(verdict.moved)
+        )),
+    }
+}
+
+/// The first thing that struck a member, as the beginning of a sentence.
+fn first_blow(course: &Course, cast: &Cast) -> String {
+    let blow = course.incidents.iter().find(|incident| {
+        cast.actors[incident.who.index()].group == Some(course.group)
+            && !matches!(
+                incident.what,
+                IncidentKind::Restarted | IncidentKind::WentOn
+            )
+    });
+    blow.map_or_else(String::new, |incident| {
+        let who = cast.actor(incident.who);
+        match incident.what {
+            IncidentKind::Crashed => format!("After the crash of {who}, "),
+            what => format!("After {who} {}, ", what.word()),
+        }
+    })
+}
+
+/// The partition that had no owner for longest, if its tenures show it.
+fn one_stopped(course: &Course, cast: &Cast) -> Option<String> {
+    let gap = |partition: &PartitionCourse| {
+        let own = course
+            .tenures
+            .iter()
+            .filter(|t| t.partition == partition.partition);
+        let tenures: Vec<_> = own.collect();
+        let gaps = tenures
+            .windows(2)
+            .map(|pair| pair[1].from.since(pair[0].to));
+        Some((gaps.max()?, partition.partition))
+    };
+    let (_, partition) = course.partitions.iter().filter_map(gap).max()?;
+    Some(cast.partition(partition))
+}
+
+fn sentence_case(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }

@@ -2,7 +2,7 @@
 //!
 //! | file | is |
 //! |---|---|
-//! | `outcomes`, `offsets` | a kind of chart each |
+//! | `outcomes`, `offsets`, `owners`, `lag` | a kind of chart each |
 //! | `finding`, `course_finding` | their titles |
 //! | `plot`, `timeline` | panels over time, and their time axis |
 //! | `frame`, `size` | what all charts share: title, key, room, letters |
@@ -16,8 +16,10 @@ mod course_finding;
 mod draw;
 mod finding;
 mod frame;
+mod lag;
 mod offsets;
 mod outcomes;
+mod owners;
 mod palette;
 mod plot;
 mod scene;
@@ -26,8 +28,9 @@ mod table;
 mod timeline;
 mod type_face;
 
+use crate::kafka::Cast;
 use crate::lab::course::{self, Course};
-use crate::lab::{Comparison, Experiment};
+use crate::lab::{Comparison, Experiment, Outcome};
 
 use scene::Scene;
 pub use size::Size;
@@ -39,6 +42,10 @@ pub enum Kind {
     Outcomes,
     /// Produced, position and committed offset over time, by partition.
     Offsets,
+    /// Who owned which partition when.
+    Owners,
+    /// The lag over time, by variant.
+    Lag,
 }
 
 /// A chart.
@@ -71,40 +78,96 @@ pub fn of(comparison: &Comparison, kinds: &[Kind], size: Size) -> Vec<Chart> {
     if kinds.contains(&Kind::Outcomes) {
         charts.extend(outcomes::chart(comparison, &source, size));
     }
-    for (experiment, _) in &comparison.runs {
-        for course in course::courses(experiment) {
-            let run = Run { experiment, course };
-            let of_run = kinds
+    let runs = runs(comparison);
+    for run in &runs {
+        charts.extend(
+            kinds
                 .iter()
-                .filter_map(|kind| run.chart(*kind, &source, size));
-            charts.extend(of_run);
-        }
+                .filter_map(|kind| run.chart(*kind, &source, size)),
+        );
+    }
+    if kinds.contains(&Kind::Lag) {
+        let names = comparison.groups();
+        let several = 1 < names.len();
+        charts.extend(
+            names
+                .into_iter()
+                .map(|name| lag_of(&runs, name, several, &source, size)),
+        );
     }
     charts
+}
+
+/// Every group of every variant.
+fn runs(comparison: &Comparison) -> Vec<Run<'_>> {
+    let mut runs = Vec::new();
+    for (experiment, outcome) in &comparison.runs {
+        let courses = course::courses(experiment).into_iter();
+        runs.extend(courses.map(|course| Run {
+            experiment,
+            outcome,
+            course,
+        }));
+    }
+    runs
+}
+
+/// The lag of a group in all variants.
+fn lag_of(runs: &[Run<'_>], name: &str, several: bool, source: &Source, size: Size) -> Chart {
+    let own = |run: &&Run<'_>| run.cast().group(run.course.group) == name;
+    let variants: Vec<lag::Variant<'_>> = (runs.iter().filter(own))
+        .map(|run| lag::Variant {
+            name: run.experiment.variant.as_deref(),
+            cast: run.cast(),
+            course: &run.course,
+        })
+        .collect();
+    let group = several.then(|| name.to_owned());
+    let title = lag::title(&variants);
+    let line = source.line(None, group.as_deref());
+    Chart {
+        kind: Kind::Lag,
+        variant: None,
+        group,
+        scene: lag::scene(&variants, &title, &line, size),
+        csv: lag::csv(&variants),
+        title,
+    }
 }
 
 /// What one group did in one run.
 #[derive(Debug)]
 struct Run<'e> {
     experiment: &'e Experiment,
+    outcome: &'e Outcome,
     course: Course,
 }
 
 impl Run<'_> {
+    fn cast(&self) -> &Cast {
+        &self.experiment.setup.cast
+    }
+
     /// A chart of this run; none of a kind that shows several runs side by side.
     fn chart(&self, kind: Kind, source: &Source, size: Size) -> Option<Chart> {
-        let cast = &self.experiment.setup.cast;
+        let cast = self.cast();
         let course = &self.course;
         let several = 1 < cast.groups.len();
         let group = several.then(|| cast.group(course.group).to_owned());
         let variant = self.experiment.variant.clone();
         let line = source.line(variant.as_deref(), group.as_deref());
         let (title, scene, csv) = match kind {
-            Kind::Outcomes => return None,
+            Kind::Outcomes | Kind::Lag => return None,
             Kind::Offsets => {
                 let title = course_finding::of_offsets(course, cast);
                 let scene = offsets::scene(course, cast, &title, &line, size);
                 (title, scene, offsets::csv(course, cast))
+            }
+            Kind::Owners => {
+                let verdict = &self.outcome.verdict.groups[course.group.index()];
+                let title = course_finding::of_owners(course, verdict, cast);
+                let scene = owners::scene(course, cast, &title, &line, size);
+                (title, scene, owners::csv(course, cast))
             }
         };
         Some(Chart {
@@ -140,13 +203,15 @@ impl Source {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Outcomes, Self::Offsets];
+    pub const ALL: [Self; 4] = [Self::Outcomes, Self::Offsets, Self::Owners, Self::Lag];
 
     /// Its word on the command line and in file names.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Outcomes => "outcomes",
             Self::Offsets => "offsets",
+            Self::Owners => "owners",
+            Self::Lag => "lag",
         }
     }
 }

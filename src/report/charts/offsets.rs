@@ -49,6 +49,7 @@ pub(super) fn scene(course: &Course, cast: &Cast, title: &str, source: &str, siz
         panel.rebalances(&mut frame.scene, &course.rebalances);
         panel.scales(&mut frame);
         one(&mut frame, cast, course, partition, panel);
+        panel.axis.draw(&mut frame.scene, panel.area.bottom);
     }
     for column in plot::columns(&panels, grid) {
         plot::incidents(&mut frame, cast, course, &column, strip);
@@ -124,17 +125,17 @@ fn one(
     crashes(scene, course, partition, panel, thick * 2);
 }
 
-/// Where everything stands in the end.
-fn numbers(partition: &PartitionCourse, end: Instant) -> String {
+/// Where everything stands in the end, in full and shorter.
+fn numbers(partition: &PartitionCourse, end: Instant) -> [String; 2] {
     let known = |steps: &Steps| {
         course::at(steps, end).map_or_else(|| "none".to_owned(), |value| value.to_string())
     };
-    format!(
-        "in the end: produced {}, position {}, committed {}",
-        known(&partition.log_end),
-        known(&partition.position),
-        known(&partition.committed),
-    )
+    let produced = known(&partition.log_end);
+    let (position, committed) = (known(&partition.position), known(&partition.committed));
+    [
+        format!("in the end: produced {produced}, position {position}, committed {committed}"),
+        format!("{committed} of {produced} committed"),
+    ]
 }
 
 /// A dot for each effect at the step from its offset to the next; those that are repeats stand out.

@@ -66,7 +66,7 @@ impl Grid {
     /// The height that a picture needs beyond its size so that panels can be read.
     pub(super) const fn extra(&self, size: Size) -> i32 {
         let above = size.title().line() * 2 + size.text().line() * 5 + strip_height(size);
-        let least = size.gap(90) * self.rows + above + size.margin();
+        let least = size.gap(76) * self.rows + above + size.margin();
         least - size.height()
     }
 
@@ -128,7 +128,7 @@ impl Panel {
         }
     }
 
-    /// Draws the scales.
+    /// Draws the scale of numbers.
     pub(super) fn scales(&self, frame: &mut Frame) {
         let style = frame.size.small();
         for value in self.scale.ticks(style.size * 2) {
@@ -138,7 +138,6 @@ impl Panel {
             let style = style.anchored(Anchor::End);
             frame.scene.text_beside(place, style, value.to_string());
         }
-        self.axis.draw(&mut frame.scene, self.area.bottom);
     }
 
     /// Puts the instants below.
@@ -147,17 +146,19 @@ impl Panel {
         self.axis.label(&mut frame.scene, self.area.bottom, style);
     }
 
-    /// The heading: a name, and beside it what there is to know in numbers.
-    pub(super) fn heading(&self, frame: &mut Frame, name: &str, numbers: &str) {
+    /// The heading: a name, and beside it the first of several wordings that fits.
+    pub(super) fn heading(&self, frame: &mut Frame, name: &str, wordings: &[String]) {
         let (bold, small) = (frame.size.name(), frame.size.small());
         let top = self.area.top - bold.line() - frame.size.gap(3);
         let room = self.area.width();
         let name = type_face::fitted(name, bold.size, bold.weight, room);
         let used = bold.width(&name) + bold.size * 3 / 4;
         frame.scene.text((self.area.left, top), bold, name);
-        let numbers = type_face::fitted(numbers, small.size, small.weight, room - used);
-        let place = (self.area.left + used, top + bold.size - small.size);
-        frame.scene.text(place, small, numbers);
+        let fits = |words: &&String| small.width(words) <= room - used;
+        if let Some(words) = wordings.iter().find(fits) {
+            let place = (self.area.left + used, top + bold.size - small.size);
+            frame.scene.text(place, small, words);
+        }
     }
 
     /// Shades the rebalances.
@@ -172,6 +173,20 @@ impl Panel {
 
     /// Draws a number that changes in steps; where there is none, no line.
     pub(super) fn stairs(&self, scene: &mut Scene, steps: &Steps, colour: Colour, thick: i32) {
+        let ends = steps
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, value))| value.is_none());
+        let mut from = 0;
+        for (end, _) in ends {
+            scene.path(self.corners(&steps[from..=end]), colour, thick);
+            from = end + 1;
+        }
+        scene.path(self.corners(&steps[from..]), colour, thick);
+    }
+
+    /// The corners of a staircase up to where there is no number any more, or the right edge.
+    pub(super) fn corners(&self, steps: &[(Instant, Option<u64>)]) -> Vec<Point> {
         let end = self.axis.end();
         let mut line: Vec<Point> = Vec::new();
         for (at, value) in steps.iter().filter(|(at, _)| *at <= end) {
@@ -179,15 +194,15 @@ impl Panel {
             if let Some((_, before)) = line.last().copied() {
                 along(&mut line, (x, before));
             }
-            match value {
-                Some(value) => along(&mut line, (x, self.scale.y(*value))),
-                None => scene.path(std::mem::take(&mut line), colour, thick),
-            }
+            let Some(value) = value else {
+                return line;
+            };
+            along(&mut line, (x, self.scale.y(*value)));
         }
         if let Some((_, last)) = line.last().copied() {
             along(&mut line, (self.axis.right(), last));
         }
-        scene.path(line, colour, thick);
+        line
     }
 }
 
@@ -250,7 +265,9 @@ pub(super) fn incidents(
         let top = row.map_or(first.area.top, |row| strip + row * style.line());
         let top = if left == x { top } else { top + style.line() };
         let own = colour(incident.what);
-        frame.scene.dotted(x, top, first.area.top, own);
+        frame
+            .scene
+            .dotted(x, top, strip + strip_height(frame.size), own);
         for panel in panels {
             frame
                 .scene
