@@ -176,6 +176,8 @@ pub enum ChartKind {
     Owners,
     /// The lag over time, by variant.
     Lag,
+    /// From send to offset commit, by record.
+    Life,
 }
 
 /// What a chart is written as.

@@ -88,6 +88,7 @@ fn kinds(named: &[ChartKind]) -> Vec<Kind> {
         ChartKind::Offsets => Kind::Offsets,
         ChartKind::Owners => Kind::Owners,
         ChartKind::Lag => Kind::Lag,
+        ChartKind::Life => Kind::Life,
     };
     named.iter().map(kind).collect()
 }

@@ -383,30 +383,24 @@ pub fn at(steps: &Steps, instant: Instant) -> Option<Offset> {
 }
 
 impl PartitionCourse {
-    /// The lag that tools show: from the committed offset to the log end. While nothing is committed
-    /// it counts from the position, or from where reading once began; before that there is none.
+    /// The records that no offset commit covers: from the committed offset to the log end. While
+    /// nothing is committed it counts from where reading is going to begin, so that records that
+    /// wait for a group to come count too.
     pub fn lag(&self, instant: Instant) -> Offset {
-        let base = at(&self.committed, instant).or_else(|| self.base(instant));
-        self.from(base, instant)
+        self.beyond(at(&self.committed, instant), instant)
     }
 
     /// The records that no poll handed out yet: from the position to the log end; from the committed
     /// offset while nobody reads.
     pub fn unread(&self, instant: Instant) -> Offset {
         let position = at(&self.position, instant);
-        let base = position.or_else(|| at(&self.committed, instant));
-        self.from(base.or_else(|| self.base(instant)), instant)
+        self.beyond(position.or_else(|| at(&self.committed, instant)), instant)
     }
 
-    fn from(&self, base: Option<Offset>, instant: Instant) -> Offset {
+    fn beyond(&self, base: Option<Offset>, instant: Instant) -> Offset {
+        let begins = || self.position.first().and_then(|(_, offset)| *offset);
         let end = at(&self.log_end, instant).unwrap_or(0);
-        base.map_or(0, |base| end.saturating_sub(base))
-    }
-
-    /// The position, or the first one there ever was.
-    fn base(&self, instant: Instant) -> Option<Offset> {
-        let first = self.position.first().filter(|(when, _)| *when <= instant);
-        at(&self.position, instant).or(first?.1)
+        end.saturating_sub(base.or_else(begins).unwrap_or(0))
     }
 
     /// Every instant at which something changed on the partition.

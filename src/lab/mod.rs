@@ -7,6 +7,7 @@ pub mod compare;
 pub mod course;
 pub mod explain;
 pub mod keys;
+pub mod lives;
 pub mod outcome;
 pub mod repro;
 pub mod run;

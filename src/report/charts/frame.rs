@@ -32,6 +32,8 @@ pub(super) enum Look {
     Dot(Colour),
     /// A cross.
     Cross(Colour),
+    /// A short upright line.
+    Tick(Colour),
     /// A zigzag in the time axis.
     Break,
 }
@@ -101,6 +103,10 @@ impl Frame {
             }
             Look::Dot(colour) => self.scene.dot((centre, middle), thick * 2, colour),
             Look::Cross(colour) => self.scene.cross((centre, middle), size * 2 / 5, colour),
+            Look::Tick(colour) => {
+                let area = Area::new(centre - 1, y, centre + 2, y + size);
+                self.scene.surface(area, Fill::plain(colour));
+            }
             Look::Break => zigzag(&mut self.scene, centre, middle, size / 4),
         }
     }

@@ -2,7 +2,7 @@
 //! and how much of it was not even read.
 
 use super::frame::{Frame, Look};
-use super::palette::{Colour, Fill, INK, ORANGE, SKY};
+use super::palette::{BLUE, Colour, Fill, INK, ORANGE, SKY};
 use super::plot::{self, Grid, Panel};
 use super::scene::{Point, Scene};
 use super::size::Size;
@@ -108,23 +108,49 @@ pub(super) fn title(variants: &[Variant<'_>]) -> String {
             let (Some((low, least)), Some((high, most))) = (least, most) else {
                 return String::new();
             };
-            let ends: Vec<u64> = told.iter().map(|(_, sum)| sum.end().0).collect();
-            let end = match (ends.iter().max(), ends.iter().min()) {
-                (Some(0), _) => "it is 0 again in every variant".to_owned(),
-                (Some(most), Some(least)) if most == least => format!("it ends at {most}"),
-                (most, least) => {
-                    let (most, least) = (most.unwrap_or(&0), least.unwrap_or(&0));
-                    format!("it ends between {least} and {most}")
-                }
-            };
+            let end = ending(&told);
             if least.peak().0 == most.peak().0 {
                 let peak = records(most.peak().0);
-                return format!("The lag peaks at {peak} in every variant; {end}");
+                return format!("The lag peaks at {peak} in every variant{end}");
             }
             let (least, most) = (records(least.peak().0), most.peak().0);
-            format!("The lag peaks at {least} ({low}) to {most} ({high}); {end}")
+            format!("The lag peaks at {least} ({low}) to {most} ({high}){end}")
         }
     }
+}
+
+/// Where the lags of several variants end, as the end of a sentence.
+fn ending(told: &[(String, Sum)]) -> String {
+    let by_rest = |(_, sum): &&(String, Sum)| sum.end().0;
+    let (Some((low, least)), Some((high, most))) = (
+        told.iter().min_by_key(by_rest),
+        told.iter().max_by_key(by_rest),
+    ) else {
+        return String::new();
+    };
+    let (least, most) = (least.end().0, most.end().0);
+    if most != least {
+        return format!("; it ends at {least} ({low}) to {most} ({high})");
+    }
+    if most != 0 {
+        return format!(" and ends at {most}");
+    }
+    let by_time = |(_, sum): &&(String, Sum)| sum.end().1;
+    let (Some((soon, first)), Some((late, last))) = (
+        told.iter().min_by_key(by_time),
+        told.iter().max_by_key(by_time),
+    ) else {
+        return String::new();
+    };
+    let after = |sum: &Sum| spoken(sum.end().1.since(Instant::ZERO));
+    if after(first) == after(last) {
+        return format!(" and is 0 again at {}", after(last));
+    }
+    format!(
+        "; it is 0 at {} ({soon}) to {} ({late})",
+        after(first),
+        after(last)
+    )
 }
 
 /// The picture: a panel for each variant, over one time axis.
@@ -218,6 +244,7 @@ fn one(frame: &mut Frame, panel: &Panel, variant: &Variant<'_>, sum: &Sum) {
             scene.shape(points, colour);
         }
     }
+    panel.stairs(scene, &sum.unread, BLUE, frame.size.line() / 2);
     panel.stairs(scene, &sum.lag, INK, frame.size.line() / 2);
     panel.axis.draw(&mut frame.scene, panel.area.bottom);
 }

@@ -2,7 +2,7 @@
 //!
 //! | file | is |
 //! |---|---|
-//! | `outcomes`, `offsets`, `owners`, `lag` | a kind of chart each |
+//! | `outcomes`, `offsets`, `owners`, `lag`, `life` | a kind of chart each |
 //! | `finding`, `course_finding` | their titles |
 //! | `plot`, `timeline` | panels over time, and their time axis |
 //! | `frame`, `size` | what all charts share: title, key, room, letters |
@@ -17,6 +17,7 @@ mod draw;
 mod finding;
 mod frame;
 mod lag;
+mod life;
 mod offsets;
 mod outcomes;
 mod owners;
@@ -30,6 +31,7 @@ mod type_face;
 
 use crate::kafka::Cast;
 use crate::lab::course::{self, Course};
+use crate::lab::lives::lives;
 use crate::lab::{Comparison, Experiment, Outcome};
 
 use scene::Scene;
@@ -46,6 +48,8 @@ pub enum Kind {
     Owners,
     /// The lag over time, by variant.
     Lag,
+    /// From send to offset commit, by record.
+    Life,
 }
 
 /// A chart.
@@ -169,6 +173,13 @@ impl Run<'_> {
                 let scene = owners::scene(course, cast, &title, &line, size);
                 (title, scene, owners::csv(course, cast))
             }
+            Kind::Life => {
+                let verdict = &self.outcome.verdict.groups[course.group.index()];
+                let lives = lives(self.experiment, course.group, &life::chosen(verdict));
+                let title = life::title(&lives);
+                let scene = life::scene(&lives, (course, cast), (&title, &line), size);
+                (title, scene, life::csv(&lives, cast))
+            }
         };
         Some(Chart {
             kind,
@@ -203,7 +214,13 @@ impl Source {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Outcomes, Self::Offsets, Self::Owners, Self::Lag];
+    pub const ALL: [Self; 5] = [
+        Self::Outcomes,
+        Self::Offsets,
+        Self::Owners,
+        Self::Lag,
+        Self::Life,
+    ];
 
     /// Its word on the command line and in file names.
     pub const fn word(self) -> &'static str {
@@ -212,6 +229,7 @@ impl Kind {
             Self::Offsets => "offsets",
             Self::Owners => "owners",
             Self::Lag => "lag",
+            Self::Life => "life",
         }
     }
 }

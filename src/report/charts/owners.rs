@@ -24,7 +24,7 @@ pub(super) fn scene(course: &Course, cast: &Cast, title: &str, source: &str, siz
     let needed = above + rows * size.gap(16) + size.margin() * 2;
     let mut frame = Frame::new(size, title, source, needed - size.height());
     let stretches = frame.room.width() / (size.small().size * 8);
-    let timeline = Timeline::new(plot::instants(course), stretches as usize);
+    let timeline = Timeline::new(plot::membership(course), stretches as usize);
     frame.key(&key(course, cast, &members, &timeline));
     idle(&mut frame, course, cast, &members);
     let strip = frame.room.top;
@@ -32,8 +32,10 @@ pub(super) fn scene(course: &Course, cast: &Cast, title: &str, source: &str, siz
         frame.room.top += plot::strip_height(size) + size.gap(6);
     }
     frame.room.bottom -= size.small().line() + size.gap(4);
-    let panel = panel(&frame, course, cast, &timeline);
-    panel.rebalances(&mut frame.scene, &course.rebalances);
+    let panels = [panel(&frame, course, cast, &timeline)];
+    panels[0].rebalances(&mut frame.scene, &course.rebalances);
+    plot::incidents(&mut frame, cast, course, &panels, strip);
+    let [panel] = panels;
     let height = panel.area.height() / rows.max(1);
     for (index, partition) in course.partitions.iter().enumerate() {
         let top = panel.area.top + index as i32 * height;
@@ -55,9 +57,6 @@ pub(super) fn scene(course: &Course, cast: &Cast, title: &str, source: &str, siz
         }
     }
     panel.axis.draw(&mut frame.scene, panel.area.bottom);
-    let last = [panel];
-    plot::incidents(&mut frame, cast, course, &last, strip);
-    let [panel] = last;
     crosses(&mut frame.scene, course, &panel, height, size);
     panel.instants(&mut frame);
     frame.scene
@@ -137,7 +136,7 @@ fn panel(frame: &Frame, course: &Course, cast: &Cast, timeline: &Timeline) -> Pa
     let names = widths.max().unwrap_or(0).min(frame.room.width() / 4);
     let room = frame.room;
     let rows = course.partitions.len().max(1) as i32;
-    let height = (room.height() / rows).min(frame.size.gap(60)) * rows;
+    let height = (room.height() / rows).min(frame.size.gap(84)) * rows;
     let area = Area::new(room.left + names, room.top, room.right, room.top + height);
     let label = frame.size.small().width("00.000 s") + 4;
     Panel {

@@ -337,27 +337,25 @@ pub(super) fn key(course: &Course, timeline: &Timeline) -> Vec<(Look, &'static s
 
 /// Every instant of a course: of its partitions, and of what happened to the group.
 pub(super) fn instants(course: &Course) -> Vec<Instant> {
-    let partitions = course
-        .partitions
-        .iter()
-        .flat_map(|partition| partition.instants());
+    let partitions = course.partitions.iter();
+    let mut all = membership(course);
+    all.extend(partitions.flat_map(|partition| partition.instants()));
+    all
+}
+
+/// Every instant at which something happened to the group; the end of the run is none.
+pub(super) fn membership(course: &Course) -> Vec<Instant> {
     let rebalances = course
         .rebalances
         .iter()
         .flat_map(|round| [round.from, round.to]);
     let incidents = course.incidents.iter().map(|incident| incident.at);
-    let tenures = course.tenures.iter().map(|tenure| tenure.from);
-    let mut all: Vec<Instant> = partitions
-        .chain(rebalances)
-        .chain(incidents)
-        .chain(tenures)
-        .collect();
-    let work_ends = all.iter().copied().filter(|at| *at < course.end).max();
-    if let Some(last) = work_ends {
-        // The end of the run itself is no event.
-        all.retain(|at| *at <= last);
-    }
-    all
+    let tenures = course
+        .tenures
+        .iter()
+        .flat_map(|tenure| [tenure.from, tenure.to]);
+    let all = rebalances.chain(incidents).chain(tenures);
+    all.filter(|at| *at < course.end).collect()
 }
 
 #[cfg(test)]
