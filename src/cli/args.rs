@@ -40,6 +40,8 @@ pub enum Command {
     Why(Why),
     /// Draw charts of a scenario's runs into a folder.
     Chart(Chart),
+    /// Make a gallery of every comparison: charts, verdict tables, and an index in Markdown.
+    Report(Report),
     /// Load a scenario without running it.
     Check(Files),
     /// Run every variant of a file, or of every file in a folder: one line each.
@@ -163,6 +165,20 @@ pub struct Chart {
     /// Write the data under each chart beside it, as CSV.
     #[arg(long)]
     pub csv: bool,
+}
+
+/// A gallery, and where it goes.
+#[derive(Args, Debug)]
+pub struct Report {
+    /// Scenario files, or folders of them; those without variants are passed over.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// The folder of the gallery; it is made if need be.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Write nothing: say whether what is there is what would be made.
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// What a chart shows.

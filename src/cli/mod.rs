@@ -10,6 +10,7 @@ mod compare;
 mod files;
 mod input;
 mod printer;
+mod report;
 mod run;
 mod show;
 mod status;
@@ -64,6 +65,7 @@ fn carry_out(cli: &Cli, printer: &mut Printer) -> Status {
         Command::Trace(args) => trace::trace(args, json, printer),
         Command::Why(args) => why::why(args, json, printer),
         Command::Chart(args) => chart::chart(args, json, printer),
+        Command::Report(args) => report::report(args, json, printer),
         Command::Check(args) => check::check(args, json, printer),
         Command::Test(args) => test::test(args, json, printer),
     };

@@ -398,9 +398,13 @@ impl PartitionCourse {
     }
 
     fn beyond(&self, base: Option<Offset>, instant: Instant) -> Offset {
-        let begins = || self.position.first().and_then(|(_, offset)| *offset);
         let end = at(&self.log_end, instant).unwrap_or(0);
-        end.saturating_sub(base.or_else(begins).unwrap_or(0))
+        end.saturating_sub(base.or(self.begins()).unwrap_or(0))
+    }
+
+    /// Where reading begins: the first position there is.
+    pub fn begins(&self) -> Option<Offset> {
+        self.position.first().and_then(|(_, offset)| *offset)
     }
 
     /// Every instant at which something changed on the partition.

@@ -67,6 +67,8 @@ pub struct Life {
     pub record: RecordId,
     /// Its first place in a log of the group.
     pub place: Option<(TopicPartition, Offset)>,
+    /// How often it was appended to a log of the group.
+    pub appended: u32,
     /// Its phases in order.
     pub spans: Vec<LifeSpan>,
     /// When its effect was applied.
@@ -189,6 +191,7 @@ impl Life {
         let mut life = Self {
             record,
             place: None,
+            appended: 0,
             spans: Vec::new(),
             effects: Vec::new(),
             committed: None,
@@ -197,6 +200,7 @@ impl Life {
         let mut open: Option<(Phase, Instant)> = None;
         let mut holder = None;
         for (at, turn) in turns {
+            life.appended += u32::from(matches!(turn, Turn::Appended(..)));
             let phase = open.map(|(phase, _)| phase);
             let next = life.after(phase, at, turn, &mut holder);
             if next != phase {

@@ -8,6 +8,8 @@ pub mod charts;
 mod columns;
 pub mod comparison;
 pub mod explanation;
+#[cfg(feature = "cli")]
+pub mod gallery;
 pub mod table;
 pub mod text;
 pub mod verdict;

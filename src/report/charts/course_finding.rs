@@ -20,6 +20,8 @@ struct Turn {
     again: u64,
     /// … or so many were passed over and never processed.
     passed: u64,
+    /// Whether nobody had read the partition before.
+    is_first: bool,
 }
 
 fn records(count: u64) -> String {
@@ -38,7 +40,8 @@ pub(super) fn of_offsets(course: &Course, cast: &Cast) -> String {
         let instants = partition.position.iter().map(|(at, _)| *at);
         let gap = |at: Instant| {
             let position = course::at(&partition.position, at)?;
-            let committed = course::at(&partition.committed, at).unwrap_or(0);
+            let committed = course::at(&partition.committed, at);
+            let committed = committed.or(partition.begins()).unwrap_or(0);
             Some((position.saturating_sub(committed), at))
         };
         let (gap, at) = instants
@@ -80,6 +83,13 @@ fn are(count: u64) -> String {
 
 fn of_turn(turn: &Turn, course: &Course, cast: &Cast) -> String {
     let partition = cast.partition(turn.partition);
+    if turn.is_first {
+        let passed = counted(turn.passed, "record before it is", "records before it are");
+        return format!(
+            "Reading of {partition} begins at {}: {passed} never processed",
+            turn.to
+        );
+    }
     let after = cause(turn, course, cast);
     if 0 < turn.passed {
         return format!(
@@ -141,7 +151,13 @@ fn turns(partition: &PartitionCourse) -> Vec<Turn> {
             was_absent = true;
             continue;
         };
-        if let Some(reached) = reached.filter(|reached| was_absent || to < *reached) {
+        let is_first = reached.is_none()
+            && partition
+                .committed
+                .first()
+                .is_none_or(|(when, _)| at < when);
+        let known = if is_first { Some(Offset::MAX) } else { reached };
+        if let Some(reached) = known.filter(|reached| was_absent || to < *reached) {
             let before = |(when, offset): &&(Instant, Offset)| when < at && to <= *offset;
             let done: BTreeSet<Offset> = partition
                 .processed
@@ -163,6 +179,7 @@ fn turns(partition: &PartitionCourse) -> Vec<Turn> {
                 to,
                 again: again.len() as u64,
                 passed: passed.count() as u64,
+                is_first,
             });
         }
         was_absent = false;

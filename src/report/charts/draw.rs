@@ -35,7 +35,10 @@ pub(super) fn svg(scene: &Scene, title: &str) -> String {
             .expect("writing to a string does not fail");
     }
     let (head, body) = text.split_once(">\n").expect("an SVG begins with its tag");
+    // What every viewer assumes anyway.
     let body = body.replace(" opacity=\"1\"", "");
+    let body = body.replace(" stroke=\"none\" stroke-width=\"1\"", "");
+    let body = body.replace(" stroke=\"none\"", "");
     let body = body
         .replace("\n</text>", "</text>")
         .replace(" \"/>", "\"/>");

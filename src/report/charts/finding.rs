@@ -1,6 +1,6 @@
 //! What a chart shows, in a sentence: made from the numbers of the run, never written beforehand.
 
-use super::outcomes::Tally;
+use super::outcomes::{Tally, Whose};
 use crate::report::text::{counted, grouped};
 
 /// So many clauses make a sentence that can be read aloud; with more it names the extremes.
@@ -72,6 +72,9 @@ fn together(tallies: &[&Tally]) -> String {
 /// `repeats 4 of 30 records and loses 6`.
 fn fate(tally: &Tally) -> String {
     let total = tally.total();
+    if tally.whose == Whose::Topic {
+        return written(tally);
+    }
     if total == 0 {
         return "has no record to process".to_owned();
     }
@@ -97,6 +100,21 @@ fn fate(tally: &Tally) -> String {
         parts.push(format!("{verb} {what}"));
     }
     listed(&parts)
+}
+
+/// What of a topic's records is in its log.
+fn written(tally: &Tally) -> String {
+    let all = records(tally.total());
+    match (tally.duplicated(), tally.lost()) {
+        (0, 0) => format!("writes all {all} exactly once"),
+        (twice, 0) => format!("writes {} of {all} more than once", grouped(twice)),
+        (0, never) => format!("never writes {} of {all}", grouped(never)),
+        (twice, never) => format!(
+            "writes {} of {all} more than once and {} never",
+            grouped(twice),
+            grouped(never)
+        ),
+    }
 }
 
 fn records(count: u64) -> String {
@@ -152,7 +170,9 @@ fn said_once(sentence: String, tallies: &[Tally]) -> String {
 
 /// The clause of one, said of several: `repeats` becomes `repeat`.
 fn plural(fate: &str) -> String {
-    const VERBS: [(&str, &str); 6] = [
+    const VERBS: [(&str, &str); 8] = [
+        ("never writes", "never write"),
+        ("writes", "write"),
         ("processes its", "process their"),
         ("processes", "process"),
         ("repeats", "repeat"),
@@ -217,6 +237,7 @@ mod tests {
 
     fn tally(variant: Option<&str>, group: &str, counts: [u64; 5]) -> Tally {
         Tally {
+            whose: Whose::Group,
             variant: variant.map(str::to_owned),
             group: group.to_owned(),
             counts,

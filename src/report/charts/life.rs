@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::frame::{Frame, Look};
-use super::palette::{Colour, Fill, INK, ORANGE, PURPLE, SKY, Texture, VERMILION};
+use super::palette::{Colour, Fill, INK, ORANGE, PURPLE, SKY, VERMILION};
 use super::plot::{self, Panel, Scale};
 use super::scene::{Anchor, Area, Scene};
 use super::size::Size;
@@ -14,47 +14,65 @@ use crate::base::{Instant, RecordId, Span};
 use crate::kafka::Cast;
 use crate::lab::course::Course;
 use crate::lab::lives::{Life, Phase};
-use crate::report::text::counted;
+use crate::report::text::{counted, grouped};
 use crate::verdict::summary::GroupVerdict;
 
 /// More rows cannot be read.
 pub(super) const ROWS_MAX: usize = 60;
 
-/// The records that are worth a row: all, or those that did not fare well and a sample of the others.
+/// The records that get a row: all, or a sample of which at most two in three did not fare well.
 pub(super) fn chosen(group: &GroupVerdict) -> Vec<RecordId> {
     let lost = group.lost.values().flat_map(|set| set.iter());
-    let odd = lost
+    let odd: BTreeSet<RecordId> = lost
         .chain(group.duplicated.iter())
-        .chain(group.handed_on.iter());
-    let mut chosen: BTreeSet<RecordId> = odd.take(ROWS_MAX).collect();
+        .chain(group.handed_on.iter())
+        .collect();
+    let odd: Vec<RecordId> = odd.into_iter().collect();
     let rest: Vec<RecordId> = group.once.iter().chain(group.waiting.iter()).collect();
-    let room = ROWS_MAX - chosen.len();
-    if rest.len() <= room {
-        chosen.extend(rest);
-    } else {
-        chosen.extend((0..room).map(|index| rest[index * rest.len() / room]));
-    }
-    chosen.into_iter().collect()
+    let others = rest
+        .len()
+        .min((ROWS_MAX / 3).max(ROWS_MAX.saturating_sub(odd.len())));
+    let mut chosen = sample(&odd, ROWS_MAX - others);
+    chosen.extend(sample(&rest, others));
+    chosen.sort_unstable();
+    chosen
 }
 
-/// What the lives show, as a sentence.
-pub(super) fn title(lives: &[Life]) -> String {
-    let all = counted(lives.len() as u64, "record", "records");
-    let of = |count: usize| format!("{count} of {all}");
-    let lost = lives.iter().filter(|life| life.lost.is_some()).count();
-    let again = lives.iter().filter(|life| 1 < life.effects.len()).count();
-    let is = |count| if count == 1 { "is" } else { "are" };
+/// So many of these, evenly.
+fn sample(records: &[RecordId], most: usize) -> Vec<RecordId> {
+    let count = records.len().min(most);
+    (0..count)
+        .map(|index| records[index * records.len() / count])
+        .collect()
+}
+
+/// The records that concern the group.
+pub(super) fn total(group: &GroupVerdict) -> u64 {
+    let sets = [
+        &group.once,
+        &group.duplicated,
+        &group.handed_on,
+        &group.waiting,
+    ];
+    sets.into_iter().map(|set| set.len()).sum::<u64>() + group.lost_count()
+}
+
+/// What the lives show, as a sentence; the numbers are those of all records.
+pub(super) fn title(lives: &[Life], group: &GroupVerdict) -> String {
+    let all = counted(total(group), "record", "records");
+    let are = |count: u64| {
+        let verb = if count == 1 { "is" } else { "are" };
+        format!("{} of {all} {verb}", grouped(count))
+    };
+    let (lost, again) = (group.lost_count(), group.duplicated.len());
     if 0 < lost {
-        let after = "committed before they were processed, and a crash came between";
-        return format!("{} {} lost: {after}", of(lost), is(lost));
+        let mut gone = lives.iter().filter(|life| life.effects.is_empty());
+        let passed = gone.all(|life| life.lost.is_some());
+        let why = ": committed before they were processed, and a crash came between";
+        return format!("{} lost{}", are(lost), if passed { why } else { "" });
     }
     if 0 < again {
-        let after = "no offset commit covered the first time";
-        return format!(
-            "{} {} processed more than once: {after}",
-            of(again),
-            is(again)
-        );
+        return format!("{} processed again{}", are(again), reason(lives));
     }
     let mut waits: Vec<(Span, Span)> = lives.iter().filter_map(waits).collect();
     waits.sort_unstable();
@@ -62,10 +80,21 @@ pub(super) fn title(lives: &[Life]) -> String {
         return format!("None of {all} is processed");
     };
     let share = u128::from(in_log.0) * 100 / u128::from(whole.0.max(1));
-    format!(
-        "The median record takes {} from send to effect, {share} % of it in the log",
-        spoken(*whole)
-    )
+    let whole = spoken(*whole);
+    format!("The median record takes {whole} from send to effect, {share} % of it in the log")
+}
+
+/// Why records were processed again, as far as their lives show it.
+fn reason(lives: &[Life]) -> &'static str {
+    let repeated = || lives.iter().filter(|life| 1 < life.effects.len());
+    let uncovered = |life: &Life| life.committed.is_none_or(|at| life.effects[1] <= at);
+    if repeated().all(|life| 1 < life.appended) {
+        ": they are in the log more than once"
+    } else if repeated().all(uncovered) {
+        ": no offset commit had covered them"
+    } else {
+        ""
+    }
 }
 
 /// From `send()` to the effect, and how much of that in the log.
@@ -83,7 +112,7 @@ const fn look(phase: Phase) -> Fill {
     match phase {
         Phase::Producer => Fill::plain(PURPLE),
         Phase::Log => Fill::plain(Colour(0xd4, 0xd4, 0xd4)),
-        Phase::Application => Fill::with(ORANGE, Texture::Rising),
+        Phase::Application => Fill::plain(ORANGE),
         Phase::Uncommitted => Fill::plain(SKY),
     }
 }
@@ -92,17 +121,24 @@ const fn look(phase: Phase) -> Fill {
 pub(super) fn scene(
     lives: &[Life],
     (course, cast): (&Course, &Cast),
-    (title, source): (&str, &str),
+    (title, source, records): (&str, &str, u64),
     size: Size,
 ) -> Scene {
     let rows = lives.len().max(1) as i32;
-    let least = size.small().size + 2;
+    let least = size.gap(4);
     let above = size.title().line() * 2 + size.text().line() * 6 + plot::strip_height(size);
     let needed = above + rows * least + size.margin() * 2;
     let mut frame = Frame::new(size, title, source, needed - size.height());
     let stretches = frame.room.width() / (size.small().size * 8);
     let timeline = Timeline::new(instants(lives, course), stretches as usize);
     frame.key(&key(lives, course, &timeline));
+    if (lives.len() as u64) < records {
+        frame.note(&format!(
+            "{} of {} records are shown.",
+            lives.len(),
+            grouped(records)
+        ));
+    }
     let strip = frame.room.top;
     if !course.incidents.is_empty() {
         frame.room.top += plot::strip_height(size) + size.gap(4);
@@ -133,6 +169,8 @@ pub(super) fn scene(
     let panels = [panel];
     plot::incidents(&mut frame, cast, course, &panels, strip);
     let [panel] = panels;
+    // Where rows are lower than letters, only some have a name.
+    let stride = (style.size + height) as usize / height as usize;
     for (index, (life, name)) in lives.iter().zip(&names).enumerate() {
         let top = panel.area.top + index as i32 * height;
         let lane = Area::new(panel.area.left, top, panel.area.right, top + height);

@@ -33,6 +33,7 @@ use crate::kafka::Cast;
 use crate::lab::course::{self, Course};
 use crate::lab::lives::lives;
 use crate::lab::{Comparison, Experiment, Outcome};
+use crate::verdict::summary::GroupVerdict;
 
 use scene::Scene;
 pub use size::Size;
@@ -139,6 +140,11 @@ fn lag_of(runs: &[Run<'_>], name: &str, several: bool, source: &Source, size: Si
     }
 }
 
+/// Whether a chart of lives has a row for every record of the group.
+pub fn lives_fit(group: &GroupVerdict) -> bool {
+    life::total(group) <= life::ROWS_MAX as u64
+}
+
 /// What one group did in one run.
 #[derive(Debug)]
 struct Run<'e> {
@@ -176,8 +182,9 @@ impl Run<'_> {
             Kind::Life => {
                 let verdict = &self.outcome.verdict.groups[course.group.index()];
                 let lives = lives(self.experiment, course.group, &life::chosen(verdict));
-                let title = life::title(&lives);
-                let scene = life::scene(&lives, (course, cast), (&title, &line), size);
+                let title = life::title(&lives, verdict);
+                let words = (title.as_str(), line.as_str(), life::total(verdict));
+                let scene = life::scene(&lives, (course, cast), words, size);
                 (title, scene, life::csv(&lives, cast))
             }
         };

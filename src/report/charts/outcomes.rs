@@ -27,12 +27,23 @@ const OUTCOMES: [(&str, Fill); 5] = [
 /// These three are always named, even where there are none.
 const ALWAYS: usize = 3;
 
-/// How the records of one group fared in one variant.
+/// Of what the outcomes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// A group's: what was processed.
+    Group,
+    /// A topic's, in a scenario without groups: what was written.
+    Topic,
+}
+
+/// How the records of one group, or of one topic, fared in one variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tally {
+    /// Of what.
+    pub(super) whose: Whose,
     /// The variant, if the file has any.
     pub(super) variant: Option<String>,
-    /// The group.
+    /// The group, or the topic.
     pub(super) group: String,
     /// How many records came to each outcome: once, duplicated, lost, handed on, waiting.
     pub(super) counts: [u64; OUTCOMES.len()],
@@ -66,12 +77,40 @@ fn tallies(comparison: &Comparison) -> Vec<Tally> {
         found.collect()
     };
     let groups = comparison.groups();
+    if groups.is_empty() {
+        return topics(comparison);
+    }
     groups.into_iter().flat_map(of_group).collect()
+}
+
+/// Every variant of every topic that somebody writes to.
+fn topics(comparison: &Comparison) -> Vec<Tally> {
+    let Some((experiment, _)) = comparison.runs.first() else {
+        return Vec::new();
+    };
+    let names = experiment.setup.cast.topics.iter();
+    let of_topic = |name: &String| -> Vec<Tally> {
+        let runs = comparison.runs.iter();
+        let found = runs.filter_map(|(experiment, outcome)| {
+            let topic = outcome.verdict.topic(name)?;
+            let (sent, twice) = (outcome.ledger.sent_to(topic.id), topic.appended_twice.len());
+            let written = topic.appended;
+            (0 < sent).then(|| Tally {
+                whose: Whose::Topic,
+                variant: experiment.variant.clone(),
+                group: topic.name.clone(),
+                counts: [written - twice, twice, sent.saturating_sub(written), 0, 0],
+            })
+        });
+        found.collect()
+    };
+    names.flat_map(of_topic).collect()
 }
 
 impl Tally {
     fn new(variant: Option<String>, group: &GroupVerdict) -> Self {
         Self {
+            whose: Whose::Group,
             variant,
             group: group.name.clone(),
             counts: [
@@ -183,7 +222,10 @@ fn scene(tallies: &[Tally], title: &str, source: &str, size: Size) -> super::sce
     for tally in tallies {
         if 0 < headings && tally.group != group {
             let place = (frame.room.left, y);
-            let words = format!("group {}", tally.group);
+            let words = match tally.whose {
+                Whose::Group => format!("group {}", tally.group),
+                Whose::Topic => format!("topic {}", tally.group),
+            };
             let room = frame.room.width();
             let style = size.name().coloured(super::palette::BLUE);
             let words = type_face::fitted(&words, style.size, style.weight, room);
@@ -279,6 +321,7 @@ mod tests {
 
     fn tally(variant: &str, counts: [u64; 5]) -> Tally {
         Tally {
+            whose: Whose::Group,
             variant: Some(variant.to_owned()),
             group: "workers".to_owned(),
             counts,

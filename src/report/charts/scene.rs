@@ -106,22 +106,12 @@ impl Area {
     }
 
     /// Whether the two share a pixel.
+    #[cfg(test)]
     pub(super) const fn overlaps(&self, other: &Self) -> bool {
         self.left < other.right
             && other.left < self.right
             && self.top < other.bottom
             && other.top < self.bottom
-    }
-
-    /// The rectangle with so many pixels more on every side.
-    #[must_use]
-    pub(super) const fn grown(&self, by: i32) -> Self {
-        Self::new(
-            self.left - by,
-            self.top - by,
-            self.right + by,
-            self.bottom + by,
-        )
     }
 }
 
@@ -276,7 +266,10 @@ impl Scene {
     pub(super) fn grid(&mut self, left: i32, right: i32, y: i32) {
         self.line((left, y), (right, y), PALE, 1);
     }
+}
 
+#[cfg(test)]
+impl Scene {
     /// The texts that are on it.
     pub(super) fn labels(&self) -> impl Iterator<Item = &Label> {
         self.marks.iter().filter_map(|mark| match mark {
