@@ -88,7 +88,6 @@ fn fate(tally: &Tally) -> String {
         ("repeats", tally.duplicated()),
         ("loses", tally.lost()),
         ("hands on", tally.handed_on()),
-        ("leaves waiting", tally.waiting()),
     ];
     let mut parts: Vec<String> = Vec::new();
     for (verb, count) in verbs.into_iter().filter(|(_, count)| 0 < *count) {
@@ -98,6 +97,20 @@ fn fate(tally: &Tally) -> String {
             (false, _) => grouped(count),
         };
         parts.push(format!("{verb} {what}"));
+    }
+    match (tally.waiting(), parts.is_empty()) {
+        (0, _) => {}
+        (count, true) if count == total => {
+            parts.push(format!("leaves all {} waiting", records(total)));
+        }
+        (count, true) => {
+            parts.push(format!(
+                "leaves {} of {} waiting",
+                grouped(count),
+                records(total)
+            ));
+        }
+        (count, false) => parts.push(format!("leaves {} waiting", grouped(count))),
     }
     listed(&parts)
 }
@@ -178,7 +191,7 @@ fn plural(fate: &str) -> String {
         ("repeats", "repeat"),
         ("loses", "lose"),
         ("hands on", "hand on"),
-        ("leaves waiting", "leave waiting"),
+        ("leaves", "leave"),
     ];
     let said = VERBS
         .iter()
@@ -256,7 +269,7 @@ mod tests {
             run([20, 4, 6, 0, 0]),
             "workers repeats 4 of 30 records and loses 6"
         );
-        assert_eq!(run([0, 0, 0, 0, 9]), "workers leaves waiting all 9 records");
+        assert_eq!(run([0, 0, 0, 0, 9]), "workers leaves all 9 records waiting");
         assert_eq!(run([0; 5]), "workers has no record to process");
     }
 

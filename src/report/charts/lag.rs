@@ -147,7 +147,7 @@ fn ending(told: &[(String, Sum)]) -> String {
         return format!(" and is 0 again at {}", after(last));
     }
     format!(
-        "; it is 0 at {} ({soon}) to {} ({late})",
+        "; it is 0 again at {} ({soon}) to {} ({late})",
         after(first),
         after(last)
     )

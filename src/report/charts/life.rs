@@ -170,18 +170,17 @@ pub(super) fn scene(
     plot::incidents(&mut frame, cast, course, &panels, strip);
     let [panel] = panels;
     // Where rows are lower than letters, only some have a name.
-    let stride = (style.size + height) as usize / height as usize;
+    let stride = (style.size + height - 1) as usize / height as usize;
     for (index, (life, name)) in lives.iter().zip(&names).enumerate() {
         let top = panel.area.top + index as i32 * height;
         let lane = Area::new(panel.area.left, top, panel.area.right, top + height);
-        let name = type_face::fitted(name, style.size, style.weight, names_width);
-        let place = (
-            panel.area.left - size.gap(6),
-            i32::midpoint(lane.top, lane.bottom),
-        );
-        frame
-            .scene
-            .text_beside(place, style.anchored(Anchor::End), name);
+        if index.is_multiple_of(stride) {
+            let name = type_face::fitted(name, style.size, style.weight, names_width);
+            let middle = i32::midpoint(lane.top, lane.bottom);
+            let place = (panel.area.left - size.gap(6), middle);
+            let style = style.anchored(Anchor::End);
+            frame.scene.text_beside(place, style, name);
+        }
         row(&mut frame.scene, life, &panel, &lane, size);
     }
     panel.axis.draw(&mut frame.scene, panel.area.bottom);
@@ -193,10 +192,11 @@ fn row(scene: &mut Scene, life: &Life, panel: &Panel, lane: &Area, size: Size) {
     let inset = (lane.height() / 8).max(1);
     for span in &life.spans {
         let (left, right) = (panel.axis.x(span.from), panel.axis.x(span.to));
-        let inset = if span.phase == Phase::Log {
-            lane.height() * 3 / 8
-        } else {
-            inset
+        // The height tells the phases apart where colours do not.
+        let inset = match span.phase {
+            Phase::Log => lane.height() * 3 / 8,
+            Phase::Application => lane.height() / 4,
+            Phase::Producer | Phase::Uncommitted => inset,
         };
         let area = Area::new(
             left,

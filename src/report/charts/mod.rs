@@ -140,6 +140,9 @@ fn lag_of(runs: &[Run<'_>], name: &str, several: bool, source: &Source, size: Si
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 /// Whether a chart of lives has a row for every record of the group.
 pub fn lives_fit(group: &GroupVerdict) -> bool {
     life::total(group) <= life::ROWS_MAX as u64

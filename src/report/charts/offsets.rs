@@ -116,8 +116,14 @@ fn one(
     panel.stairs(scene, &partition.position, BLUE, thick);
     panel.stairs(scene, &partition.committed, VERMILION, (thick / 2).max(2));
     effects(scene, partition, panel, thick);
-    for (at, value) in &partition.committed {
-        if let Some(value) = value.filter(|_| Instant::ZERO < *at) {
+    // Dots that touch each other would hide everything else.
+    let room = panel.area.width() / (thick * 8);
+    if partition.committed.len() <= room as usize {
+        let asked = partition
+            .committed
+            .iter()
+            .filter(|(at, _)| Instant::ZERO < *at);
+        for (at, value) in asked.filter_map(|(at, value)| Some((at, (*value)?))) {
             let place = (panel.axis.x(*at), panel.scale.y(value));
             scene.dot(place, thick, VERMILION);
         }
