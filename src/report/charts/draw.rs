@@ -42,6 +42,7 @@ pub(super) fn svg(scene: &Scene, title: &str) -> String {
     let body = body
         .replace("\n</text>", "</text>")
         .replace(" \"/>", "\"/>");
+    let body = with_lengths(scene, &body);
     let title = escaped(title);
     format!("{head} role=\"img\">\n<title>{title}</title>\n{body}")
 }
@@ -67,6 +68,19 @@ pub(super) fn png(scene: &Scene) -> Vec<u8> {
         .expect("the picture has the size it was announced with");
     writer.finish().expect("memory takes every byte");
     bytes
+}
+
+/// Says of every text how wide it is, so that it takes the same room in a viewer's own font.
+fn with_lengths(scene: &Scene, body: &str) -> String {
+    const TEXT: &str = "<text ";
+    let mut pieces = body.split(TEXT);
+    let mut whole = pieces.next().unwrap_or_default().to_owned();
+    for (label, piece) in scene.labels().zip(pieces) {
+        let width = label.area().width();
+        let length = format!("textLength=\"{width}\" lengthAdjust=\"spacingAndGlyphs\" ");
+        whole.push_str(&[TEXT, &length, piece].concat());
+    }
+    whole
 }
 
 /// A text inside of SVG.

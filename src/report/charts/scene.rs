@@ -266,10 +266,7 @@ impl Scene {
     pub(super) fn grid(&mut self, left: i32, right: i32, y: i32) {
         self.line((left, y), (right, y), PALE, 1);
     }
-}
 
-#[cfg(test)]
-impl Scene {
     /// The texts that are on it.
     pub(super) fn labels(&self) -> impl Iterator<Item = &Label> {
         self.marks.iter().filter_map(|mark| match mark {
@@ -277,7 +274,10 @@ impl Scene {
             _ => None,
         })
     }
+}
 
+#[cfg(test)]
+impl Scene {
     /// Two texts that overlap, or one that leaves the picture: there is to be none.
     pub(super) fn collision(&self) -> Option<(String, String)> {
         let boxes: Vec<(&Label, Area)> = self.labels().map(|label| (label, label.area())).collect();
