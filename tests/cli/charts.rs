@@ -8,7 +8,9 @@ use crate::program::{Kafkasim, Scenario};
 
 /// A folder that is not there yet.
 fn fresh(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli").join(name);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("cli")
+        .join(name);
     if folder.exists() {
         fs::remove_dir_all(&folder).expect("the test's folder can be removed");
     }
@@ -22,7 +24,9 @@ fn text(path: &Path) -> &str {
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("the folder is there");
     let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
-    let mut names: Vec<String> = entries.map(|entry| name(entry.expect("an entry"))).collect();
+    let mut names: Vec<String> = entries
+        .map(|entry| name(entry.expect("an entry")))
+        .collect();
     names.sort();
     names
 }
@@ -30,7 +34,15 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn a_chart_of_every_kind_is_written_as_picture_and_data() {
     let (file, out) = (lesson("charts"), fresh("charts-out"));
-    let words = ["chart", file.path(), "--out", text(&out), "--csv", "--format", "svg"];
+    let words = [
+        "chart",
+        file.path(),
+        "--out",
+        text(&out),
+        "--csv",
+        "--format",
+        "svg",
+    ];
     let run = Kafkasim::new(&words).run();
     run.exits(0);
     let names = names(&out);
@@ -45,7 +57,10 @@ fn a_chart_of_every_kind_is_written_as_picture_and_data() {
         assert!(names.contains(&name.to_owned()), "{name} among {names:?}");
         assert!(run.stdout.contains(name), "{name} is named");
     }
-    assert!(names.iter().all(|name| !name.contains(".part")), "{names:?}");
+    assert!(
+        names.iter().all(|name| !name.contains(".part")),
+        "{names:?}"
+    );
     let first = run.stdout.lines().next().expect("a title is printed");
     let svg = fs::read_to_string(out.join("charts-outcomes.svg")).expect("it is text");
     assert!(svg.contains(&format!("<title>{first}</title>")));
@@ -55,10 +70,20 @@ fn a_chart_of_every_kind_is_written_as_picture_and_data() {
 fn kind_variant_format_and_size_choose() {
     let (file, out) = (lesson("chosen"), fresh("chosen-out"));
     let words = ["chart", file.path(), "--out", text(&out)];
-    let choice = ["--kind", "offsets,owners", "--variant", "at-most-once", "--format", "svg"];
+    let choice = [
+        "--kind",
+        "offsets,owners",
+        "--variant",
+        "at-most-once",
+        "--format",
+        "svg",
+    ];
     let run = Kafkasim::new(&[&words[..], &choice, &["--size", "page"]].concat()).run();
     run.exits(0);
-    let expected = ["chosen-at-most-once-offsets.svg", "chosen-at-most-once-owners.svg"];
+    let expected = [
+        "chosen-at-most-once-offsets.svg",
+        "chosen-at-most-once-owners.svg",
+    ];
     assert_eq!(names(&out), expected);
     let svg = fs::read_to_string(out.join(expected[0])).expect("it is text");
     assert!(svg.starts_with("<svg width=\"1000\""));
@@ -77,7 +102,12 @@ fn what_cannot_be_drawn_or_written_exits_with_2_and_leaves_no_file() {
         "title: Nobody writes or reads\ntopics: { orders: {} }\n",
     );
     for (path, folder, more, says) in [
-        (file.path(), &out, &["--variant", "at-most-onze"][..], "at-most-once"),
+        (
+            file.path(),
+            &out,
+            &["--variant", "at-most-onze"][..],
+            "at-most-once",
+        ),
         (file.path(), &out, &["--kind", "pie"][..], "outcomes"),
         (file.path(), &out, &["--format", "gif"][..], "svg"),
         (file.path(), &out, &["--size", "wall"][..], "slide"),
@@ -93,18 +123,35 @@ fn what_cannot_be_drawn_or_written_exits_with_2_and_leaves_no_file() {
         assert!(run.stderr.contains(says), "{words:?}: {}", run.stderr);
         assert!(!out.exists(), "{words:?} writes nothing");
     }
-    assert_eq!(fs::read_to_string(&taken).expect("it is still there"), "a file");
+    assert_eq!(
+        fs::read_to_string(&taken).expect("it is still there"),
+        "a file"
+    );
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_and_a_device_are_told_from_folders() {
     let file = lesson("full");
-    let words = ["chart", file.path(), "--out", "/dev/full", "--kind", "outcomes"];
+    let words = [
+        "chart",
+        file.path(),
+        "--out",
+        "/dev/full",
+        "--kind",
+        "outcomes",
+    ];
     let run = Kafkasim::new(&words).run();
     run.exits(2);
     assert!(run.stderr.contains("/dev/full"), "{}", run.stderr);
-    let words = ["chart", file.path(), "--out", "/proc/none", "--kind", "outcomes"];
+    let words = [
+        "chart",
+        file.path(),
+        "--out",
+        "/proc/none",
+        "--kind",
+        "outcomes",
+    ];
     let run = Kafkasim::new(&words).run();
     run.exits(2);
     assert!(run.stderr.contains("error[output]"), "{}", run.stderr);
@@ -112,7 +159,10 @@ fn a_full_disk_and_a_device_are_told_from_folders() {
 
 #[test]
 fn a_gallery_is_made_once_and_then_checked() {
-    let lessons = [("one.yaml", crate::LESSON.to_owned()), ("two.yaml", crate::LESSON.to_owned())];
+    let lessons = [
+        ("one.yaml", crate::LESSON.to_owned()),
+        ("two.yaml", crate::LESSON.to_owned()),
+    ];
     let scenarios = Scenario::folder("gallery-in", &lessons);
     let out = fresh("gallery-out");
     let make = ["report", &scenarios, "--out", text(&out)];
@@ -130,18 +180,27 @@ fn a_gallery_is_made_once_and_then_checked() {
         let (picture, _) = picture.split_once(')').expect("a link is closed");
         assert!(out.join("one").join(picture).exists(), "{picture} is there");
     }
-    assert!(page.contains("at-most-once") && page.contains("duplicated"), "a table is on it");
+    assert!(
+        page.contains("at-most-once") && page.contains("duplicated"),
+        "a table is on it"
+    );
     fs::write(out.join("one/outcomes.svg"), "changed").expect("it can be changed");
     fs::write(out.join("one/old.svg"), "stray").expect("it can be written");
     let run = Kafkasim::new(&check).run();
     run.exits(1);
     assert!(run.stdout.contains("outcomes.svg") && run.stdout.contains("old.svg"));
-    assert!(!run.stdout.contains("lag.svg"), "what is up to date is not named");
+    assert!(
+        !run.stdout.contains("lag.svg"),
+        "what is up to date is not named"
+    );
 }
 
 #[test]
 fn a_gallery_of_nothing_is_refused() {
-    let scenarios = Scenario::folder("gallery-none", &[("a.yaml", "title: No variants\n".to_owned())]);
+    let scenarios = Scenario::folder(
+        "gallery-none",
+        &[("a.yaml", "title: No variants\n".to_owned())],
+    );
     let out = fresh("gallery-none-out");
     let run = Kafkasim::new(&["report", &scenarios, "--out", text(&out)]).run();
     run.exits(2);
