@@ -100,22 +100,24 @@ fn is_telling(chart: &Chart, comparison: &Comparison) -> bool {
     match chart.kind {
         Kind::Outcomes | Kind::Offsets | Kind::Lag => true,
         Kind::Owners => groups.any(|g| 0 < g.moved + g.partitions_stopped + g.idle_members),
-        Kind::Life => groups.all(|group| charts::lives_fit(group)),
+        Kind::Life => groups.all(charts::lives_fit),
     }
 }
 
 fn index(entries: &[Entry], command: &str) -> String {
-    let mut text = format!(
-        "# Reports\n\nEvery comparison with its charts and its verdict table, made by\n\n\
-         ```sh\n{command}\n```\n\n\
-         The same files give the same bytes on every machine. Each title is what its run came to. \
-         With `--check` the command compares instead of writing.\n"
-    );
+    let mut blocks = vec![
+        "# Reports".to_owned(),
+        "Every comparison with its charts and its verdict table, made by".to_owned(),
+        format!("```sh\n{command}\n```"),
+        "The same files give the same bytes on every machine, and each title is what its runs came \
+         to. With `--check` the command compares and writes nothing."
+            .to_owned(),
+    ];
     let mut theme = "";
     for entry in entries {
         let own = entry.folder.rsplit_once('/').map_or("", |(theme, _)| theme);
         if own != theme {
-            text.push_str(&format!("\n## {own}\n"));
+            blocks.push(format!("## {own}"));
             theme = own;
         }
         let Entry {
@@ -125,43 +127,33 @@ fn index(entries: &[Entry], command: &str) -> String {
             picture,
             ..
         } = entry;
-        text.push_str(&format!("\n### [{title}]({folder}/README.md)\n"));
-        if let Some(question) = &entry.question {
-            text.push_str(&format!("\n{question}\n"));
-        }
+        blocks.push(format!("### [{title}]({folder}/README.md)"));
+        blocks.extend(entry.question.clone());
         if !picture.is_empty() {
-            text.push_str(&format!("\n![{finding}]({folder}/{picture})\n"));
+            blocks.push(format!("![{finding}]({folder}/{picture})"));
         }
     }
-    text
+    blocks.join("\n\n") + "\n"
 }
 
 fn page(file: &str, comparison: &Comparison, drawn: &[(Chart, String, String)]) -> String {
     let scenario = &comparison.runs[0].0.scenario;
-    let mut text = format!("# {}\n", one_line(&scenario.title));
-    if let Some(question) = &scenario.question {
-        text.push_str(&format!("\n> {}\n", one_line(question)));
-    }
-    if let Some(about) = &scenario.about {
-        text.push_str(&format!("\n{}\n", about.trim()));
-    }
+    let mut blocks = vec![format!("# {}", one_line(&scenario.title))];
+    let question = scenario.question.as_ref();
+    blocks.extend(question.map(|question| format!("> {}", one_line(question))));
+    blocks.extend(scenario.about.as_ref().map(|about| about.trim().to_owned()));
     let report = comparison::report(comparison).to_string();
-    text.push_str(&format!(
-        "\n```text\n$ kafkasim compare {file}\n\n{report}```\n"
-    ));
+    blocks.push(format!("```text\n$ kafkasim compare {file}\n\n{report}```"));
     for (kind, heading) in KINDS {
-        let own: Vec<_> = drawn
-            .iter()
-            .filter(|(chart, ..)| chart.kind == kind)
-            .collect();
-        if !own.is_empty() {
-            text.push_str(&format!("\n## {heading}\n"));
-        }
-        for (chart, name, _) in own {
-            text.push_str(&format!("\n![{}]({name})\n", chart.title));
+        let own = drawn.iter().filter(|(chart, ..)| chart.kind == kind);
+        let pictures = own.map(|(chart, name, _)| format!("![{}]({name})", chart.title));
+        let pictures: Vec<String> = pictures.collect();
+        if !pictures.is_empty() {
+            blocks.push(format!("## {heading}"));
+            blocks.extend(pictures);
         }
     }
-    text
+    blocks.join("\n\n") + "\n"
 }
 
 /// A text without line breaks.

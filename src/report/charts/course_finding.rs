@@ -110,12 +110,7 @@ fn cause(turn: &Turn, course: &Course, cast: &Cast) -> String {
     let reader = |tenure: &&crate::lab::course::Tenure| {
         tenure.partition == turn.partition && tenure.to <= turn.at
     };
-    let before: Option<NodeId> = course
-        .tenures
-        .iter()
-        .filter(reader)
-        .next_back()
-        .map(|t| t.member);
+    let before: Option<NodeId> = course.tenures.iter().rfind(reader).map(|t| t.member);
     let struck = course.incidents.iter().filter(|incident| {
         incident.at <= turn.at
             && incident.what != IncidentKind::Restarted

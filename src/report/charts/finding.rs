@@ -21,15 +21,15 @@ fn whole(tallies: &[Tally]) -> String {
         };
         return sentence(tallies.iter().map(|t| (subject(t), fate(t))).collect());
     }
-    let of_variant = |variant: &Option<&str>| {
+    let of_variant = |variant: Option<&str>| {
         let own: Vec<&Tally> = tallies
             .iter()
-            .filter(|tally| tally.variant.as_deref() == *variant)
+            .filter(|tally| tally.variant.as_deref() == variant)
             .collect();
         let name = variant.unwrap_or("the file").to_owned();
         (name, together(&own))
     };
-    let clauses: Vec<(String, String)> = variants.iter().map(of_variant).collect();
+    let clauses: Vec<(String, String)> = variants.into_iter().map(of_variant).collect();
     if CLAUSES_MAX < merged(clauses.clone()).len() {
         return extremes(tallies).unwrap_or_else(|| sentence(clauses));
     }
@@ -56,15 +56,13 @@ fn together(tallies: &[&Tally]) -> String {
                 .iter()
                 .map(|tally| (tally.group.clone(), fate(tally)));
             let merged = merged(fates.collect());
-            match merged.as_slice() {
-                [(_, fate)] => format!("{fate} in every group"),
-                _ => {
-                    let clauses = merged
-                        .iter()
-                        .map(|(groups, fate)| format!("{fate} in {}", listed(groups)));
-                    listed(&clauses.collect::<Vec<_>>())
-                }
+            if let [(_, fate)] = merged.as_slice() {
+                return format!("{fate} in every group");
             }
+            let clauses = merged
+                .iter()
+                .map(|(groups, fate)| format!("{fate} in {}", listed(groups)));
+            listed(&clauses.collect::<Vec<_>>())
         }
     }
 }
@@ -148,14 +146,14 @@ fn merged(clauses: Vec<(String, String)>) -> Vec<(Vec<String>, String)> {
 
 fn sentence(clauses: Vec<(String, String)>) -> String {
     let merged = merged(clauses);
-    if let [(subjects, fate)] = merged.as_slice() {
-        if 1 < subjects.len() {
-            let each = plural(fate);
-            return match subjects.len() {
-                2 => format!("Both {} {each}", listed(subjects)),
-                count => format!("All {count} ({}) {each}", subjects.join(", ")),
-            };
-        }
+    if let [(subjects, fate)] = merged.as_slice()
+        && 1 < subjects.len()
+    {
+        let each = plural(fate);
+        return match subjects.len() {
+            2 => format!("Both {} {each}", listed(subjects)),
+            count => format!("All {count} ({}) {each}", subjects.join(", ")),
+        };
     }
     let clauses = merged.iter().map(|(subjects, fate)| {
         let verb = if subjects.len() == 1 {

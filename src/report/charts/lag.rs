@@ -10,7 +10,7 @@ use super::table::Csv;
 use super::timeline::{Timeline, spoken};
 use crate::base::{Instant, Span};
 use crate::kafka::Cast;
-use crate::lab::course::{Course, Steps};
+use crate::lab::course::{Course, PartitionCourse, Steps};
 use crate::report::text::counted;
 
 /// In the log, not handed out by any poll.
@@ -38,13 +38,13 @@ impl Sum {
         let mut instants: Vec<Instant> = course
             .partitions
             .iter()
-            .flat_map(|partition| partition.instants())
+            .flat_map(PartitionCourse::instants)
             .collect();
         instants.sort_unstable();
         instants.dedup();
         let (mut lag, mut unread) = (Steps::new(), Steps::new());
         for at in instants {
-            let of = |count: fn(&crate::lab::course::PartitionCourse, Instant) -> u64| {
+            let of = |count: fn(&PartitionCourse, Instant) -> u64| {
                 Some(
                     course
                         .partitions
@@ -53,8 +53,8 @@ impl Sum {
                         .sum::<u64>(),
                 )
             };
-            push(&mut lag, at, of(|partition, at| partition.lag(at)));
-            push(&mut unread, at, of(|partition, at| partition.unread(at)));
+            push(&mut lag, at, of(PartitionCourse::lag));
+            push(&mut unread, at, of(PartitionCourse::unread));
         }
         Self { lag, unread }
     }

@@ -15,6 +15,7 @@ use crate::kafka::Cast;
 use crate::lab::course::Course;
 use crate::lab::lives::{Life, Phase};
 use crate::report::text::{counted, grouped};
+use crate::verdict::names::NamedSet;
 use crate::verdict::summary::GroupVerdict;
 
 /// More rows cannot be read.
@@ -22,7 +23,7 @@ pub(super) const ROWS_MAX: usize = 60;
 
 /// The records that get a row: all, or a sample of which at most two in three did not fare well.
 pub(super) fn chosen(group: &GroupVerdict) -> Vec<RecordId> {
-    let lost = group.lost.values().flat_map(|set| set.iter());
+    let lost = group.lost.values().flat_map(NamedSet::iter);
     let odd: BTreeSet<RecordId> = lost
         .chain(group.duplicated.iter())
         .chain(group.handed_on.iter())
@@ -54,7 +55,7 @@ pub(super) fn total(group: &GroupVerdict) -> u64 {
         &group.handed_on,
         &group.waiting,
     ];
-    sets.into_iter().map(|set| set.len()).sum::<u64>() + group.lost_count()
+    sets.into_iter().map(NamedSet::len).sum::<u64>() + group.lost_count()
 }
 
 /// What the lives show, as a sentence; the numbers are those of all records.

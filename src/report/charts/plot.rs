@@ -9,7 +9,7 @@ use super::timeline::{Axis, Timeline};
 use super::type_face;
 use crate::base::Instant;
 use crate::kafka::Cast;
-use crate::lab::course::{Course, IncidentKind, Rebalance, Steps};
+use crate::lab::course::{Course, IncidentKind, PartitionCourse, Rebalance, Steps};
 
 /// Behind a rebalance.
 pub(super) const REBALANCE: Fill = Fill::plain(Colour(0xdd, 0xec, 0xf7));
@@ -64,14 +64,14 @@ impl Grid {
     }
 
     /// The height that a picture needs beyond its size so that panels can be read.
-    pub(super) const fn extra(&self, size: Size) -> i32 {
+    pub(super) const fn extra(self, size: Size) -> i32 {
         let above = size.title().line() * 2 + size.text().line() * 5 + strip_height(size);
         let least = size.gap(76) * self.rows + above + size.margin();
         least - size.height()
     }
 
     /// The room of the `index`th panel.
-    pub(super) const fn cell(&self, room: &Area, index: usize, gap: i32) -> Area {
+    pub(super) const fn cell(self, room: &Area, index: usize, gap: i32) -> Area {
         let (row, column) = (index as i32 / self.columns, index as i32 % self.columns);
         let width = (room.width() - gap * (self.columns - 1)) / self.columns;
         let height = (room.height() - gap * (self.rows - 1)) / self.rows;
@@ -339,7 +339,7 @@ pub(super) fn key(course: &Course, timeline: &Timeline) -> Vec<(Look, &'static s
 pub(super) fn instants(course: &Course) -> Vec<Instant> {
     let partitions = course.partitions.iter();
     let mut all = membership(course);
-    all.extend(partitions.flat_map(|partition| partition.instants()));
+    all.extend(partitions.flat_map(PartitionCourse::instants));
     all
 }
 

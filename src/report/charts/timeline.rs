@@ -102,7 +102,7 @@ impl Timeline {
             let by_length = length(stretch) * free as u128 / lengths.max(1);
             let by_count =
                 u128::from(stretch.instants) * free as u128 / u128::from(instants.max(1));
-            ((by_length + by_count) / 2) as i32
+            u128::midpoint(by_length, by_count) as i32
         };
         let mut at = left;
         let mut pieces: Vec<Piece> = Vec::new();
