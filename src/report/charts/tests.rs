@@ -127,10 +127,10 @@ fn data_under_a_chart_is_what_the_ledger_counts() {
         assert_eq!(count(Kind::Life, 2, "lost"), group.lost_count());
         let last = |what: &str, partition: &str| {
             let rows = of_kind(Kind::Offsets).expect("the run is drawn");
-            let own = rows
+            let mut own = rows
                 .iter()
                 .filter(|row| row[0] == partition && row[2] == what);
-            own.last().and_then(|row| row[3].parse::<u64>().ok())
+            own.next_back().and_then(|row| row[3].parse::<u64>().ok())
         };
         for (name, partition) in &group.partitions {
             assert_eq!(last("committed", name), partition.committed, "{name}");
