@@ -297,6 +297,11 @@ impl Ledger {
             .map(move |(number, log)| (TopicPartition::new(topic, number), log))
     }
 
+    /// How many records were passed to `send()` for a topic.
+    pub fn sent_to(&self, topic: TopicId) -> u64 {
+        self.topics[topic.index()].sent.count()
+    }
+
     /// How often each word of the scenario file was seen.
     pub fn seen(&self) -> &Seen {
         &self.seen
