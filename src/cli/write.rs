@@ -16,6 +16,11 @@ pub(super) struct Unwritable {
 }
 
 impl Unwritable {
+    /// Why, without the path.
+    pub(super) fn reason(&self) -> &str {
+        &self.reason
+    }
+
     fn new(path: &Path, error: &io::Error) -> Self {
         Self {
             path: path.to_owned(),

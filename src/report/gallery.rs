@@ -2,7 +2,7 @@
 //! an index. All of it as bytes under relative paths; who writes or compares files is above.
 
 use super::charts::{self, Chart, Kind, Size};
-use super::comparison;
+use super::comparison::Compared;
 use crate::lab::Comparison;
 
 /// The charts of a page, in their order, and what a page says above each kind.
@@ -142,7 +142,7 @@ fn page(file: &str, comparison: &Comparison, drawn: &[(Chart, String, String)]) 
     let question = scenario.question.as_ref();
     blocks.extend(question.map(|question| format!("> {}", one_line(question))));
     blocks.extend(scenario.about.as_ref().map(|about| about.trim().to_owned()));
-    let report = comparison::report(comparison).to_string();
+    let report = Compared { file, comparison }.report().to_string();
     blocks.push(format!("```text\n$ kafkasim compare {file}\n\n{report}```"));
     for (kind, heading) in KINDS {
         let own = drawn.iter().filter(|(chart, ..)| chart.kind == kind);
