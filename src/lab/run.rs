@@ -198,6 +198,7 @@ impl Experiment {
         let cast = &self.setup.cast;
         let who = match &fault.target {
             Target::Group(group) => cast.group(*group).to_owned(),
+            Target::Topic(topic) => cast.topic(*topic).to_owned(),
             Target::OwnerOf(partition, _) => format!("owner of {}", cast.partition(*partition)),
             Target::Actors(actors) => {
                 let families = actors

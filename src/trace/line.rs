@@ -273,6 +273,13 @@ fn log(cast: &Cast, fact: &LogFact) -> (&'static str, String) {
             ("decides", what)
         }
         LogFact::MetadataRefreshed => ("refreshes", "its metadata".to_owned()),
+        LogFact::PartitionsAdded { topic, from, to } => (
+            "adds",
+            format!(
+                "partitions to topic {}: {to} now, {from} before",
+                cast.topic(*topic)
+            ),
+        ),
     }
 }
 

@@ -207,6 +207,10 @@ impl Ledger {
                 let known = &mut self.topics[topic.index()].partitions;
                 known.resize_with(*partitions as usize, PartitionLedger::default);
             }
+            LogFact::PartitionsAdded { topic, to, .. } => {
+                let known = &mut self.topics[topic.index()].partitions;
+                known.resize_with(*to as usize, PartitionLedger::default);
+            }
             LogFact::PartitionState {
                 partition,
                 leader,

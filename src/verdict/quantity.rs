@@ -139,6 +139,8 @@ words! {
         BufferFull = "buffer-full",
         /// A topic came into being.
         TopicCreated = "topic-created",
+        /// A topic got more partitions.
+        PartitionsAdded = "partitions-added",
         /// A client learnt new metadata.
         MetadataRefreshed = "metadata-refreshed",
         /// A group completed its first round.

@@ -191,6 +191,12 @@ fn what_log(q: &Question<'_>, who: &str, fact: &LogFact) -> String {
             format!("{} is led by {leader}", q.cast.partition(*partition))
         }
         LogFact::MetadataRefreshed => format!("{who} has new metadata"),
+        LogFact::PartitionsAdded { topic, from, to } => {
+            format!(
+                "{} has {to} partitions now, it had {from}",
+                q.cast.topic(*topic)
+            )
+        }
     }
 }
 

@@ -58,6 +58,7 @@ pub(crate) fn scenario(
         let topic = cluster::topic(context, node, name, &scenario.cluster, brokers);
         scenario.topics.set(name, topic);
     }
+    cluster::let_grow(&mut scenario.topics, fields.get("faults"));
     let producers = context.named(fields.get("producers"));
     for entry in producers {
         let producer = producer::producer(context, &entry.node, &entry.key, &scenario.topics);
