@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::keys::KeyBook;
+use super::keys::{self, KeyBook};
 use crate::base::{GroupId, RecordId, Seed};
 use crate::node::consumer::Handler;
 use crate::node::consumer::program::HandledRecord;
@@ -144,6 +144,7 @@ impl Experiment {
             warm_up: setup.warm_up,
             latencies: true,
             partitions: setup.topics.iter().map(present).collect(),
+            scattered: keys::scattered(setup),
         };
         Ledger::new(Arc::clone(&setup.cast), &groups, options)
     }

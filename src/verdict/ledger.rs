@@ -49,6 +49,9 @@ pub struct Options {
     pub latencies: bool,
     /// The partitions of each topic at time 0, by [`TopicId`]; 0 for a topic created later.
     pub partitions: Vec<u32>,
+    /// Whether a key can come to lie in several partitions of a topic, by [`TopicId`]. A topic that
+    /// is not listed is taken for one in which it can.
+    pub scattered: Vec<bool>,
 }
 
 /// What is known of every record of a run.
