@@ -116,8 +116,23 @@ fn link(context: &mut Context, node: &Node, names: &Names<'_>) -> Option<Link> {
     })
 }
 
+/// `topics`.
+pub(super) fn topics(
+    context: &mut Context,
+    node: Option<&Node>,
+    cluster: &Cluster,
+    brokers_place: Option<&Node>,
+) -> Named<Topic> {
+    let mut topics = Named::default();
+    for entry in context.named(node) {
+        let topic = topic(context, &entry.node, &entry.key, cluster, brokers_place);
+        topics.set(entry.key.clone(), topic);
+    }
+    topics
+}
+
 /// One topic; `defaults` are the broker's partitions and copies.
-pub(super) fn topic(
+fn topic(
     context: &mut Context,
     node: &Node,
     name: &str,
