@@ -3,6 +3,7 @@
 //! A key that moved is overtaken by its later records, which lie elsewhere; a partition that a group
 //! did not know of yet is read from where `auto.offset.reset` says when it comes to it.
 
+use super::kinds::{effect_of, write_of};
 use super::why::{Part, Picked, Place, Trail};
 use crate::base::{GroupId, RecordId, TopicId};
 use crate::kafka::cast::Role;
@@ -19,7 +20,7 @@ impl Trail<'_> {
         picked.add(Some(early), Part::First);
         picked.add(self.delivery(late, group, place), Part::Delivery);
         picked.add(self.delivery(early, group, other), Part::Delivery);
-        let written = |record| self.first_from(0, |s| self.write_of(s, record).is_some());
+        let written = |record| self.first_from(0, |s| write_of(s, record).is_some());
         picked.add(written(record), Part::FirstWrite);
         let write = written(by);
         picked.add(write, Part::FirstWrite);
@@ -41,7 +42,7 @@ impl Trail<'_> {
 
     /// The first effect of a group on a record, and where it lies.
     fn first_effect(&self, group: GroupId, record: RecordId) -> Option<(usize, Place)> {
-        let place = |s: &Stated| self.effect_of(s, group, record);
+        let place = |s: &Stated| effect_of(s, group, record);
         let index = self.first_from(0, |s| place(s).is_some())?;
         Some((index, place(self.facts[index])?))
     }

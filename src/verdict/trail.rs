@@ -13,13 +13,13 @@
 //! | written twice, written late | first write, lost answer or refusal, retry, second or late write |
 
 use super::kinds::{
-    committed, effects_of, gives_up, is_batch, is_blow, is_delivery, is_expiry, is_failure,
-    is_giving_up, is_hand_off, is_lost_commit, is_lost_produce, is_offsets_set, is_round, is_sent,
-    polled_from, position_of, requested,
+    committed, effect_of, effects_of, gives_up, is_batch, is_blow, is_delivery, is_expiry,
+    is_failure, is_giving_up, is_hand_off, is_lost_commit, is_lost_produce, is_offsets_set,
+    is_round, is_sent, polled_from, position_of, requested, write_of,
 };
 use super::quantity::Stage;
 use super::why::{Part, Picked, Place, Trail};
-use crate::base::{GroupId, NodeId, Offset, RecordId, TopicId, TopicPartition};
+use crate::base::{GroupId, NodeId, TopicId, TopicPartition};
 use crate::kafka::message::Api;
 use crate::node::fact::{
     AppFact, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, Stated,
@@ -66,28 +66,7 @@ impl Trail<'_> {
 
     /// The effect on the record by the group that this fact states, if it does: its place.
     fn effect_place(&self, stated: &Stated, group: GroupId) -> Option<Place> {
-        self.effect_of(stated, group, self.question.record)
-    }
-
-    /// The effect on any record by the group that this fact states, if it does: its place.
-    pub(super) fn effect_of(
-        &self,
-        stated: &Stated,
-        group: GroupId,
-        record: RecordId,
-    ) -> Option<Place> {
-        let Fact::App(AppFact::Processed {
-            group: of,
-            partition,
-            first_offset,
-            records,
-            ..
-        }) = &stated.fact
-        else {
-            return None;
-        };
-        let index = records.position(record).filter(|_| *of == group)?;
-        Some((*partition, first_offset + Offset::from(index)))
+        effect_of(stated, group, self.question.record)
     }
 
     /// The last delivery of a place to whoever acts at `index`, up to there.
@@ -211,22 +190,7 @@ impl Trail<'_> {
     }
 
     fn write_place(&self, stated: &Stated) -> Option<Place> {
-        self.write_of(stated, self.question.record)
-    }
-
-    /// Where a fact says that any record was written.
-    pub(super) fn write_of(&self, stated: &Stated, record: RecordId) -> Option<Place> {
-        let Fact::Log(LogFact::Appended {
-            partition,
-            base_offset,
-            records,
-            ..
-        }) = &stated.fact
-        else {
-            return None;
-        };
-        let index = records.position(record)?;
-        Some((*partition, base_offset + Offset::from(index)))
+        write_of(stated, self.question.record)
     }
 
     fn first_write(&self, place: Place) -> Option<usize> {

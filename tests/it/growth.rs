@@ -7,6 +7,7 @@ use kafkasim::lab::{Experiment, Outcome};
 use kafkasim::node::Fact;
 use kafkasim::node::fact::{LogFact, ProduceFact};
 use kafkasim::sim::Sim;
+use kafkasim::verdict::names::NamedSet;
 use kafkasim::verdict::{Ending, FactWord};
 
 use crate::loader::{accepted, load_text, refused};
@@ -64,7 +65,7 @@ fn keys_move_with_the_producers_metadata_and_the_group_follows_with_its_leaders(
         assert_eq!((group.rebalances, group.duplicated.len()), (1, 0));
         assert_eq!(0 < group.lost_count(), loses, "{reset}");
         if loses {
-            let lost = group.lost.values().flat_map(|set| set.iter());
+            let lost = group.lost.values().flat_map(NamedSet::iter);
             let places = lost.map(|record| outcome.ledger.name_of(record));
             let first: Vec<String> = (0..group.lost_count())
                 .map(|offset| format!("user-events-5@{offset}"))
