@@ -12,4 +12,5 @@ mod map;
 mod oracle;
 mod producer;
 mod real_kafka;
+mod sweep;
 mod worlds;
