@@ -51,6 +51,9 @@ pub struct Options {
     pub names: bool,
     /// The partitions of each topic at time 0, by [`TopicId`]; 0 for a topic created later.
     pub partitions: Vec<u32>,
+    /// Whether a key can come to lie in several partitions of a topic, by [`TopicId`]. A topic that
+    /// is not listed is taken for one in which it can.
+    pub scattered: Vec<bool>,
 }
 
 /// What is known of every record of a run.
@@ -208,6 +211,10 @@ impl Ledger {
             LogFact::TopicCreated { topic, partitions } => {
                 let known = &mut self.topics[topic.index()].partitions;
                 known.resize_with(*partitions as usize, PartitionLedger::default);
+            }
+            LogFact::PartitionsAdded { topic, to, .. } => {
+                let known = &mut self.topics[topic.index()].partitions;
+                known.resize_with(*to as usize, PartitionLedger::default);
             }
             LogFact::PartitionState {
                 partition,
