@@ -65,6 +65,12 @@ impl Sim {
                 ));
             }
         }
+        for sink in &self.setup.sinks {
+            let idle = matches!(&self.nodes[sink.node.index()], Node::Sink(sink) if sink.is_idle());
+            if !idle {
+                return Some(format!("{} has not answered every request", sink.name));
+            }
+        }
         self.setup
             .groups
             .iter()

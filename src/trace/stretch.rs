@@ -2,7 +2,7 @@
 
 use crate::base::{Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
 use crate::kafka::Records;
-use crate::node::fact::{AppFact, Fact, LogFact, ProduceFact, Stated, Times};
+use crate::node::fact::{AppFact, Fact, LogFact, ProduceFact, SinkFact, Stated, Times};
 
 /// What an actor does to consecutive records, told as one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub(crate) enum Doing {
     Processes,
     HandsOff,
     Drops,
+    /// The flag says whether the next offset is stored with the row.
+    Stores(bool),
 }
 
 impl Stretch {
@@ -63,6 +65,18 @@ impl Stretch {
                 )
             }
             Fact::App(fact) => return Self::of_application(stated, fact),
+            Fact::Sink(SinkFact::RowsStored {
+                partition,
+                first_offset,
+                records,
+                with_offset,
+                ..
+            }) => (
+                Doing::Stores(*with_offset),
+                Some((*partition, *first_offset)),
+                records,
+                &now,
+            ),
             _ => return None,
         };
         Some(Self::new(stated.who, doing, place, records, times))

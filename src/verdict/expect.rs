@@ -60,6 +60,8 @@ pub enum Subject {
     Partition(String, u32),
     /// A producer with all its instances.
     Producer(String),
+    /// A sink.
+    Sink(String),
 }
 
 /// What a quantity must be.
@@ -130,6 +132,7 @@ impl Subject {
             Self::Group(_) => SubjectKind::Group,
             Self::Topic(_) | Self::Partition(..) => SubjectKind::Topic,
             Self::Producer(_) => SubjectKind::Producer,
+            Self::Sink(_) => SubjectKind::Sink,
         }
     }
 
@@ -137,7 +140,9 @@ impl Subject {
     pub fn name(&self) -> String {
         match self {
             Self::Run => String::new(),
-            Self::Group(name) | Self::Topic(name) | Self::Producer(name) => name.clone(),
+            Self::Group(name) | Self::Topic(name) | Self::Producer(name) | Self::Sink(name) => {
+                name.clone()
+            }
             Self::Partition(topic, partition) => format!("{topic}-{partition}"),
         }
     }
@@ -156,7 +161,7 @@ impl Expect {
 }
 
 impl Serialize for Expect {
-    /// The tree of the file: quantities of all, then by group, topic and producer.
+    /// The tree of the file: quantities of all, then by group, topic, producer and sink.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("ends", &self.ends)?;
@@ -167,6 +172,7 @@ impl Serialize for Expect {
             ("groups", SubjectKind::Group),
             ("topics", SubjectKind::Topic),
             ("producers", SubjectKind::Producer),
+            ("sinks", SubjectKind::Sink),
         ];
         for (key, kind) in kinds {
             let subjects = self.subjects(kind);

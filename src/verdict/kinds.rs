@@ -5,7 +5,9 @@ use super::about::offsets_of;
 use super::why::Place;
 use crate::base::{GroupId, NodeId, Offset, TopicPartition};
 use crate::kafka::message::Api;
-use crate::node::fact::{AppFact, Fact, FaultFact, GroupFact, PositionSource, ProduceFact, Stated};
+use crate::node::fact::{
+    AppFact, Fact, FaultFact, GroupFact, PositionSource, ProduceFact, SinkFact, Stated,
+};
 
 pub(super) fn is_batch(stated: &Stated) -> bool {
     matches!(stated.fact, Fact::Produce(ProduceFact::BatchSent { .. }))
@@ -56,6 +58,10 @@ pub(super) fn is_blow(stated: &Stated, member: NodeId) -> bool {
         ) | Fact::App(AppFact::Stopped { .. })
     );
     blow && stated.who == member
+}
+
+pub(super) fn is_crash(stated: &Stated) -> bool {
+    stated.fact == Fact::Fault(FaultFact::Crashed)
 }
 
 /// What ended the membership, or made it worthless.
@@ -161,13 +167,36 @@ fn is_about(stated: &Stated, group: GroupId, place: Place) -> bool {
     })
 }
 
+/// The member that acts: for what a sink does, the one that asked it.
+pub(super) fn actor_of(stated: &Stated) -> NodeId {
+    match &stated.fact {
+        Fact::Sink(fact) => fact.from(),
+        _ => stated.who,
+    }
+}
+
+/// Whether a fact states effects: rows where the effect is in a sink, else processing.
+pub(super) fn is_effect(stated: &Stated, in_sink: bool) -> bool {
+    match &stated.fact {
+        Fact::Sink(SinkFact::RowsStored { .. }) => in_sink,
+        Fact::App(AppFact::Processed { .. }) => !in_sink,
+        _ => false,
+    }
+}
+
+/// The member had no answer of its sink.
+pub(super) fn is_outage(stated: &Stated, member: NodeId) -> bool {
+    stated.who == member && matches!(stated.fact, Fact::App(AppFact::SinkOutage { .. }))
+}
+
 /// The offsets whose effects a fact states for this partition.
 pub(super) fn effects_of(
     stated: &Stated,
     group: GroupId,
     partition: TopicPartition,
+    in_sink: bool,
 ) -> Option<(Offset, Offset)> {
-    if !matches!(stated.fact, Fact::App(AppFact::Processed { .. })) {
+    if !is_effect(stated, in_sink) {
         return None;
     }
     let (g, p, offsets) = offsets_of(&stated.fact)?;

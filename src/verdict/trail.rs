@@ -11,10 +11,11 @@
 //! | reordered effect | both deliveries, the later record's effect, this effect |
 //! | written twice, written late | first write, lost answer or refusal, retry, second or late write |
 
+use super::about::offsets_of;
 use super::kinds::{
-    committed, effects_of, gives_up, is_batch, is_blow, is_delivery, is_expiry, is_failure,
-    is_giving_up, is_hand_off, is_lost_commit, is_lost_produce, is_offsets_set, is_round, is_sent,
-    polled_from, position_of, requested,
+    actor_of, committed, effects_of, gives_up, is_batch, is_blow, is_crash, is_delivery, is_effect,
+    is_expiry, is_failure, is_giving_up, is_hand_off, is_lost_commit, is_lost_produce,
+    is_offsets_set, is_outage, is_round, is_sent, polled_from, position_of, requested,
 };
 use super::quantity::Stage;
 use super::why::{Part, Picked, Place, Trail};
@@ -47,8 +48,17 @@ impl Trail<'_> {
     /// How reading came back to a place that was dealt with at `first`.
     fn takeover(&self, first: usize, second: usize, (group, place): (GroupId, Place)) -> Picked {
         let mut picked = Picked::default();
-        let former = self.facts[first].who;
+        let former = actor_of(self.facts[first]);
         let redelivery = self.delivery(second, group, place);
+        let asked_again = |s: &Stated| is_outage(s, former);
+        if redelivery.is_none_or(|index| index < first) && actor_of(self.facts[second]) == former {
+            // Read once, sent to the sink twice.
+            picked.add(redelivery, Part::Delivery);
+            picked.add(self.last_in((first, second), asked_again), Part::Fault);
+            let died = |s: &Stated| s.who == self.facts[first].who && is_crash(s);
+            picked.add(self.last_in((first, second), died), Part::Expiry);
+            return picked;
+        }
         picked.add(redelivery, Part::Redelivery);
         let until = redelivery.unwrap_or(second);
         let position = self.position_before(until, group, place);
@@ -65,31 +75,26 @@ impl Trail<'_> {
 
     /// The effect on the record by the group that this fact states, if it does: its place.
     fn effect_place(&self, stated: &Stated, group: GroupId) -> Option<Place> {
-        let Fact::App(AppFact::Processed {
-            group: of,
-            partition,
-            first_offset,
-            records,
-            ..
-        }) = &stated.fact
-        else {
+        if !is_effect(stated, self.question.effect_in_sink) {
             return None;
-        };
+        }
+        let (of, partition, offsets) = offsets_of(&stated.fact)?;
+        let records = stated.fact.records()?;
         let index = records
             .position(self.question.record)
-            .filter(|_| *of == group)?;
-        Some((*partition, first_offset + Offset::from(index)))
+            .filter(|_| of == group)?;
+        Some((partition, offsets.start + Offset::from(index)))
     }
 
     /// The last delivery of a place to whoever acts at `index`, up to there.
     fn delivery(&self, index: usize, group: GroupId, place: Place) -> Option<usize> {
-        let who = self.facts[index].who;
+        let who = actor_of(self.facts[index]);
         self.last_before(index, |s| s.who == who && is_delivery(s, group, place))
     }
 
     /// The last position set at or before a place by whoever acts at `index`, up to there.
     fn position_before(&self, index: usize, group: GroupId, place: Place) -> Option<usize> {
-        let who = self.facts[index].who;
+        let who = actor_of(self.facts[index]);
         let test = |s: &Stated| {
             s.who == who && position_of(s, group, place.0).is_some_and(|(o, _)| o <= place.1)
         };
@@ -348,20 +353,22 @@ impl Trail<'_> {
     }
 
     pub(super) fn reordered(&self, group: GroupId) -> Option<Picked> {
+        let in_sink = self.question.effect_in_sink;
         let effect = self.first_from(0, |s| self.effect_place(s, group).is_some())?;
         let place = self.effect_place(self.facts[effect], group)?;
         let later = self.last_before(effect, |s| {
-            effects_of(s, group, place.0).is_some_and(|(_, end)| place.1 + 1 < end)
+            effects_of(s, group, place.0, in_sink).is_some_and(|(_, end)| place.1 + 1 < end)
         })?;
         let mut picked = Picked::default();
         picked.add(Some(effect), Part::Symptom);
         picked.add(Some(later), Part::First);
-        let end = effects_of(self.facts[later], group, place.0).map_or(place.1, |(_, end)| end);
+        let end =
+            effects_of(self.facts[later], group, place.0, in_sink).map_or(place.1, |(_, end)| end);
         picked.add(self.delivery(effect, group, place), Part::Delivery);
         let overtaker = (place.0, end - 1);
         picked.add(self.delivery(later, group, overtaker), Part::Delivery);
         for index in [effect, later] {
-            let who = self.facts[index].who;
+            let who = actor_of(self.facts[index]);
             let handed = |s: &Stated| {
                 s.who == who && (is_hand_off(s, group, place) || is_hand_off(s, group, overtaker))
             };
@@ -374,7 +381,7 @@ impl Trail<'_> {
         {
             let position = self.position_before(delivery, group, place);
             picked.add(position, Part::Position);
-            let member = self.facts[later].who;
+            let member = actor_of(self.facts[later]);
             picked.merge(self.end_of_ownership((later, delivery), member, group, place.0));
         }
         Some(picked)
