@@ -24,6 +24,8 @@ pub fn report(file: &str, experiment: &Experiment, outcome: &Outcome) -> Text {
     text.gap();
     text.append(producers(&outcome.verdict));
     text.gap();
+    text.append(sinks(&outcome.verdict));
+    text.gap();
     text.append(checks(experiment, &outcome.judgement));
     text.gap();
     ending(&mut text, outcome);
@@ -82,6 +84,24 @@ fn producers(verdict: &Verdict) -> Text {
         ]);
     }
     if verdict.producers.is_empty() {
+        Text::default()
+    } else {
+        table.text(2)
+    }
+}
+
+/// A row per sink.
+fn sinks(verdict: &Verdict) -> Text {
+    let mut table = Table::new(&["sink", "rows", "|", "requests", "refused"]);
+    for sink in &verdict.sinks {
+        table.row([
+            sink.name.clone(),
+            grouped(sink.rows),
+            grouped(sink.requests),
+            grouped(sink.refused),
+        ]);
+    }
+    if verdict.sinks.is_empty() {
         Text::default()
     } else {
         table.text(2)

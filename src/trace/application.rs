@@ -3,7 +3,7 @@
 use crate::base::{Offset, TopicPartition};
 use crate::kafka::sink::Refusal;
 use crate::kafka::{Cast, Records};
-use crate::node::fact::{AppFact, SinkFact};
+use crate::node::fact::{AppFact, SinkFact, SinkSilence};
 use crate::trace::line::ROOM;
 use crate::trace::name::{self, counted};
 
@@ -47,18 +47,13 @@ pub(crate) fn line(cast: &Cast, fact: &AppFact) -> (&'static str, String) {
             )
         }
         AppFact::Stopped { reason, .. } => ("stops", (*reason).to_owned()),
-        AppFact::SinkOutage {
-            sink, timed_out, ..
-        } => {
-            let why = if *timed_out {
-                "its patience is over"
-            } else {
-                "no connection"
-            };
-            (
-                "cannot tell",
-                format!("what {} did: {why}", cast.actor(*sink)),
-            )
+        AppFact::SinkOutage { sink, silence, .. } => {
+            let sink = cast.actor(*sink);
+            match silence {
+                SinkSilence::NotSent => ("cannot", format!("reach {sink}")),
+                SinkSilence::ConnectionLost => ("loses", format!("its connection to {sink}")),
+                SinkSilence::TimedOut => ("gives up", format!("on {sink}: its patience is over")),
+            }
         }
         other => unreachable!("{other:?} is told as a stretch"),
     }
@@ -85,21 +80,6 @@ pub(crate) fn sink(cast: &Cast, fact: &SinkFact) -> (&'static str, String) {
             let partition = cast.partition(*partition);
             ("notes", format!("{partition} up to {offset}{before}"))
         }
-        SinkFact::InsertDeduplicated {
-            partition,
-            first_offset,
-            records,
-            overwritten,
-            ..
-        } => {
-            let place = name::offsets(cast, *partition, *first_offset, records.len());
-            let verb = if *overwritten {
-                "overwrites"
-            } else {
-                "ignores"
-            };
-            (verb, format!("the row of {place} from {from}: it is there"))
-        }
         SinkFact::InsertRefused { reason, .. } => {
             let why = match reason {
                 Refusal::QueueFull => "too many wait",
@@ -111,6 +91,8 @@ pub(crate) fn sink(cast: &Cast, fact: &SinkFact) -> (&'static str, String) {
             "has torn",
             format!("a request of {from}: {stored} of {of} rows are in"),
         ),
-        SinkFact::RowsStored { .. } => unreachable!("rows are told as a stretch"),
+        SinkFact::RowsStored { .. } | SinkFact::InsertDeduplicated { .. } => {
+            unreachable!("rows are told as a stretch")
+        }
     }
 }

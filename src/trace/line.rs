@@ -65,7 +65,9 @@ pub(crate) fn stretch(cast: &Cast, stretch: &Stretch) -> Line {
         Doing::HandsOff => ("hands off", " to its workers"),
         Doing::Drops => ("drops", ": taken away"),
         Doing::Stores(false) => ("stores", ""),
-        Doing::Stores(true) => ("stores", " and the next offset"),
+        Doing::Stores(true) => ("stores", " with offset"),
+        Doing::FindsThere(false) => ("ignores", ": already there"),
+        Doing::FindsThere(true) => ("overwrites", ""),
     };
     let what = match stretch.doing {
         Doing::Sends(topic) => format!("{names} to {}{until}", cast.topic(topic)),

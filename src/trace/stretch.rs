@@ -28,6 +28,8 @@ pub(crate) enum Doing {
     Drops,
     /// The flag says whether the next offset is stored with the row.
     Stores(bool),
+    /// The flag says whether the new rows take the place of the old ones.
+    FindsThere(bool),
 }
 
 impl Stretch {
@@ -73,6 +75,18 @@ impl Stretch {
                 ..
             }) => (
                 Doing::Stores(*with_offset),
+                Some((*partition, *first_offset)),
+                records,
+                &now,
+            ),
+            Fact::Sink(SinkFact::InsertDeduplicated {
+                partition,
+                first_offset,
+                records,
+                overwritten,
+                ..
+            }) => (
+                Doing::FindsThere(*overwritten),
                 Some((*partition, *first_offset)),
                 records,
                 &now,

@@ -414,6 +414,11 @@ impl GroupLedger {
         }
     }
 
+    /// Whether effects are rows in a sink.
+    pub(super) fn effect_in_sink(&self) -> bool {
+        self.executed.is_some()
+    }
+
     pub(super) fn times_processed(&self, record: RecordId) -> u8 {
         self.processed.get(record)
     }

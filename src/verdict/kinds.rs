@@ -6,7 +6,7 @@ use super::why::Place;
 use crate::base::{GroupId, NodeId, Offset, TopicPartition};
 use crate::kafka::message::Api;
 use crate::node::fact::{
-    AppFact, Fact, FaultFact, GroupFact, PositionSource, ProduceFact, SinkFact, Stated,
+    AppFact, Fact, FaultFact, GroupFact, PositionSource, ProduceFact, SinkFact, SinkSilence, Stated,
 };
 
 pub(super) fn is_batch(stated: &Stated) -> bool {
@@ -184,9 +184,13 @@ pub(super) fn is_effect(stated: &Stated, in_sink: bool) -> bool {
     }
 }
 
-/// The member had no answer of its sink.
+/// The member had no answer of its sink to a request that had left.
 pub(super) fn is_outage(stated: &Stated, member: NodeId) -> bool {
-    stated.who == member && matches!(stated.fact, Fact::App(AppFact::SinkOutage { .. }))
+    let unknown = match &stated.fact {
+        Fact::App(AppFact::SinkOutage { silence, .. }) => *silence != SinkSilence::NotSent,
+        _ => false,
+    };
+    unknown && stated.who == member
 }
 
 /// The offsets whose effects a fact states for this partition.

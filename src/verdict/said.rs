@@ -9,7 +9,7 @@ use crate::base::{Instant, NodeId, Offset, TopicPartition};
 use crate::kafka::Records;
 use crate::node::fact::{
     AppFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact,
-    SinkFact, Stated,
+    SinkFact, SinkSilence, Stated,
 };
 
 /// The symptom as a sentence.
@@ -363,8 +363,13 @@ fn what_app(q: &Question<'_>, who: &str, stated: &Stated, fact: &AppFact) -> Str
         AppFact::HandedOff { .. } => format!("{who} gives {place} to its workers"),
         AppFact::Dropped { .. } => format!("{who} throws {place} away unprocessed"),
         AppFact::Stopped { reason, .. } => format!("{who} stops: {reason}"),
-        AppFact::SinkOutage { sink, .. } => {
-            format!("{who} has no answer of {}", q.cast.actor(*sink))
+        AppFact::SinkOutage { sink, silence, .. } => {
+            let sink = q.cast.actor(*sink);
+            match silence {
+                SinkSilence::NotSent => format!("{who} cannot reach {sink}"),
+                SinkSilence::ConnectionLost => format!("{who} loses its connection to {sink}"),
+                SinkSilence::TimedOut => format!("{who} has no answer of {sink} in time"),
+            }
         }
     }
 }

@@ -100,6 +100,9 @@ pub struct GroupVerdict {
     pub id: GroupId,
     /// Its name.
     pub name: String,
+    /// Whether its effects are rows in a sink.
+    #[serde(skip)]
+    pub effect_in_sink: bool,
     /// Effect applied exactly once.
     pub once: NamedSet,
     /// Effect applied more than once.
@@ -334,6 +337,7 @@ impl Ledger {
         GroupVerdict {
             id,
             name: self.cast.group(id).to_owned(),
+            effect_in_sink: group.effect_in_sink(),
             once: named(once),
             duplicated: named(duplicated),
             lost: stages

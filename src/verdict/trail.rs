@@ -50,14 +50,8 @@ impl Trail<'_> {
         let mut picked = Picked::default();
         let former = actor_of(self.facts[first]);
         let redelivery = self.delivery(second, group, place);
-        let asked_again = |s: &Stated| is_outage(s, former);
-        if redelivery.is_none_or(|index| index < first) && actor_of(self.facts[second]) == former {
-            // Read once, sent to the sink twice.
-            picked.add(redelivery, Part::Delivery);
-            picked.add(self.last_in((first, second), asked_again), Part::Fault);
-            let died = |s: &Stated| s.who == self.facts[first].who && is_crash(s);
-            picked.add(self.last_in((first, second), died), Part::Expiry);
-            return picked;
+        if redelivery.is_some_and(|index| index < first) {
+            return self.in_hand_before((first, second), redelivery, (group, place));
         }
         picked.add(redelivery, Part::Redelivery);
         let until = redelivery.unwrap_or(second);
@@ -70,6 +64,35 @@ impl Trail<'_> {
         } else {
             picked.merge(self.end_of_ownership((first, until), former, group, place.0));
         }
+        picked
+    }
+
+    /// How a record came to take effect at `first` while whoever acts at `second` had it in hand:
+    /// the same member asked its sink twice, or a former owner finished late.
+    fn in_hand_before(
+        &self,
+        (first, second): (usize, usize),
+        delivery: Option<usize>,
+        (group, place): (GroupId, Place),
+    ) -> Picked {
+        let mut picked = Picked::default();
+        picked.add(delivery, Part::Delivery);
+        let (early, late) = (actor_of(self.facts[first]), actor_of(self.facts[second]));
+        if early == late {
+            let within = (first, second);
+            picked.add(self.last_in(within, |s| is_outage(s, late)), Part::Expiry);
+            let sink = self.facts[first].who;
+            let died = |s: &Stated| s.who == sink && is_crash(s);
+            picked.add(self.last_in(within, died), Part::Fault);
+            return picked;
+        }
+        let from = delivery.unwrap_or(0);
+        picked.merge(self.end_of_ownership((from, first), late, group, place.0));
+        let position = self.position_before(first, group, place);
+        picked.add(position, Part::Position);
+        picked.add(self.delivery(first, group, place), Part::Redelivery);
+        let resumed = |s: &Stated| s.who == late && s.fact == Fact::Fault(FaultFact::Resumed);
+        picked.add(self.last_in((first, second), resumed), Part::Setting);
         picked
     }
 

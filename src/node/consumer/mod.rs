@@ -419,7 +419,7 @@ impl Member {
             Tag::Validation(asked) => self.validated(ctx, &asked, outcome),
             Tag::Fetch(asked) => self.fetched(completed.broker, &asked, outcome),
             Tag::Produce => self.send_answered(ctx, &outcome),
-            Tag::Sink(number) => self.sink_answered(ctx, number, outcome),
+            Tag::Sink(number) => self.sink_answered(ctx, number, outcome, completed.left),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::base::{Instant, Offset, Span, TopicPartition};
 use crate::kafka::message::{Request, Response};
 use crate::kafka::sink::{Rows, SinkRequest, SinkResponse};
 use crate::node::client::Outcome;
-use crate::node::fact::AppFact;
+use crate::node::fact::{AppFact, SinkSilence};
 use crate::node::{Ctx, FactId, Lane};
 
 /// How long the application waits before it asks again.
@@ -172,7 +172,13 @@ impl Member {
     }
 
     /// The answer of the sink, or none.
-    pub(super) fn sink_answered(&mut self, ctx: &mut Ctx<'_>, number: u32, outcome: Outcome) {
+    pub(super) fn sink_answered(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        number: u32,
+        outcome: Outcome,
+        left: bool,
+    ) {
         let awaited = matches!(
             &self.app.activity,
             Activity::Store(storing) if matches!(storing.state, State::InFlight(n) if n == number)
@@ -186,7 +192,11 @@ impl Member {
                 ctx.note(AppFact::SinkOutage {
                     group: self.setup.group,
                     sink: self.sink().node,
-                    timed_out: other == Outcome::TimedOut,
+                    silence: match other {
+                        _ if !left => SinkSilence::NotSent,
+                        Outcome::TimedOut => SinkSilence::TimedOut,
+                        _ => SinkSilence::ConnectionLost,
+                    },
                 });
                 State::Unanswered
             }

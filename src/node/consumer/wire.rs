@@ -178,6 +178,7 @@ fn fail(waiting: Unsent, outcome: Outcome) -> Completed<Tag> {
         api: waiting.request.api(),
         correlation: 0,
         sent_at: waiting.queued_at,
+        left: false,
         tag: waiting.tag,
         outcome,
     }

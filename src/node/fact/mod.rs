@@ -16,7 +16,7 @@ use crate::kafka::message::Api;
 use crate::kafka::{ErrorCode, Records};
 
 pub use group::{CommitKind, GroupFact, PositionSource};
-pub use sink::SinkFact;
+pub use sink::{SinkFact, SinkSilence};
 
 /// The number of a fact within its run, from 1. 0: none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -376,15 +376,14 @@ pub enum AppFact {
         /// Why: an exception's name, or `processing failed`.
         reason: &'static str,
     },
-    /// A request to the sink had no answer: the connection was lost, could not be made, or the
-    /// application's patience ended. What became of the request is not known here.
+    /// A request to the sink had no answer.
     SinkOutage {
         /// The group.
         group: GroupId,
         /// The sink.
         sink: NodeId,
-        /// Whether the time was over; else the connection was lost.
-        timed_out: bool,
+        /// How far it came.
+        silence: SinkSilence,
     },
 }
 

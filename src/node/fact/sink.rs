@@ -6,6 +6,18 @@ use crate::base::{GroupId, NodeId, Offset, TopicPartition};
 use crate::kafka::Records;
 use crate::kafka::sink::Refusal;
 
+/// How a request to a sink came to have no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SinkSilence {
+    /// It never left: there was no connection.
+    NotSent,
+    /// The connection was lost under it; it may have been carried out.
+    ConnectionLost,
+    /// The application's patience ended; it may have been carried out.
+    TimedOut,
+}
+
 /// What a sink states.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
