@@ -256,10 +256,11 @@ impl Ledger {
     }
 
     fn sink(&mut self, stated: &Stated, fact: &SinkFact) {
+        let counted = u64::from(self.options.warm_up <= stated.at);
         let sink = &mut self.sinks[stated.who.index()];
         match fact {
-            SinkFact::Received { .. } => sink.requests += 1,
-            SinkFact::InsertRefused { .. } => sink.refused += 1,
+            SinkFact::Received { .. } => sink.requests += counted,
+            SinkFact::InsertRefused { .. } => sink.refused += counted,
             SinkFact::RowsStored { records, .. } => sink.rows += u64::from(records.len()),
             SinkFact::OffsetStored { .. }
             | SinkFact::InsertDeduplicated { .. }

@@ -1,5 +1,7 @@
 //! What a sink and an application make of rows: whole runs, each a claim on one rule.
 
+use std::sync::Arc;
+
 use kafkasim::base::{Instant, Span};
 use kafkasim::lab::{Experiment, Outcome};
 use kafkasim::node::Fact;
@@ -112,6 +114,8 @@ fn without_a_fault_every_record_has_one_row_and_kafka_has_no_offset() {
         "a question where to go on, and the rows"
     );
     assert_eq!(workers(&outcome).partitions["orders-0"].committed, None);
+    let later = run(&with(&[], "warm-up: 1min"));
+    assert_eq!((db(&later).rows, db(&later).requests), (20, 0));
 }
 
 #[test]
@@ -378,4 +382,48 @@ fn what_show_prints_of_sinks_loads_to_the_same_run() {
     assert_eq!(shown, again.runs[0].scenario.to_yaml());
     let prints = [run(&text), run(&shown)].map(|outcome| outcome.verdict.fingerprint);
     assert_eq!(prints[0], prints[1]);
+}
+
+/// Latencies, times of rows, faults of members and of the sink, all drawn.
+const NOISY: &str = "
+title: Noise around a sink
+network: { latency: 1ms..30ms }
+topics: { orders: { partitions: 3, replication.factor: 3 } }
+sinks: { db: { latency: 1ms..40ms, per-row: { exponential: 2ms }, capacity: 60/s, queue: 3, timeout: 200ms, bulk: row-by-row, unique: record } }
+producers: { shop: { topic: orders, records: 200, every: { exponential: 5ms }, keys: { random: 9 } } }
+groups:
+  workers: { topics: [orders], members: 3, process: 1ms..9ms, commit: bulk-insert, config: { auto.offset.reset: earliest, max.poll.records: 20 } }
+  single: { topics: [orders], members: 2, process: 1ms..9ms, commit: with-effect, config: { auto.offset.reset: earliest } }
+faults:
+  - { crash: workers, before: process, nth: 20..80, restart-after: 1s..3s }
+  - { crash: db, after: insert, nth: 20..90, restart-after: 1s..3s }
+  - { pause: db, before: respond, nth: 40..60, for: 1s..9s }
+  - { pause: single, after: store-with-offset, nth: 10..60, for: 40s..90s }
+";
+
+#[test]
+fn whatever_befalls_members_and_sink_unique_rows_lose_and_repeat_nothing() {
+    for seed in 1..=12 {
+        let text = format!("{NOISY}seed: {seed}\n");
+        let outcome = run(&text);
+        assert_eq!(outcome.verdict.ends, Ending::Drained, "seed {seed}");
+        for group in &outcome.verdict.groups {
+            let (once, twice) = (group.once.len(), group.duplicated.len());
+            assert_eq!((once, twice), (200, 0), "{} with seed {seed}", group.name);
+        }
+        assert!(
+            0 < seen(&outcome, FactWord::InsertDeduplicated),
+            "seed {seed}"
+        );
+        let loaded = load(&text).expect("the file was run before");
+        let mut setup = scenario::compile(&loaded.runs[0].scenario);
+        setup.stepped = true;
+        let mut experiment = Experiment::new(&loaded.runs[0]).expect("it compiles");
+        experiment.setup = Arc::new(setup);
+        let stepped = experiment.run().verdict.fingerprint;
+        assert_eq!(
+            stepped, outcome.verdict.fingerprint,
+            "seed {seed}, step by step"
+        );
+    }
 }
