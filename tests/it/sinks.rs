@@ -281,86 +281,91 @@ fn where_the_sink_has_no_offset_the_committed_one_counts() {
     assert_eq!(db(&outcome).rows, 16);
 }
 
+/// A file with a mistake: changes of the base, what stands behind it, and what is told.
+type Mistake = (
+    &'static [(&'static str, &'static str)],
+    &'static str,
+    &'static str,
+);
+
+const STORES_NOTHING: (&str, &str) = ("commit: with-effect", "commit: after-processing");
+
+const MISTAKES: &[Mistake] = &[
+    (
+        &[("sinks: { db: {} }", "sinks: {}")],
+        "",
+        "group `workers` stores rows, and the file has no sink / write `sinks: { db: {} }`",
+    ),
+    (
+        &[("db: {}", "db: {}, other: {}")],
+        "",
+        "does not say into which sink / write `sink: db`; there are db, other",
+    ),
+    (
+        &[("commit: with-effect", "commit: with-effect\n    sink: bd")],
+        "",
+        "sink `bd` is not in `sinks` / did you mean `db`?",
+    ),
+    (
+        &[STORES_NOTHING, ("start-at: 5s", "sink: db")],
+        "",
+        "`sink` has no effect: the loop of group `workers` stores nothing",
+    ),
+    (
+        &[STORES_NOTHING, ("start-at: 5s", "effect: store")],
+        "",
+        "stores nothing, so no row is an effect",
+    ),
+    (
+        &[("db: {}", "db: { queue: 5 }")],
+        "",
+        "`queue` has no effect without `capacity`",
+    ),
+    (
+        &[("db: {}", "db: { on-conflict: ignore }")],
+        "",
+        "`on-conflict` needs `unique`",
+    ),
+    (&[("db: {}", "db: { unique: key }")], "", "`key`: not yet"),
+    (
+        &[("db: {}", "db: { capacity: 50 }")],
+        "",
+        "`50` is no rate / a whole number of requests per second, such as `50/s`",
+    ),
+    (
+        &[("db: {}", "db: { capacity: 0/s }")],
+        "",
+        "`0/s` is not between 1/s and",
+    ),
+    (
+        &[(
+            "commit: with-effect",
+            "loop: [poll, { each: [process] }, store]",
+        )],
+        "",
+        "`store` stands inside `each`: it is one row",
+    ),
+    (
+        &[("start-at: 5s", "on-revoked: [seek-to-stored]")],
+        "",
+        "`seek-to-stored` stands in `on-assigned`",
+    ),
+    (
+        &[],
+        "faults: [{ crash: db, before: store, nth: 2 }]",
+        "sink `db` has no step `store` / its steps: receive, insert, respond",
+    ),
+    (
+        &[],
+        "faults: [{ close: db, at: 2s }]",
+        "`close` befalls clients, not `db`",
+    ),
+];
+
 #[test]
 fn mistakes_about_sinks_are_told() {
-    let stored = ("commit: with-effect", "commit: after-processing");
-    let cases: [(Vec<(&str, &str)>, &str, &str); 14] = [
-        (
-            vec![("sinks: { db: {} }", "sinks: {}")],
-            "",
-            "group `workers` stores rows, and the file has no sink / write `sinks: { db: {} }`",
-        ),
-        (
-            vec![("db: {}", "db: {}, other: {}")],
-            "",
-            "does not say into which sink / write `sink: db`; there are db, other",
-        ),
-        (
-            vec![("commit: with-effect", "commit: with-effect\n    sink: bd")],
-            "",
-            "sink `bd` is not in `sinks` / did you mean `db`?",
-        ),
-        (
-            vec![stored, ("start-at: 5s", "sink: db")],
-            "",
-            "`sink` has no effect: the loop of group `workers` stores nothing",
-        ),
-        (
-            vec![stored, ("start-at: 5s", "effect: store")],
-            "",
-            "stores nothing, so no row is an effect",
-        ),
-        (
-            vec![("db: {}", "db: { queue: 5 }")],
-            "",
-            "`queue` has no effect without `capacity`",
-        ),
-        (
-            vec![("db: {}", "db: { on-conflict: ignore }")],
-            "",
-            "`on-conflict` needs `unique`",
-        ),
-        (
-            vec![("db: {}", "db: { unique: key }")],
-            "",
-            "`key`: not yet",
-        ),
-        (
-            vec![("db: {}", "db: { capacity: 50 }")],
-            "",
-            "`50` is no rate / a whole number of requests per second, such as `50/s`",
-        ),
-        (
-            vec![("db: {}", "db: { capacity: 0/s }")],
-            "",
-            "`0/s` is not between 1/s and",
-        ),
-        (
-            vec![(
-                "commit: with-effect",
-                "loop: [poll, { each: [process] }, store]",
-            )],
-            "",
-            "`store` stands inside `each`: it is one row",
-        ),
-        (
-            vec![("start-at: 5s", "on-revoked: [seek-to-stored]")],
-            "",
-            "`seek-to-stored` stands in `on-assigned`",
-        ),
-        (
-            vec![],
-            "faults: [{ crash: db, before: store, nth: 2 }]",
-            "sink `db` has no step `store` / its steps: receive, insert, respond",
-        ),
-        (
-            vec![],
-            "faults: [{ close: db, at: 2s }]",
-            "`close` befalls clients, not `db`",
-        ),
-    ];
-    for (changes, more, wanted) in cases {
-        let text = with(&changes, more);
+    for (changes, more, wanted) in MISTAKES {
+        let text = with(changes, more);
         let told = load(&text).err().unwrap_or_default();
         assert!(
             told.iter().any(|line| line.contains(wanted)),
