@@ -6,12 +6,14 @@
 pub mod args;
 mod check;
 mod compare;
+mod determinism;
 mod files;
 mod input;
 mod printer;
 mod run;
 mod show;
 mod status;
+mod sweep;
 mod test;
 mod trace;
 mod why;
@@ -63,6 +65,7 @@ fn carry_out(cli: &Cli, printer: &mut Printer) -> Status {
         Command::Why(args) => why::why(args, json, printer),
         Command::Check(args) => check::check(args, json, printer),
         Command::Test(args) => test::test(args, json, printer),
+        Command::CheckDeterminism(args) => determinism::check_determinism(args, json, printer),
     };
     done.unwrap_or_else(|refusal| {
         refusal.tell(printer);

@@ -22,6 +22,19 @@ pub struct Expect {
     pub claims: Vec<Claim>,
 }
 
+impl Expect {
+    /// Whether a latency is demanded, so that latencies have to be kept.
+    pub fn asks_for_latency(&self) -> bool {
+        let latencies = [
+            Quantity::LatencyP50,
+            Quantity::LatencyP99,
+            Quantity::LatencyMax,
+        ];
+        let mut claims = self.claims.iter();
+        claims.any(|claim| latencies.contains(&claim.quantity))
+    }
+}
+
 words! {
     /// How a run ends.
     #[derive(Default)]

@@ -12,4 +12,5 @@ mod oracle;
 mod producer;
 mod real_kafka;
 mod sinks;
+mod sweep;
 mod worlds;
