@@ -144,6 +144,7 @@ fn ledger(setup: &Setup) -> Ledger {
         topics: group.topics.clone(),
         members: group.members.clone(),
         committed: Vec::new(),
+        effect_in_sink: false,
     };
     let options = Options {
         partitions: vec![1, 0],
@@ -193,12 +194,14 @@ fn setup(batch: u32, records: u32, replicas: u32) -> Setup {
             Life::default(),
         )],
         members: vec![(reader(&bootstrap, seed), Life::default())],
+        sinks: Vec::new(),
         groups: vec![GroupSetup {
             name: "readers".into(),
             members: vec![member],
             topics: vec![DATA],
             committed: Vec::new(),
             commits: true,
+            effect_in_sink: false,
         }],
         faults: Vec::new(),
         warm_up: Instant::ZERO,
@@ -320,5 +323,6 @@ fn program() -> Program {
         on_commit_failure: OnThrow::Continue,
         on_poll_failure: OnThrow::Stop,
         workers: 4,
+        sink: None,
     }
 }

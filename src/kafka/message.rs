@@ -13,6 +13,7 @@ use super::group::{
     OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse,
     SyncGroupRequest, SyncGroupResponse,
 };
+use super::sink::{SinkRequest, SinkResponse};
 use super::{Batch, ErrorCode};
 use crate::base::{NodeId, Offset, Span, TopicId, TopicPartition};
 
@@ -39,6 +40,10 @@ pub enum Api {
     OffsetForLeaderEpoch,
     /// Not an API of Kafka: a broker hears of new metadata. Stands for the metadata log of `KRaft`.
     UpdateMetadata,
+    /// Not an API of Kafka: rows for a sink.
+    StoreRows,
+    /// Not an API of Kafka: the offsets a sink keeps.
+    ReadStoredOffsets,
 }
 
 impl Api {
@@ -264,6 +269,8 @@ pub enum Request {
     },
     /// Controller to broker: the state of these partitions.
     UpdateMetadata(Arc<[PartitionMetadata]>),
+    /// Application to sink.
+    Sink(SinkRequest),
 }
 
 /// What is answered.
@@ -311,6 +318,8 @@ pub enum Response {
     CreateTopics(ErrorCode),
     /// To `UpdateMetadata`.
     UpdateMetadata,
+    /// Of a sink.
+    Sink(SinkResponse),
 }
 
 impl Request {
@@ -332,6 +341,8 @@ impl Request {
             Self::InitProducerId => Api::InitProducerId,
             Self::CreateTopics { .. } => Api::CreateTopics,
             Self::UpdateMetadata(_) => Api::UpdateMetadata,
+            Self::Sink(SinkRequest::Insert { .. }) => Api::StoreRows,
+            Self::Sink(SinkRequest::ReadOffsets { .. }) => Api::ReadStoredOffsets,
         }
     }
 }
@@ -355,6 +366,8 @@ impl Response {
             Self::InitProducerId { .. } => Api::InitProducerId,
             Self::CreateTopics(_) => Api::CreateTopics,
             Self::UpdateMetadata => Api::UpdateMetadata,
+            Self::Sink(SinkResponse::Offsets(_)) => Api::ReadStoredOffsets,
+            Self::Sink(SinkResponse::Stored | SinkResponse::Refused(_)) => Api::StoreRows,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::run::Experiment;
 use crate::base::{GroupId, Instant, NodeId, Offset, TopicPartition};
 use crate::kafka::Cast;
 use crate::kafka::cast::Role;
-use crate::node::fact::{AppFact, Fact, FaultFact, GroupFact, LogFact, Stated};
+use crate::node::fact::{AppFact, Fact, FaultFact, GroupFact, LogFact, SinkFact, Stated};
 
 /// What happened to one group over time.
 #[derive(Clone, Debug)]
@@ -194,7 +194,16 @@ impl<'c> Watcher<'c> {
             Fact::Group(fact) if fact.group() == self.group => self.membership(stated, fact),
             Fact::App(fact) => self.application(stated, fact),
             Fact::Fault(fact) => self.fault(stated, fact),
-            Fact::Produce(_) | Fact::Group(_) => {}
+            Fact::Sink(SinkFact::OffsetStored {
+                group,
+                partition,
+                offset,
+                ..
+            }) if *group == self.group => {
+                let course = self.open(*partition);
+                course.committed.push((stated.at, Some(*offset)));
+            }
+            Fact::Produce(_) | Fact::Group(_) | Fact::Sink(_) => {}
         }
     }
 

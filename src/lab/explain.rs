@@ -49,6 +49,7 @@ pub fn explain(
             setting: &setting,
             record,
             symptom,
+            effect_in_sink: effect_in_sink(experiment, symptom),
         };
         question.explain()
     };
@@ -56,6 +57,17 @@ pub fn explain(
         record,
         fates: fates(outcome, record, group),
         chains: symptoms.into_iter().filter_map(chain).collect(),
+    }
+}
+
+/// Whether the effects that a symptom is about are rows in a sink.
+fn effect_in_sink(experiment: &Experiment, symptom: Symptom) -> bool {
+    match symptom {
+        Symptom::Duplicated(of)
+        | Symptom::Lost(of, _)
+        | Symptom::Reordered(of)
+        | Symptom::Overtaken(of, _) => experiment.setup.groups[of.index()].effect_in_sink,
+        Symptom::AppendedTwice(_) | Symptom::AppendedLate(_) => false,
     }
 }
 
@@ -121,6 +133,7 @@ fn setting(experiment: &Experiment, node: NodeId, name: &str) -> Option<String> 
                 .config
         }
         Role::Broker | Role::Controller => &scenario.cluster.config,
+        Role::Sink => return None,
     };
     config.get(name).map(Setting::text)
 }

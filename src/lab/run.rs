@@ -171,6 +171,7 @@ impl Experiment {
                 topics: group.topics.clone(),
                 members: group.members.clone(),
                 committed: group.committed.clone(),
+                effect_in_sink: group.effect_in_sink,
             })
             .collect();
         let present = |topic: &TopicSetup| {

@@ -24,6 +24,8 @@ pub fn report(file: &str, experiment: &Experiment, outcome: &Outcome) -> Text {
     text.gap();
     text.append(producers(&outcome.verdict));
     text.gap();
+    text.append(sinks(&outcome.verdict));
+    text.gap();
     text.append(checks(experiment, &outcome.judgement));
     text.gap();
     ending(&mut text, outcome);
@@ -79,6 +81,24 @@ fn producers(verdict: &Verdict) -> Text {
             grouped(producer.failed.len()),
             grouped(producer.unknown.len()),
             grouped(yet),
+        ]);
+    }
+    let mut text = Text::default();
+    if !table.is_empty() {
+        text.table(2, table);
+    }
+    text
+}
+
+/// A row per sink.
+fn sinks(verdict: &Verdict) -> Text {
+    let mut table = Table::new(&["sink", "rows", "|", "requests", "refused"]);
+    for sink in &verdict.sinks {
+        table.row([
+            sink.name.clone(),
+            grouped(sink.rows),
+            grouped(sink.requests),
+            grouped(sink.refused),
         ]);
     }
     let mut text = Text::default();

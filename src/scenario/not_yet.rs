@@ -32,6 +32,10 @@ pub(crate) enum Area {
     PollStep,
     /// Parameters of `hand-off`.
     HandOffStep,
+    /// Keys of a sink.
+    Sink,
+    /// Values of `unique` of a sink.
+    Unique,
     /// Values of `type` of a group.
     GroupType,
     /// Values of `effect`.
@@ -64,7 +68,7 @@ pub(crate) enum Area {
 
 /// The words that are not built, by place.
 pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
-    (Area::Top, &["seeds", "sinks", "queues", "sweep"]),
+    (Area::Top, &["seeds", "queues", "sweep"]),
     (Area::Cluster, &["features", "except"]),
     (Area::Network, &["bandwidth", "breaks"]),
     (Area::Link, &["bandwidth", "breaks"]),
@@ -72,20 +76,9 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     (Area::Record, &["timestamp"]),
     (
         Area::Group,
-        &[
-            "pattern",
-            "assign",
-            "output",
-            "sink",
-            "on-sink-failure",
-            "producer",
-            "group-config",
-        ],
+        &["pattern", "assign", "output", "producer", "group-config"],
     ),
-    (
-        Area::Loop,
-        &["transaction", "with-effect", "bulk-insert", "acknowledge"],
-    ),
+    (Area::Loop, &["transaction", "acknowledge"]),
     (
         Area::Step,
         &[
@@ -94,15 +87,12 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "abort-transaction",
             "send",
             "send-offsets",
-            "store",
-            "store-all",
-            "store-with-offset",
-            "seek-to-stored",
             "acknowledge",
         ],
     ),
+    (Area::Unique, &["key"]),
     (Area::GroupType, &["share"]),
-    (Area::Effect, &["send", "store"]),
+    (Area::Effect, &["send"]),
     (Area::Mode, &["zookeeper"]),
     (
         Area::Verb,
@@ -129,14 +119,7 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "abort-transaction",
             "append",
             "replicate",
-            "respond",
-            "receive",
-            "insert",
             "delete",
-            "store",
-            "store-all",
-            "store-with-offset",
-            "seek-to-stored",
             "send-offsets",
         ],
     ),
@@ -168,10 +151,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "marker-written",
             "aborted-skipped",
             "reader-held",
-            "insert-deduplicated",
-            "insert-refused",
-            "bulk-torn",
-            "sink-outage",
             "item-redelivered",
             "dead-lettered",
             "share-record-released",
@@ -188,10 +167,7 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "config-changed",
         ],
     ),
-    (
-        Area::Expect,
-        &["sinks", "queues", "some-seed", "every-seed", "at"],
-    ),
+    (Area::Expect, &["queues", "some-seed", "every-seed", "at"]),
     (
         Area::Anomaly,
         &[

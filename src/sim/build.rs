@@ -15,6 +15,7 @@ use crate::node::broker::{Broker, BrokerSetup, BrokerTopic};
 use crate::node::consumer::Member;
 use crate::node::controller::{Controller, ControllerSetup};
 use crate::node::producer::Producer;
+use crate::node::sink::Sink;
 use crate::node::{FactId, StepMask};
 
 impl Sim {
@@ -59,11 +60,13 @@ impl Sim {
 
     fn plan_lives(&mut self) {
         let setup = self.setup.clone();
-        for node in setup
-            .cluster
+        let cluster = &setup.cluster;
+        let sinks = setup.sinks.iter().map(|sink| &sink.node);
+        for node in cluster
             .controllers
             .iter()
-            .chain(&setup.cluster.brokers)
+            .chain(&cluster.brokers)
+            .chain(sinks)
         {
             self.plan(*node, Turn::Start, Instant::ZERO, FactId::NONE);
         }
@@ -125,6 +128,9 @@ fn nodes(setup: &Setup) -> Vec<Node> {
             .node(&member.name)
             .expect("every member is in the cast");
         nodes[node.index()] = Some(Node::Member(Box::new(Member::new(member.clone()))));
+    }
+    for sink in &setup.sinks {
+        nodes[sink.node.index()] = Some(Node::Sink(Box::new(Sink::new(sink.clone()))));
     }
     let all = nodes
         .into_iter()

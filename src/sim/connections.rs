@@ -171,6 +171,9 @@ impl Sim {
 }
 
 fn carries_data(envelope: &Envelope) -> bool {
-    let data = matches!(envelope.api(), Api::Produce | Api::OffsetCommit);
+    let data = matches!(
+        envelope.api(),
+        Api::Produce | Api::OffsetCommit | Api::StoreRows
+    );
     data && matches!(envelope.body, Body::Request(_))
 }

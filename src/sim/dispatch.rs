@@ -6,6 +6,7 @@ use crate::node::broker::Broker;
 use crate::node::consumer::{Member, SeekRequest};
 use crate::node::controller::Controller;
 use crate::node::producer::Producer;
+use crate::node::sink::Sink;
 use crate::node::{Ctx, TimerKey};
 
 /// A process of the run.
@@ -19,6 +20,8 @@ pub(super) enum Node {
     Producer(Box<Producer>),
     /// A group member.
     Member(Box<Member>),
+    /// A sink.
+    Sink(Box<Sink>),
 }
 
 /// What the kernel says to a node.
@@ -44,6 +47,8 @@ pub(super) enum Call {
     Stall(Instant),
     /// The application seeks before its next poll.
     Seek(SeekRequest),
+    /// It is about to die: a sink states what it leaves half done.
+    Dies,
     /// A tool sets the offsets of a group at its coordinator.
     ResetOffsets(GroupId, Vec<(TopicPartition, Offset)>),
     /// An administrator gives a topic more partitions, at the controller.
@@ -95,7 +100,10 @@ impl Node {
                 Call::Settle => producer.settle(ctx),
                 Call::Close => producer.close(ctx),
                 Call::Stall(until) => producer.stall(ctx, until),
-                other @ (Call::Seek(_) | Call::ResetOffsets(..) | Call::AddPartitions(..)) => {
+                other @ (Call::Seek(_)
+                | Call::Dies
+                | Call::ResetOffsets(..)
+                | Call::AddPartitions(..)) => {
                     unreachable!("a producer is never told {other:?}")
                 }
             },
@@ -113,10 +121,11 @@ impl Node {
                 Call::Close => member.close(ctx),
                 Call::Stall(until) => member.stall(ctx, until),
                 Call::Seek(request) => member.seek(ctx, request),
-                other @ (Call::ResetOffsets(..) | Call::AddPartitions(..)) => {
+                other @ (Call::Dies | Call::ResetOffsets(..) | Call::AddPartitions(..)) => {
                     unreachable!("a member is never told {other:?}")
                 }
             },
+            Self::Sink(sink) => handle_sink(sink, ctx, call),
         }
     }
 
@@ -127,7 +136,20 @@ impl Node {
             Self::Broker(broker) => broker.crash(),
             Self::Producer(producer) => producer.crash(),
             Self::Member(member) => member.crash(),
+            Self::Sink(sink) => sink.crash(),
         }
+    }
+}
+
+fn handle_sink(sink: &mut Sink, ctx: &mut Ctx<'_>, call: Call) {
+    match call {
+        Call::Start | Call::Connected(_) => {}
+        Call::Disconnected(conn) => sink.on_disconnected(conn),
+        Call::Message(conn, from, envelope) => sink.on_request(ctx, conn, from, *envelope),
+        Call::Timer(_) => sink.on_timer(ctx),
+        Call::GoOn => sink.go_on(ctx),
+        Call::Dies => sink.dies(ctx),
+        other => unreachable!("a sink is never told {other:?}"),
     }
 }
 

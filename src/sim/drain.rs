@@ -15,6 +15,7 @@ use crate::base::{Instant, NodeId, Offset, TopicId, TopicPartition};
 enum Wait {
     Flight,
     Broker(NodeId),
+    Sink(NodeId),
     Rest(NodeId),
     Position {
         member: NodeId,
@@ -41,8 +42,8 @@ impl Sim {
             return false;
         }
         self.calm_since.get_or_insert(self.now);
-        // Members are hardly ever all at rest, and quicker to ask than brokers.
-        self.waits_of_groups().is_none() && self.waits_of_brokers().is_none()
+        // Members are hardly ever all at rest, and quicker to ask than servers.
+        self.waits_of_groups().is_none() && self.waits_of_servers().is_none()
     }
 
     /// Whether the drain has outlasted its bound before the next event.
@@ -72,12 +73,12 @@ impl Sim {
 
     /// What the drain waits for, in words.
     pub(super) fn why_not_drained(&self) -> Option<String> {
-        let wait = self.waits_of_brokers();
+        let wait = self.waits_of_servers();
         let wait = wait.or_else(|| self.waits_of_groups());
         wait.map(|wait| self.words_of(wait))
     }
 
-    fn waits_of_brokers(&self) -> Option<Wait> {
+    fn waits_of_servers(&self) -> Option<Wait> {
         if self.data_in_flight != 0 {
             return Some(Wait::Flight);
         }
@@ -86,7 +87,13 @@ impl Sim {
             Node::Broker(broker) => broker.open_data_requests() != 0,
             _ => false,
         });
-        open.map(Wait::Broker)
+        let sinks = self.setup.sinks.iter().map(|sink| sink.node);
+        let busy = |sink: &NodeId| match &self.nodes[sink.index()] {
+            Node::Sink(sink) => !sink.is_idle(),
+            _ => false,
+        };
+        let open = open.map(Wait::Broker);
+        open.or_else(|| sinks.clone().find(busy).map(Wait::Sink))
     }
 
     fn waits_of_groups(&self) -> Option<Wait> {
@@ -139,6 +146,7 @@ impl Sim {
                 let name = cast.actor(broker);
                 format!("{name} has not answered every request with records or offsets")
             }
+            Wait::Sink(sink) => format!("{} has not answered every request", cast.actor(sink)),
             Wait::Rest(member) => format!("{} is not at rest", cast.actor(member)),
             Wait::Position {
                 member,

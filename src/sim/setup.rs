@@ -12,6 +12,7 @@ use crate::kafka::config::{BrokerConfig, TopicConfig};
 use crate::kafka::message::Api;
 use crate::node::consumer::MemberSetup;
 use crate::node::producer::ProducerSetup;
+use crate::node::sink::SinkSetup;
 use crate::node::{Phase, StepKind};
 
 /// A run, ready to be built.
@@ -31,6 +32,8 @@ pub struct Setup {
     pub producers: Vec<(ProducerSetup, Life)>,
     /// Members with their planned lives.
     pub members: Vec<(MemberSetup, Life)>,
+    /// Sinks; they are there from time 0.
+    pub sinks: Vec<SinkSetup>,
     /// Groups by [`GroupId`].
     pub groups: Vec<GroupSetup>,
     /// Faults in the order of the file.
@@ -133,6 +136,8 @@ pub struct GroupSetup {
     pub committed: Vec<(TopicPartition, Offset)>,
     /// Whether it commits offsets at all, by a step or by auto-commit.
     pub commits: bool,
+    /// Whether its effects are rows in a sink, and not the processing itself.
+    pub effect_in_sink: bool,
 }
 
 /// A value, or a range of which one is drawn per seed from the fault's own stream.

@@ -7,7 +7,8 @@
 use crate::base::{GroupId, Instant, NodeId, Offset, RecordId, TopicPartition};
 use crate::kafka::{Cast, Records};
 use crate::node::fact::{
-    AppFact, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, Stated, Times,
+    AppFact, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, SinkFact, Stated,
+    Times,
 };
 
 /// How much is told.
@@ -100,6 +101,11 @@ impl Focus {
                 member.is_some() && self.record.is_none()
             }
             Fact::Group(GroupFact::CommitRequested { offsets, .. }) => offsets.is_empty(),
+            Fact::Sink(SinkFact::Received { .. }) => true,
+            // The line of the row says it, if it is the next one.
+            Fact::Sink(SinkFact::OffsetStored { offset, before, .. }) => {
+                before.is_none_or(|before| before + 1 == *offset)
+            }
             // The reset was told just before.
             Fact::Group(GroupFact::PositionSet { source, .. }) => *source == PositionSource::Reset,
             _ => false,
@@ -123,6 +129,7 @@ impl Focus {
                     },
                 ) => named(member),
                 Fact::Group(GroupFact::PartitionMoved { from, to, .. }) => named(from) || named(to),
+                Fact::Sink(fact) => named(&fact.from()),
                 _ => false,
             }
     }
@@ -150,6 +157,12 @@ impl Focus {
                 to,
             }) => stands(partition, *from, *to),
             Fact::Group(GroupFact::OffsetCommitted {
+                partition,
+                offset,
+                before,
+                ..
+            })
+            | Fact::Sink(SinkFact::OffsetStored {
                 partition,
                 offset,
                 before,
@@ -221,7 +234,19 @@ pub fn narrowed(stated: &Stated, record: RecordId) -> Stated {
             records,
             first_offset,
             ..
-        }) => {
+        })
+        | Fact::Sink(
+            SinkFact::RowsStored {
+                records,
+                first_offset,
+                ..
+            }
+            | SinkFact::InsertDeduplicated {
+                records,
+                first_offset,
+                ..
+            },
+        ) => {
             one(records);
             *first_offset += Offset::from(index);
         }
@@ -234,6 +259,7 @@ pub fn narrowed(stated: &Stated, record: RecordId) -> Stated {
 fn speaks_of(fact: &Fact, wanted: TopicPartition) -> bool {
     match fact {
         Fact::Group(fact) => group_speaks_of(fact, wanted),
+        Fact::Sink(fact) => fact.partition() == Some(wanted),
         Fact::Produce(
             ProduceFact::BatchSent { partition, .. }
             | ProduceFact::Retry { partition, .. }
@@ -288,6 +314,7 @@ fn group_speaks_of(fact: &GroupFact, wanted: TopicPartition) -> bool {
 fn group_of(fact: &Fact) -> Option<GroupId> {
     match fact {
         Fact::Group(fact) => Some(fact.group()),
+        Fact::Sink(fact) => Some(fact.group()),
         Fact::Fault(FaultFact::OffsetsSet { group, .. }) => Some(*group),
         _ => None,
     }

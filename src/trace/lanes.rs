@@ -260,6 +260,7 @@ impl Diagram<'_> {
             Role::Controller => 1,
             Role::Broker => 2,
             Role::Member => 3,
+            Role::Sink => 4,
         }
     }
 

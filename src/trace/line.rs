@@ -1,4 +1,5 @@
-//! One fact, one line: time, actor, verb, what. All wording of a trace is here.
+//! One fact, one line: time, actor, verb, what. All wording of a trace is here, but for what
+//! applications and their sinks do ([`application`]).
 //!
 //! Sentences are written for reading aloud ("broker-1 appends orders-0@0..3"), by hand, never from
 //! `Debug`. What several records do at a stretch is worded in [`Stretch`], because neighbouring
@@ -7,16 +8,17 @@
 use crate::base::{Offset, TopicPartition};
 use crate::kafka::{Cast, ErrorCode, Records};
 use crate::node::fact::{
-    AppFact, BatchReason, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource,
-    ProduceFact, Stated,
+    BatchReason, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact,
+    Stated,
 };
+use crate::trace::application;
 use crate::trace::layout::{Layout, Line, VERB};
 use crate::trace::link;
 use crate::trace::name::{self, code, counted};
 use crate::trace::stretch::{Doing, Stretch};
 
 /// Room for a list of records within a line.
-const ROOM: usize = 24;
+pub(crate) const ROOM: usize = 24;
 
 /// Room for a list of partitions within a line.
 const PARTITIONS_ROOM: usize = 40;
@@ -30,7 +32,8 @@ pub fn line_of(cast: &Cast, stated: &Stated) -> Line {
         Fact::Produce(fact) => produce(cast, fact),
         Fact::Log(fact) => log(cast, fact),
         Fact::Group(fact) => group(cast, fact),
-        Fact::App(fact) => app(cast, fact),
+        Fact::App(fact) => application::line(cast, fact),
+        Fact::Sink(fact) => application::sink(cast, fact),
         Fact::Fault(fact) => fault(cast, fact),
     };
     assert!(verb.len() <= VERB, "the verb `{verb}` fits its column");
@@ -65,6 +68,10 @@ pub(crate) fn stretch(cast: &Cast, stretch: &Stretch) -> Line {
         Doing::Processes => ("processes", ""),
         Doing::HandsOff => ("hands off", " to its workers"),
         Doing::Drops => ("drops", ": taken away"),
+        Doing::Stores(false) => ("stores", ""),
+        Doing::Stores(true) => ("stores", " with offset"),
+        Doing::FindsThere(false) => ("ignores", ": already there"),
+        Doing::FindsThere(true) => ("overwrites", ""),
     };
     let what = match stretch.doing {
         Doing::Sends(topic) => format!("{names} to {}{until}", cast.topic(topic)),
@@ -452,6 +459,7 @@ fn offsets(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
                 PositionSource::Committed => "the committed offset",
                 PositionSource::Reset => "auto.offset.reset",
                 PositionSource::Seek => "seek()",
+                PositionSource::Stored => "the sink's offset",
             };
             (
                 "will read",
@@ -500,53 +508,6 @@ fn upto(cast: &Cast, offsets: &[(TopicPartition, Offset)]) -> String {
         "nothing".to_owned()
     } else {
         text
-    }
-}
-
-fn app(cast: &Cast, fact: &AppFact) -> (&'static str, String) {
-    let one = |partition: &TopicPartition, offset: &Offset, records: &Records| {
-        let place = name::offsets(cast, *partition, *offset, records.len());
-        format!("{place} ({})", name::batch(cast, records, ROOM))
-    };
-    match fact {
-        AppFact::ProcessingFailed {
-            partition,
-            offset,
-            records,
-            last_attempt,
-            ..
-        } => {
-            let end = if *last_attempt {
-                " and gives up on it"
-            } else {
-                ""
-            };
-            (
-                "fails on",
-                format!("{}{end}", one(partition, offset, records)),
-            )
-        }
-        AppFact::RecordSkipped {
-            partition,
-            offset,
-            records,
-            ..
-        } => ("skips", one(partition, offset, records)),
-        AppFact::HandedOn {
-            partition,
-            offset,
-            records,
-            to,
-            ..
-        } => {
-            let to = cast.topic(*to);
-            (
-                "hands on",
-                format!("{} to {to}", one(partition, offset, records)),
-            )
-        }
-        AppFact::Stopped { reason, .. } => ("stops", (*reason).to_owned()),
-        other => unreachable!("{other:?} is told as a stretch"),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::base::{GroupId, NodeId, RecordId, TopicId, TopicPartition};
 use crate::kafka::Cast;
 use crate::kafka::message::Api;
 use crate::node::fact::{
-    AppFact, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, Stated,
+    AppFact, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, SinkFact, Stated,
 };
 
 /// The other end of what a line tells of.
@@ -71,7 +71,12 @@ pub(crate) fn of_stretch(cast: &Cast, stretch: &Stretch) -> Option<Link> {
         Doing::HearsWritten | Doing::Polls => {
             Some(link(Direction::AnswerFrom, Peer::Leader(partition?)))
         }
-        Doing::Sends(_) | Doing::Processes | Doing::HandsOff | Doing::Drops => None,
+        Doing::Sends(_)
+        | Doing::Processes
+        | Doing::HandsOff
+        | Doing::Drops
+        | Doing::Stores(_)
+        | Doing::FindsThere(_) => None,
     }
 }
 
@@ -97,7 +102,10 @@ pub(crate) fn of_fact(cast: &Cast, stated: &Stated) -> Option<Link> {
         Fact::Fault(FaultFact::ResponseLost { api }) => {
             Some(link(Direction::LostFrom, asked(cast, stated.who, *api)?))
         }
-        Fact::Log(_) | Fact::App(_) | Fact::Fault(_) => None,
+        Fact::Sink(SinkFact::Received { from, .. } | SinkFact::InsertRefused { from, .. }) => {
+            Some(link(Direction::From, Peer::Node(*from)))
+        }
+        Fact::Log(_) | Fact::App(_) | Fact::Sink(_) | Fact::Fault(_) => None,
     }
 }
 

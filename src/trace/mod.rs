@@ -2,8 +2,9 @@
 //!
 //! A line has four columns, always in this order: time, actor, verb, what. It fits into 100 columns
 //! and holds no number that only this program knows (fact numbers, ids, addresses). All wording is
-//! in `line`, so that a change of words touches one file and the snapshots. Nothing here judges.
+//! in `line` and `application`, so that a change of words touches one file and the snapshots. Nothing here judges.
 
+mod application;
 pub mod condense;
 pub mod focus;
 pub mod json;

@@ -322,7 +322,7 @@ fn is_turn(fact: &Fact) -> bool {
                 | GroupFact::PositionSet { .. }
                 | GroupFact::OffsetReset { .. }
         ),
-        Fact::Produce(_) | Fact::App(_) => false,
+        Fact::Produce(_) | Fact::App(_) | Fact::Sink(_) => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::base::{Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
 use crate::kafka::Records;
-use crate::node::fact::{AppFact, Fact, FactId, LogFact, ProduceFact, Stated, Times};
+use crate::node::fact::{AppFact, Fact, FactId, LogFact, ProduceFact, SinkFact, Stated, Times};
 
 /// What an actor does to consecutive records, told as one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,10 @@ pub(crate) enum Doing {
     Processes,
     HandsOff,
     Drops,
+    /// The flag says whether the next offset is stored with the row.
+    Stores(bool),
+    /// The flag says whether the new rows take the place of the old ones.
+    FindsThere(bool),
 }
 
 impl Stretch {
@@ -65,6 +69,30 @@ impl Stretch {
                 )
             }
             Fact::App(fact) => return Self::of_application(stated, fact),
+            Fact::Sink(SinkFact::RowsStored {
+                partition,
+                first_offset,
+                records,
+                with_offset,
+                ..
+            }) => (
+                Doing::Stores(*with_offset),
+                Some((*partition, *first_offset)),
+                records,
+                &now,
+            ),
+            Fact::Sink(SinkFact::InsertDeduplicated {
+                partition,
+                first_offset,
+                records,
+                overwritten,
+                ..
+            }) => (
+                Doing::FindsThere(*overwritten),
+                Some((*partition, *first_offset)),
+                records,
+                &now,
+            ),
             _ => return None,
         };
         Some(Self::new(stated, doing, place, records, times))

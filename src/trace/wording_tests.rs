@@ -401,7 +401,7 @@ fn what_applications_do_reads_aloud() {
     insta::assert_snapshot!(text(&all_of(MEMBER, facts)), @r#"
      0.000001   workers-1  polls       orders-0@0..3 (shop#1..4)
     10.121000   workers-1  processes   orders-0@0..3 (shop#1..4), until 10.181s
-     0.000003   workers-1  fails on    orders-0@4 (shop#5) and gives up on it
+     0.000003   workers-1  fails on    orders-0@4 (shop#5), no try left
      0.000004   workers-1  skips       orders-0@4 (shop#5)
      0.000005   workers-1  hands on    orders-0@4 (shop#5) to orders
      0.000006   workers-1  hands off   orders-0@0..3 to its workers (shop#1..4)

@@ -81,6 +81,8 @@ pub enum Subject {
     Partition(String, u32),
     /// A producer with all its instances.
     Producer(String),
+    /// A sink.
+    Sink(String),
 }
 
 /// What a quantity must be.
@@ -151,6 +153,7 @@ impl Subject {
             Self::Group(_) => SubjectKind::Group,
             Self::Topic(_) | Self::Partition(..) => SubjectKind::Topic,
             Self::Producer(_) => SubjectKind::Producer,
+            Self::Sink(_) => SubjectKind::Sink,
         }
     }
 
@@ -158,7 +161,9 @@ impl Subject {
     pub fn name(&self) -> String {
         match self {
             Self::Run => String::new(),
-            Self::Group(name) | Self::Topic(name) | Self::Producer(name) => name.clone(),
+            Self::Group(name) | Self::Topic(name) | Self::Producer(name) | Self::Sink(name) => {
+                name.clone()
+            }
             Self::Partition(topic, partition) => format!("{topic}-{partition}"),
         }
     }
@@ -177,7 +182,7 @@ impl Expect {
 }
 
 impl Serialize for Expect {
-    /// The tree of the file: quantities of all, then by group, topic and producer.
+    /// The tree of the file: quantities of all, then by group, topic, producer and sink.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("ends", &self.ends)?;
@@ -188,6 +193,7 @@ impl Serialize for Expect {
             ("groups", SubjectKind::Group),
             ("topics", SubjectKind::Topic),
             ("producers", SubjectKind::Producer),
+            ("sinks", SubjectKind::Sink),
         ];
         for (key, kind) in kinds {
             let subjects = self.subjects(kind);

@@ -42,7 +42,7 @@ impl Trail<'_> {
 
     /// The first effect of a group on a record, and where it lies.
     fn first_effect(&self, group: GroupId, record: RecordId) -> Option<(usize, Place)> {
-        let place = |s: &Stated| effect_of(s, group, record);
+        let place = |s: &Stated| effect_of(s, group, record, self.question.effect_in_sink);
         let index = self.first_from(0, |s| place(s).is_some())?;
         Some((index, place(self.facts[index])?))
     }

@@ -267,6 +267,7 @@ pub(super) fn place(claim: &Claim) -> String {
         Subject::Group(name) => format!("groups.{name}"),
         Subject::Topic(_) | Subject::Partition(..) => format!("topics.{}", claim.of.name()),
         Subject::Producer(name) => format!("producers.{name}"),
+        Subject::Sink(name) => format!("sinks.{name}"),
     }
 }
 

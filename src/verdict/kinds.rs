@@ -6,7 +6,8 @@ use super::why::Place;
 use crate::base::{GroupId, NodeId, Offset, RecordId, TopicPartition};
 use crate::kafka::message::Api;
 use crate::node::fact::{
-    AppFact, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, Stated,
+    AppFact, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, SinkFact,
+    SinkSilence, Stated,
 };
 
 pub(super) fn is_batch(stated: &Stated) -> bool {
@@ -58,6 +59,10 @@ pub(super) fn is_blow(stated: &Stated, member: NodeId) -> bool {
         ) | Fact::App(AppFact::Stopped { .. })
     );
     blow && stated.who == member
+}
+
+pub(super) fn is_crash(stated: &Stated) -> bool {
+    stated.fact == Fact::Fault(FaultFact::Crashed)
 }
 
 /// What ended the membership, or made it worthless.
@@ -163,13 +168,40 @@ fn is_about(stated: &Stated, group: GroupId, place: Place) -> bool {
     })
 }
 
+/// The member that acts: for what a sink does, the one that asked it.
+pub(super) fn actor_of(stated: &Stated) -> NodeId {
+    match &stated.fact {
+        Fact::Sink(fact) => fact.from(),
+        _ => stated.who,
+    }
+}
+
+/// Whether a fact states effects: rows where the effect is in a sink, else processing.
+pub(super) fn is_effect(stated: &Stated, in_sink: bool) -> bool {
+    match &stated.fact {
+        Fact::Sink(SinkFact::RowsStored { .. }) => in_sink,
+        Fact::App(AppFact::Processed { .. }) => !in_sink,
+        _ => false,
+    }
+}
+
+/// The member had no answer of its sink to a request that had left.
+pub(super) fn is_outage(stated: &Stated, member: NodeId) -> bool {
+    let unknown = match &stated.fact {
+        Fact::App(AppFact::SinkOutage { silence, .. }) => *silence != SinkSilence::NotSent,
+        _ => false,
+    };
+    unknown && stated.who == member
+}
+
 /// The offsets whose effects a fact states for this partition.
 pub(super) fn effects_of(
     stated: &Stated,
     group: GroupId,
     partition: TopicPartition,
+    in_sink: bool,
 ) -> Option<(Offset, Offset)> {
-    if !matches!(stated.fact, Fact::App(AppFact::Processed { .. })) {
+    if !is_effect(stated, in_sink) {
         return None;
     }
     let (g, p, offsets) = offsets_of(&stated.fact)?;
@@ -177,19 +209,19 @@ pub(super) fn effects_of(
 }
 
 /// The effect on any record by the group that this fact states, if it does: its place.
-pub(super) fn effect_of(stated: &Stated, group: GroupId, record: RecordId) -> Option<Place> {
-    let Fact::App(AppFact::Processed {
-        group: of,
-        partition,
-        first_offset,
-        records,
-        ..
-    }) = &stated.fact
-    else {
+pub(super) fn effect_of(
+    stated: &Stated,
+    group: GroupId,
+    record: RecordId,
+    in_sink: bool,
+) -> Option<Place> {
+    if !is_effect(stated, in_sink) {
         return None;
-    };
-    let index = records.position(record).filter(|_| *of == group)?;
-    Some((*partition, first_offset + Offset::from(index)))
+    }
+    let (of, partition, offsets) = offsets_of(&stated.fact)?;
+    let index = stated.fact.records()?.position(record);
+    let index = index.filter(|_| of == group)?;
+    Some((partition, offsets.start + Offset::from(index)))
 }
 
 /// Where a fact says that any record was written.

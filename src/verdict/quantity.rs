@@ -64,12 +64,16 @@ words! {
         Acknowledged = "acknowledged",
         /// Records whose future failed.
         Failed = "failed",
-        /// Produce requests sent.
+        /// Produce requests sent; requests that reached a sink.
         Requests = "requests",
         /// Batches sent again.
         Retries = "retries",
         /// Batches closed.
         Batches = "batches",
+        /// Rows in a sink.
+        Rows = "rows",
+        /// Requests that a sink refused.
+        Refused = "refused",
         /// Records in the log.
         Appended = "appended",
         /// Records in the log more than once.
@@ -172,6 +176,14 @@ words! {
         ProcessingFailed = "processing-failed",
         /// The application gave a record up.
         RecordSkipped = "record-skipped",
+        /// A sink had a row already.
+        InsertDeduplicated = "insert-deduplicated",
+        /// A sink refused a request.
+        InsertRefused = "insert-refused",
+        /// A sink died amid a request and kept its first rows.
+        BulkTorn = "bulk-torn",
+        /// A sink did not answer.
+        SinkOutage = "sink-outage",
         /// A record was processed that had been processed before. Derived from the whole run.
         ProcessedAgain = "processed-again",
         /// A process died.
@@ -208,6 +220,8 @@ pub enum SubjectKind {
     Topic,
     /// One producer.
     Producer,
+    /// One sink.
+    Sink,
 }
 
 /// What a quantity is compared with.
@@ -247,6 +261,7 @@ impl Shape {
             SubjectKind::Group => Self::of_group(quantity),
             SubjectKind::Topic => Self::of_topic(quantity),
             SubjectKind::Producer => Self::of_producer(quantity),
+            SubjectKind::Sink => Self::of_sink(quantity),
             SubjectKind::Run => {
                 let shape = Self::of_group(quantity).or_else(|| Self::of_producer(quantity));
                 let summed =
@@ -285,6 +300,11 @@ impl Shape {
             Q::HighWatermark => Self::Offset,
             _ => return None,
         })
+    }
+
+    fn of_sink(quantity: Quantity) -> Option<Self> {
+        use Quantity as Q;
+        matches!(quantity, Q::Rows | Q::Requests | Q::Refused).then_some(Self::Count)
     }
 
     fn of_producer(quantity: Quantity) -> Option<Self> {

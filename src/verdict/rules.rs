@@ -8,7 +8,8 @@ use crate::base::{GroupId, NodeId, RecordId};
 use crate::kafka::Cast;
 use crate::kafka::message::Api;
 use crate::node::fact::{
-    AppFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, Stated,
+    AppFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact,
+    SinkFact, Stated,
 };
 
 /// The rule behind a link.
@@ -18,6 +19,7 @@ pub(super) fn rule(q: &Question<'_>, stated: &Stated, part: Part) -> Option<Stri
         Fact::Log(fact) => rule_log(q, stated.who, fact, part),
         Fact::Group(fact) => rule_group(q, stated.who, fact, part),
         Fact::App(fact) => rule_app(q, fact, part),
+        Fact::Sink(fact) => rule_sink(fact, part).map(str::to_owned),
         Fact::Fault(fact) => rule_fault(fact).map(str::to_owned),
     }
 }
@@ -37,6 +39,7 @@ pub fn rule_of(cast: &Cast, setting: Settings<'_>, stated: &Stated) -> Option<St
         setting,
         record,
         symptom: Symptom::Duplicated(GroupId(0)),
+        effect_in_sink: false,
     };
     // A chain tells a reset by the position that it gave; a trace tells it by the reset.
     if let Fact::Group(GroupFact::OffsetReset { .. }) = stated.fact {
@@ -241,6 +244,11 @@ fn rule_position(q: &Question<'_>, who: NodeId, source: PositionSource, lost: bo
              setting says.",
             setting(q, who, "auto.offset.reset")
         ),
+        (PositionSource::Stored, _) => {
+            "on-assigned: the application asks its sink where the rows end and seeks there; the \
+             committed offset of the group plays no part."
+                .to_owned()
+        }
         (PositionSource::Seek, _) => {
             "seek() sets the position of this member, and nothing else.".to_owned()
         }
@@ -281,12 +289,34 @@ fn rule_app(q: &Question<'_>, fact: &AppFact, part: Part) -> Option<String> {
         (AppFact::Dropped { .. }, _) => {
             "The partition was taken away, and the application throws away what it had queued."
         }
+        (AppFact::SinkOutage { .. }, _) => {
+            "A request without an answer may have been carried out or not; to send it again is \
+             right only where a second row does no harm."
+        }
         (AppFact::Stopped { .. }, _) => {
             "An application that stops closes its consumer, and its partitions go to others."
         }
         _ => return None,
     };
     Some(rule.to_owned())
+}
+
+fn rule_sink(fact: &SinkFact, part: Part) -> Option<&'static str> {
+    Some(match (fact, part) {
+        (SinkFact::RowsStored { .. }, Part::Symptom) => {
+            "A sink without a unique key takes a second row for the same record like any other."
+        }
+        (SinkFact::OffsetStored { .. }, _) => {
+            "Row and offset are one transaction: both are there, or neither."
+        }
+        (SinkFact::InsertDeduplicated { .. }, _) => {
+            "The row bears the id of its record, and the sink keeps one row for an id."
+        }
+        (SinkFact::BulkTorn { .. }, _) => {
+            "The sink takes rows one by one, so a request cut short leaves those that were in."
+        }
+        _ => return None,
+    })
 }
 
 fn rule_fault(fact: &FaultFact) -> Option<&'static str> {

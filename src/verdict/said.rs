@@ -8,7 +8,8 @@ use super::why::{Question, Symptom};
 use crate::base::{Instant, NodeId, Offset, TopicPartition};
 use crate::kafka::Records;
 use crate::node::fact::{
-    AppFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, Stated,
+    AppFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact,
+    SinkFact, SinkSilence, Stated,
 };
 
 /// The symptom as a sentence.
@@ -99,6 +100,7 @@ pub(super) fn sets_state(fact: &Fact) -> bool {
         Fact::Fault(_) => true,
         Fact::Produce(ProduceFact::Retry { .. } | ProduceFact::RequestTimedOut { .. }) => true,
         Fact::Log(LogFact::AppendRefused { .. }) => true,
+        Fact::Sink(fact) => matches!(fact, SinkFact::OffsetStored { .. }),
         Fact::Produce(_) | Fact::Log(_) | Fact::App(_) => false,
     }
 }
@@ -111,6 +113,7 @@ pub(super) fn what(q: &Question<'_>, stated: &Stated) -> String {
         Fact::Log(fact) => what_log(q, who, fact),
         Fact::Group(fact) => what_group(q, who, fact),
         Fact::App(fact) => what_app(q, who, stated, fact),
+        Fact::Sink(fact) => what_sink(q, who, stated, fact),
         Fact::Fault(fact) => what_fault(q, who, fact),
     }
 }
@@ -323,6 +326,7 @@ fn what_group(q: &Question<'_>, who: &str, fact: &GroupFact) -> String {
                 PositionSource::Committed => "the committed offset",
                 PositionSource::Reset => "auto.offset.reset",
                 PositionSource::Seek => "seek()",
+                PositionSource::Stored => "the offset that the sink keeps",
             };
             format!("{who} starts to read {place} at {offset}, from {from}")
         }
@@ -334,21 +338,48 @@ fn what_group(q: &Question<'_>, who: &str, fact: &GroupFact) -> String {
     }
 }
 
-fn what_app(q: &Question<'_>, who: &str, stated: &Stated, fact: &AppFact) -> String {
-    let place = offsets_of(&stated.fact).map_or_else(String::new, |(_, partition, offsets)| {
+/// Where the records of a fact lie: the one in question alone, but for a poll.
+fn place_of(q: &Question<'_>, stated: &Stated) -> String {
+    offsets_of(&stated.fact).map_or_else(String::new, |(_, partition, offsets)| {
         let own = stated.fact.records().and_then(|records| {
             records
                 .position(q.record)
                 .or_else(|| overtaker_in(q, records))
         });
-        let single = !matches!(fact, AppFact::Polled { .. }) && own.is_some();
+        let is_poll = matches!(stated.fact, Fact::App(AppFact::Polled { .. }));
         let partition = q.cast.partition(partition);
-        match own.filter(|_| single) {
+        match own.filter(|_| !is_poll) {
             Some(index) => format!("{partition}@{}", offsets.start + Offset::from(index)),
             None if offsets.start + 1 == offsets.end => format!("{partition}@{}", offsets.start),
             None => format!("{partition}@{}..{}", offsets.start, offsets.end.max(1) - 1),
         }
-    });
+    })
+}
+
+fn what_sink(q: &Question<'_>, who: &str, stated: &Stated, fact: &SinkFact) -> String {
+    let from = q.cast.actor(fact.from());
+    let place = place_of(q, stated);
+    match fact {
+        SinkFact::Received { .. } => format!("{who} has a request of {from}"),
+        SinkFact::RowsStored { .. } => format!("{who} stores the row of {place}, sent by {from}"),
+        SinkFact::OffsetStored {
+            partition, offset, ..
+        } => {
+            let partition = q.cast.partition(*partition);
+            format!("{who} keeps {offset} as the next offset of {partition}")
+        }
+        SinkFact::InsertDeduplicated { .. } => {
+            format!("{who} has the row of {place} already, and counts it once")
+        }
+        SinkFact::InsertRefused { .. } => format!("{who} refuses a request of {from}"),
+        SinkFact::BulkTorn { stored, of, .. } => {
+            format!("{who} keeps {stored} of {of} rows of a request of {from}")
+        }
+    }
+}
+
+fn what_app(q: &Question<'_>, who: &str, stated: &Stated, fact: &AppFact) -> String {
+    let place = place_of(q, stated);
     match fact {
         AppFact::Polled { .. } => format!("poll() of {who} returns {place}"),
         AppFact::Processed { .. } => format!("{who} applies the effect of {place}"),
@@ -365,6 +396,14 @@ fn what_app(q: &Question<'_>, who: &str, stated: &Stated, fact: &AppFact) -> Str
         AppFact::HandedOff { .. } => format!("{who} gives {place} to its workers"),
         AppFact::Dropped { .. } => format!("{who} throws {place} away unprocessed"),
         AppFact::Stopped { reason, .. } => format!("{who} stops: {reason}"),
+        AppFact::SinkOutage { sink, silence, .. } => {
+            let sink = q.cast.actor(*sink);
+            match silence {
+                SinkSilence::NotSent => format!("{who} cannot reach {sink}"),
+                SinkSilence::ConnectionLost => format!("{who} loses its connection to {sink}"),
+                SinkSilence::TimedOut => format!("{who} has no answer of {sink} in time"),
+            }
+        }
     }
 }
 

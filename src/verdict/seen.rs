@@ -10,7 +10,7 @@ use super::quantity::FactWord;
 use crate::base::{GroupId, NodeId, TopicId, TopicPartition};
 use crate::kafka::{Cast, ErrorCode};
 use crate::node::fact::{
-    AppFact, BatchReason, Fact, FaultFact, GroupFact, LogFact, ProduceFact, Stated,
+    AppFact, BatchReason, Fact, FaultFact, GroupFact, LogFact, ProduceFact, SinkFact, Stated,
 };
 
 /// The word of a fact, if it has one.
@@ -22,8 +22,10 @@ pub fn word_of(fact: &Fact) -> Option<FactWord> {
         Fact::App(fact) => match fact {
             AppFact::ProcessingFailed { .. } => Some(FactWord::ProcessingFailed),
             AppFact::RecordSkipped { .. } => Some(FactWord::RecordSkipped),
+            AppFact::SinkOutage { .. } => Some(FactWord::SinkOutage),
             _ => None,
         },
+        Fact::Sink(fact) => sink_word(fact),
         Fact::Fault(fact) => fault_word(fact),
     }
 }
@@ -106,6 +108,17 @@ fn group_word(fact: &GroupFact) -> Option<FactWord> {
     })
 }
 
+fn sink_word(fact: &SinkFact) -> Option<FactWord> {
+    Some(match fact {
+        SinkFact::InsertDeduplicated { .. } => FactWord::InsertDeduplicated,
+        SinkFact::InsertRefused { .. } => FactWord::InsertRefused,
+        SinkFact::BulkTorn { .. } => FactWord::BulkTorn,
+        SinkFact::Received { .. } | SinkFact::RowsStored { .. } | SinkFact::OffsetStored { .. } => {
+            return None;
+        }
+    })
+}
+
 fn fault_word(fact: &FaultFact) -> Option<FactWord> {
     Some(match fact {
         FaultFact::Crashed => FactWord::Crashed,
@@ -148,6 +161,11 @@ impl Concerns {
             Fact::Log(fact) => Self::of_log(fact),
             Fact::Group(fact) => Self::of_group(fact),
             Fact::App(fact) => Self::of_app(fact),
+            Fact::Sink(fact) => Self {
+                actors: [None, Some(fact.from()), None],
+                group: Some(fact.group()),
+                ..fact.partition().map_or_else(Self::default, Self::at)
+            },
             Fact::Fault(FaultFact::OffsetsSet { group, error }) => Self {
                 group: Some(*group),
                 error: Some(*error),
@@ -298,6 +316,11 @@ impl Concerns {
             } => Self {
                 group: Some(*group),
                 ..Self::at(*partition)
+            },
+            AppFact::SinkOutage { group, sink, .. } => Self {
+                actors: [None, Some(*sink), None],
+                group: Some(*group),
+                ..Self::default()
             },
             AppFact::Stopped { group, reason } => Self {
                 group: Some(*group),

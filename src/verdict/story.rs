@@ -75,6 +75,7 @@ impl Story {
             topics: vec![topic],
             members: members.to_vec(),
             committed: Vec::new(),
+            effect_in_sink: false,
         };
         Self {
             cast: Arc::new(cast),

@@ -10,12 +10,13 @@ use serde::{Serialize, Serializer};
 use super::anomaly;
 use super::group::{GroupLedger, Totals};
 use super::latency::{Latencies, LatencySummary};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, SinkLedger};
 use super::names::NamedSet;
 use super::order::{Keys, collect};
 use super::outcome::Outcomes;
 use super::quantity::Stage;
 use crate::base::{GroupId, Instant, NodeId, Offset, RecordId, Span, TopicId, TopicPartition};
+use crate::kafka::cast::{Actor, Role};
 
 /// How a run came to its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -77,6 +78,9 @@ pub struct Verdict {
     pub topics: Vec<TopicVerdict>,
     /// The producers in the order of the file.
     pub producers: Vec<ProducerVerdict>,
+    /// The sinks in the order of the file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sinks: Vec<SinkVerdict>,
     /// How often each anomaly occurred.
     #[serde(serialize_with = "as_map")]
     pub anomalies: Vec<(&'static str, u64)>,
@@ -96,6 +100,9 @@ pub struct GroupVerdict {
     pub id: GroupId,
     /// Its name.
     pub name: String,
+    /// Whether its effects are rows in a sink.
+    #[serde(skip)]
+    pub effect_in_sink: bool,
     /// Effect applied exactly once.
     pub once: NamedSet,
     /// Effect applied more than once.
@@ -187,6 +194,20 @@ pub struct PartitionVerdict {
     pub isr: Vec<String>,
 }
 
+/// What a sink came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SinkVerdict {
+    /// Its name.
+    pub name: String,
+    /// The rows in it.
+    pub rows: u64,
+    /// Requests that reached it.
+    pub requests: u64,
+    /// Requests that it refused.
+    pub refused: u64,
+}
+
 /// What a producer was told, beside what is true.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -243,6 +264,11 @@ impl Verdict {
         self.producers.iter().find(|producer| producer.name == name)
     }
 
+    /// The sink of that name.
+    pub fn sink(&self, name: &str) -> Option<&SinkVerdict> {
+        self.sinks.iter().find(|sink| sink.name == name)
+    }
+
     /// How often an anomaly occurred; `None` for a name that is none.
     pub fn anomaly(&self, name: &str) -> Option<u64> {
         let found = self.anomalies.iter().find(|(known, _)| *known == name);
@@ -278,11 +304,24 @@ impl Ledger {
             at: end.at,
             topics: self.topic_verdicts(),
             producers: self.producer_verdicts(),
+            sinks: self.sink_verdicts(),
             anomalies: anomaly::count(self, &groups, stuck),
             groups,
             unstruck: end.unstruck.clone(),
             fingerprint: self.fingerprint(),
         }
+    }
+
+    fn sink_verdicts(&self) -> Vec<SinkVerdict> {
+        let actors = self.cast.actors.iter().zip(&self.sinks);
+        let sinks = actors.filter(|(actor, _)| actor.role == Role::Sink);
+        let verdict = |(actor, sink): (&Actor, &SinkLedger)| SinkVerdict {
+            name: actor.name.clone(),
+            rows: sink.rows,
+            requests: sink.requests,
+            refused: sink.refused,
+        };
+        sinks.map(verdict).collect()
     }
 
     fn group_verdict(&self, id: GroupId, end: &EndOfRun, keys: Keys<'_>) -> GroupVerdict {
@@ -304,6 +343,7 @@ impl Ledger {
         GroupVerdict {
             id,
             name: self.cast.group(id).to_owned(),
+            effect_in_sink: group.effect_in_sink(),
             once: named(once),
             duplicated: named(duplicated),
             lost: stages

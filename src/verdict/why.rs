@@ -60,6 +60,8 @@ pub struct Question<'a> {
     pub record: RecordId,
     /// What became of it.
     pub symptom: Symptom,
+    /// Whether effects of the group in question are rows in a sink.
+    pub effect_in_sink: bool,
 }
 
 /// The explanation.
@@ -306,7 +308,7 @@ pub fn concerns(stated: &Stated, record: RecordId, partitions: &[TopicPartition]
     };
     match &stated.fact {
         Fact::Produce(_) => !other_place || names_it().unwrap_or(true),
-        Fact::Log(_) | Fact::App(_) => !other_place || names_it().unwrap_or(false),
+        Fact::Log(_) | Fact::App(_) | Fact::Sink(_) => !other_place || names_it().unwrap_or(false),
         Fact::Group(_) | Fact::Fault(_) => true,
     }
 }

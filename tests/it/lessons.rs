@@ -22,6 +22,10 @@ const LESSONS: &[(&str, &[&str])] = &[
         &["--variant", "idempotent", "--record", "shop#30"],
     ),
     ("delivery/only-while-nobody-crashes", &[]),
+    (
+        "delivery/poison-pill",
+        &["--variant", "retry-topic", "--record", "shop#6"],
+    ),
     ("delivery/where-the-commit-stands", &["--from", "10s"]),
     (
         "groups/a-consumer-joins",
@@ -54,6 +58,29 @@ const LESSONS: &[(&str, &[&str])] = &[
         "offsets/resumes-at-2713",
         &["--record", "historical.reannotation-2@2712"],
     ),
+    (
+        "sinks/idempotent-consumer",
+        &["--variant", "idempotent", "--from", "13s"],
+    ),
+    (
+        "sinks/insert-in-bulk",
+        &[
+            "--variant",
+            "bulk-insert",
+            "--group",
+            "writers",
+            "--from",
+            "3s",
+            "--to",
+            "3400ms",
+        ],
+    ),
+    (
+        "sinks/row-and-offset-together",
+        &["--from", "16s", "--partition", "pricing-tasks-0"],
+    ),
+    ("sinks/torn-bulk-insert", &["--from", "6s"]),
+    ("sinks/zombie-writer", &["--record", "portfolio#10"]),
     (
         "topics/custom-partitioner",
         &[
@@ -121,7 +148,7 @@ fn print(arguments: &[&str]) -> String {
 
 pub(crate) fn shipped() -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for theme in ["delivery", "groups", "offsets", "topics"] {
+    for theme in ["delivery", "groups", "offsets", "sinks", "topics"] {
         let folder = root().join("scenarios").join(theme);
         let entries = folder.read_dir().expect("the lessons are shipped");
         files.extend(entries.map(|entry| entry.expect("a readable folder").path()));

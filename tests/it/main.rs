@@ -13,5 +13,6 @@ mod oracle;
 mod producer;
 mod real_kafka;
 mod schema;
+mod sinks;
 mod sweep;
 mod worlds;

@@ -36,6 +36,8 @@ pub enum PositionSource {
     Reset,
     /// `seek()`.
     Seek,
+    /// `seek()` to the offset that the sink keeps.
+    Stored,
 }
 
 /// Facts of groups: of the coordinator (its broker states them) and of members.

@@ -250,5 +250,12 @@ fn step_kind(name: StepName) -> StepKind {
         StepName::Request => StepKind::Request,
         StepName::Acknowledge => StepKind::Acknowledge,
         StepName::Close => StepKind::Close,
+        StepName::Store => StepKind::Store,
+        StepName::StoreAll => StepKind::StoreAll,
+        StepName::StoreWithOffset => StepKind::StoreWithOffset,
+        StepName::SeekToStored => StepKind::SeekToStored,
+        StepName::Receive => StepKind::Receive,
+        StepName::Insert => StepKind::Insert,
+        StepName::Respond => StepKind::Respond,
     }
 }

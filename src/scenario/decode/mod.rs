@@ -14,6 +14,7 @@ pub(crate) mod keyed;
 mod must_happen;
 pub(crate) mod names;
 mod producer;
+mod sink;
 mod steps;
 
 pub(crate) use config::{
@@ -57,16 +58,7 @@ pub(crate) fn scenario(
     let topics = fields.get("topics");
     scenario.topics = cluster::topics(context, topics, &scenario.cluster, brokers);
     cluster::let_grow(&mut scenario.topics, fields.get("faults"));
-    let producers = context.named(fields.get("producers"));
-    for entry in producers {
-        let producer = producer::producer(context, &entry.node, &entry.key, &scenario.topics);
-        scenario.producers.set(entry.key.clone(), producer);
-    }
-    let groups = context.named(fields.get("groups"));
-    for entry in groups {
-        let group = group::group(context, &entry.node, &entry.key, &scenario.topics);
-        scenario.groups.set(entry.key.clone(), group);
-    }
+    actors(context, &mut fields, &mut scenario);
     if let Some(node) = fields.get("warm-up") {
         scenario.warm_up = context.duration(node).unwrap_or(Span::ZERO);
     }
@@ -83,19 +75,23 @@ pub(crate) fn scenario(
     let topics = std::mem::take(&mut scenario.topics);
     let producers = std::mem::take(&mut scenario.producers);
     let groups = std::mem::take(&mut scenario.groups);
+    let sinks = std::mem::take(&mut scenario.sinks);
     let names = Names {
         brokers: scenario.cluster.brokers,
         controllers: scenario.cluster.controllers,
         topics: &topics,
         producers: &producers,
         groups: &groups,
-        later: ["sinks", "queues"]
-            .into_iter()
-            .flat_map(|key| root.get(key).and_then(Node::entries).unwrap_or_default())
+        sinks: &sinks,
+        later: root
+            .get("queues")
+            .and_then(Node::entries)
+            .unwrap_or_default()
+            .iter()
             .map(|entry| entry.key.clone())
             .collect(),
     };
-    let entries: Vec<_> = ["producers", "groups"]
+    let entries: Vec<_> = ["producers", "groups", "sinks"]
         .into_iter()
         .flat_map(|key| root.get(key).and_then(Node::entries).unwrap_or_default())
         .collect();
@@ -107,7 +103,27 @@ pub(crate) fn scenario(
     scenario.expect = expect::expect(context, &statements.expect, &names);
     scenario.must_happen = must_happen::must_happen(context, &statements.must_happen, &names);
     (scenario.topics, scenario.producers, scenario.groups) = (topics, producers, groups);
+    scenario.sinks = sinks;
     scenario
+}
+
+/// Sinks, producers and groups: who uses the topics.
+fn actors(context: &mut Context, fields: &mut Fields<'_>, scenario: &mut Scenario) {
+    for entry in context.named(fields.get("sinks")) {
+        let sink = sink::sink(context, &entry.node, &entry.key);
+        scenario.sinks.set(entry.key.clone(), sink);
+    }
+    let producers = context.named(fields.get("producers"));
+    for entry in producers {
+        let producer = producer::producer(context, &entry.node, &entry.key, &scenario.topics);
+        scenario.producers.set(entry.key.clone(), producer);
+    }
+    let groups = context.named(fields.get("groups"));
+    for entry in groups {
+        let known = (&scenario.topics, &scenario.sinks);
+        let group = group::group(context, &entry.node, &entry.key, known);
+        scenario.groups.set(entry.key.clone(), group);
+    }
 }
 
 fn heading(context: &mut Context, fields: &mut Fields<'_>, scenario: &mut Scenario, root: &Node) {

@@ -7,6 +7,7 @@
 pub mod client;
 pub mod fault;
 pub mod named;
+pub mod sink;
 pub mod step;
 
 use serde::{Serialize, Serializer};
@@ -14,6 +15,7 @@ use serde::{Serialize, Serializer};
 pub use client::{Except, Group, Member, Producer, Sender};
 pub use fault::Fault;
 pub use named::{Config, Named, Setting};
+pub use sink::Sink;
 pub use step::Step;
 
 use super::value::Timing;
@@ -45,6 +47,9 @@ pub struct Scenario {
     pub network: Network,
     /// Topics in the order of the file.
     pub topics: Named<Topic>,
+    /// Sinks in the order of the file.
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    pub sinks: Named<Sink>,
     /// Producers in the order of the file.
     pub producers: Named<Producer>,
     /// Consumer groups in the order of the file.
@@ -274,6 +279,7 @@ impl Default for Scenario {
             cluster: Cluster::default(),
             network: Network::default(),
             topics: Named::default(),
+            sinks: Named::default(),
             producers: Named::default(),
             groups: Named::default(),
             warm_up: Span::ZERO,

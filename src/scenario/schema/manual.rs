@@ -12,7 +12,7 @@ use super::table::{QUANTITIES, SECTIONS, STEPS, Section, VERBS, Verb};
 use super::vocabulary::{Entry, words};
 use super::words::{definitions, facts};
 use crate::scenario::not_yet::Area;
-use crate::scenario::resolved::step::{LoopName, in_one_line};
+use crate::scenario::resolved::step::{LoopName, Step, in_one_line};
 use crate::verdict::Stage;
 use crate::verdict::quantity::SubjectKind;
 
@@ -123,12 +123,14 @@ fn loops(page: &mut String) {
     line(page, "| name | stands for | |\n|---|---|---|");
     for entry in words::<LoopName>(Area::Loop) {
         let steps = LoopName::parse(entry.word).map(|name| {
-            let (steps, close) = name.expand();
-            let close = match close.as_slice() {
+            let loop_of = name.expand();
+            let listener = |key: &str, steps: &[Step]| match steps {
                 [] => String::new(),
-                close => format!(", `on-close: {}`", in_one_line(close)),
+                steps => format!(", `{key}: {}`", in_one_line(steps)),
             };
-            format!("`{}`{close}", in_one_line(&steps))
+            let assigned = listener("on-assigned", &loop_of.on_assigned);
+            let close = listener("on-close", &loop_of.on_close);
+            format!("`{}`{assigned}{close}", in_one_line(&loop_of.steps))
         });
         let mark = mark(entry.later);
         let steps = steps.unwrap_or_default();

@@ -19,6 +19,7 @@ fn explained(story: &Story, record: u32, symptom: Symptom) -> Chain {
         setting: &setting,
         record: RecordId(record),
         symptom,
+        effect_in_sink: false,
     };
     let chain = question.explain().expect("the facts show the symptom");
     assert!(chain.links.len() <= LINKS_MAX, "{chain:#?}");

@@ -23,6 +23,24 @@ const WORDS: &[(&str, &str)] = &[
         "partitions replication.factor replica-assignment create config",
     ),
     (
+        "sinks: { s: { WORD: x } }\n",
+        "latency per-row capacity queue timeout bulk unique on-conflict",
+    ),
+    ("sinks: { s: { bulk: WORD } }\n", "atomic row-by-row"),
+    ("sinks: { s: { unique: WORD } }\n", "none record key"),
+    (
+        "sinks: { s: { unique: record, on-conflict: WORD } }\n",
+        "ignore overwrite refuse",
+    ),
+    (
+        "groups: { g: { on-sink-failure: WORD } }\n",
+        "retry continue stop",
+    ),
+    (
+        "expect: { sinks: { s: { WORD: 0 } } }\n",
+        "rows requests refused",
+    ),
+    (
         "producers: { p: { WORD: x } }\n",
         "topic topics queue sink instances records every start-at stop-at keys values partition \
          partitioner transaction on-failure client clock config properties properties-file except",
