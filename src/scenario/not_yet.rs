@@ -158,7 +158,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "log-compacted",
             "partitions-added",
             "zombie-leader-append",
-            "static-rejoin",
             "position-truncated",
             "coordinator-moved",
             "coordinator-loaded",

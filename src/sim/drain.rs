@@ -6,6 +6,8 @@
 //! by itself does so after records only, so once it is quiet nothing more can come of it. A group
 //! without a living member has no positions.
 
+use std::collections::BTreeSet;
+
 use super::dispatch::Node;
 use super::{End, Ends, Scratch, Sim, Status};
 use crate::base::{Instant, NodeId, Offset, TopicPartition};
@@ -81,7 +83,7 @@ impl Sim {
         if alive.is_empty() {
             return None;
         }
-        let mut owned = 0;
+        let mut owned = BTreeSet::new();
         for &node in &alive {
             let Node::Member(member) = &self.nodes[node.index()] else {
                 continue;
@@ -91,7 +93,7 @@ impl Sim {
                 return Some(format!("{name} is not at rest"));
             }
             for (tp, position) in member.positions() {
-                owned += 1;
+                owned.insert(tp);
                 let end = self.high_watermark(tp);
                 if position < end {
                     let partition = self.setup.cast.partition(tp);
@@ -106,11 +108,9 @@ impl Sim {
         }
         let partitions = |topic: &crate::base::TopicId| self.partition_count(*topic);
         let expected: u32 = group.topics.iter().map(partitions).sum();
-        (owned < expected).then(|| {
-            format!(
-                "{} of {expected} partitions of group {} have an owner",
-                owned, group.name
-            )
+        (owned.len() < expected as usize).then(|| {
+            let (owned, group) = (owned.len(), &group.name);
+            format!("{owned} of {expected} partitions of group {group} have an owner")
         })
     }
 

@@ -121,6 +121,9 @@ impl Focus {
                     },
                 ) => named(member),
                 Fact::Group(GroupFact::PartitionMoved { from, to, .. }) => named(from) || named(to),
+                Fact::Group(GroupFact::StaticRejoin { member, before, .. }) => {
+                    named(member) || named(before)
+                }
                 _ => false,
             }
     }

@@ -81,6 +81,9 @@ impl Membership {
                 self.loses(at, who, partitions);
             }
             GroupFact::SessionExpired { member, .. } => self.member_died(at, *member),
+            GroupFact::StaticRejoin { member, before, .. } if member != before => {
+                self.replaced(at, *before, *member);
+            }
             _ => {}
         }
     }
@@ -119,6 +122,17 @@ impl Membership {
         for ownership in self.ownership.values_mut() {
             ownership.lost_by(at, member);
         }
+    }
+
+    /// Another member has taken a static member's place, without a round.
+    fn replaced(&mut self, at: Instant, before: NodeId, member: NodeId) {
+        let Some(partitions) = self.assignment.remove(&before) else {
+            return;
+        };
+        if self.warm_up <= at {
+            self.moved.extend(partitions.iter());
+        }
+        self.assignment.insert(member, partitions);
     }
 
     /// How many partitions changed owner.

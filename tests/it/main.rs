@@ -11,4 +11,5 @@ mod map;
 mod oracle;
 mod producer;
 mod real_kafka;
+mod static_members;
 mod worlds;
