@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::group::{
     HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
@@ -14,6 +15,9 @@ use super::group::{
 };
 use super::{Batch, ErrorCode};
 use crate::base::{NodeId, Offset, Span, TopicId, TopicPartition};
+
+/// A list that nearly always has one entry, and then needs no room of its own.
+pub type Few<T> = SmallVec<[T; 1]>;
 
 /// The APIs of the protocol that are modelled, under Kafka's names (`ApiKeys`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -57,7 +61,7 @@ pub struct ProduceRequest {
     /// How long the broker may wait for replication: the client's `request.timeout.ms`.
     pub timeout: Span,
     /// The batches.
-    pub batches: Vec<(TopicPartition, Batch)>,
+    pub batches: Few<(TopicPartition, Batch)>,
 }
 
 /// What became of one batch.
@@ -245,7 +249,7 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Response {
     /// To `Produce`; none is sent for `acks=0`.
-    Produce(Vec<ProducedPartition>),
+    Produce(Few<ProducedPartition>),
     /// To `Fetch`.
     Fetch(Vec<FetchedPartition>),
     /// To `ListOffsets`.

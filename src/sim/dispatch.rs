@@ -56,9 +56,11 @@ impl Node {
                 Call::Start => controller.on_start(ctx),
                 Call::Connected(conn) => controller.on_connected(ctx, conn),
                 Call::Disconnected(conn) => controller.on_disconnected(ctx, conn),
-                Call::Message(conn, from, envelope) => match body(*envelope) {
-                    Ok(envelope) => controller.on_request(ctx, conn, from, &envelope),
-                    Err((number, response)) => controller.on_response(ctx, conn, number, response),
+                Call::Message(conn, from, envelope) => match envelope.body {
+                    Body::Request(_) => controller.on_request(ctx, conn, from, &envelope),
+                    Body::Response(response) => {
+                        controller.on_response(ctx, conn, envelope.correlation, response);
+                    }
                 },
                 Call::Timer(key) => controller.on_timer(ctx, key),
                 other => unreachable!("a controller is never told {other:?}"),
@@ -67,9 +69,11 @@ impl Node {
                 Call::Start => broker.on_start(ctx),
                 Call::Connected(conn) => broker.on_connected(ctx, conn),
                 Call::Disconnected(conn) => broker.on_disconnected(ctx, conn),
-                Call::Message(conn, from, envelope) => match body(*envelope) {
-                    Ok(envelope) => broker.on_request(ctx, conn, from, Box::new(envelope)),
-                    Err((number, response)) => broker.on_response(ctx, conn, number, response),
+                Call::Message(conn, from, envelope) => match envelope.body {
+                    Body::Request(_) => broker.on_request(ctx, conn, from, envelope),
+                    Body::Response(response) => {
+                        broker.on_response(ctx, conn, envelope.correlation, response);
+                    }
                 },
                 Call::Timer(key) => broker.on_timer(ctx, key),
                 Call::ResetOffsets(group, offsets) => broker.reset_offsets(ctx, group, offsets),
@@ -80,8 +84,8 @@ impl Node {
                 Call::Connected(conn) => producer.on_connected(ctx, conn),
                 Call::Disconnected(conn) => producer.on_disconnected(ctx, conn),
                 Call::Message(conn, _, envelope) => {
-                    let (number, response) = answer(*envelope);
-                    producer.on_response(ctx, conn, number, response);
+                    let number = envelope.correlation;
+                    producer.on_response(ctx, conn, number, answer(*envelope));
                 }
                 Call::Timer(key) => producer.on_timer(ctx, key),
                 Call::GoOn => producer.go_on(ctx),
@@ -97,8 +101,8 @@ impl Node {
                 Call::Connected(conn) => member.on_connected(ctx, conn),
                 Call::Disconnected(conn) => member.on_disconnected(ctx, conn),
                 Call::Message(conn, _, envelope) => {
-                    let (number, response) = answer(*envelope);
-                    member.on_response(ctx, conn, number, response);
+                    let number = envelope.correlation;
+                    member.on_response(ctx, conn, number, answer(*envelope));
                 }
                 Call::Timer(key) => member.on_timer(ctx, key),
                 Call::GoOn => member.go_on(ctx),
@@ -124,17 +128,9 @@ impl Node {
     }
 }
 
-/// A request as it came, or the number and content of a response.
-fn body(envelope: Envelope) -> Result<Envelope, (u32, Response)> {
+fn answer(envelope: Envelope) -> Response {
     match envelope.body {
-        Body::Request(_) => Ok(envelope),
-        Body::Response(response) => Err((envelope.correlation, response)),
-    }
-}
-
-fn answer(envelope: Envelope) -> (u32, Response) {
-    match body(envelope) {
-        Err(answer) => answer,
-        Ok(request) => unreachable!("nobody asks a client: {request:?}"),
+        Body::Response(response) => response,
+        Body::Request(request) => unreachable!("nobody asks a client: {request:?}"),
     }
 }

@@ -138,9 +138,8 @@ impl Sim {
         let mut scratch = Scratch::default();
         loop {
             let end = self.step(&mut scratch);
-            for fact in scratch.facts.drain(..) {
-                sink(&fact);
-            }
+            scratch.facts.iter().for_each(&mut *sink);
+            scratch.facts.clear();
             if let Some(end) = end {
                 return end;
             }

@@ -31,17 +31,21 @@ pub fn word_of(fact: &Fact) -> Option<FactWord> {
 /// The second word of a fact: why a batch left, and an offset commit that moved backwards.
 pub fn second_word(fact: &Fact) -> Option<FactWord> {
     match fact {
-        Fact::Produce(ProduceFact::BatchSent { reason, .. }) => match reason {
-            BatchReason::Full => Some(FactWord::BatchFull),
-            BatchReason::LingerOver => Some(FactWord::LingerOver),
-            BatchReason::Piggyback | BatchReason::Retry | BatchReason::Flush => None,
-        },
+        Fact::Produce(ProduceFact::BatchSent { reason, .. }) => reason_word(*reason),
         Fact::Group(GroupFact::OffsetCommitted {
             offset,
             before: Some(before),
             ..
         }) if offset < before => Some(FactWord::CommitRewound),
         _ => None,
+    }
+}
+
+fn reason_word(reason: BatchReason) -> Option<FactWord> {
+    match reason {
+        BatchReason::Full => Some(FactWord::BatchFull),
+        BatchReason::LingerOver => Some(FactWord::LingerOver),
+        BatchReason::Piggyback | BatchReason::Retry | BatchReason::Flush => None,
     }
 }
 
@@ -332,9 +336,30 @@ impl Concerns {
 }
 
 /// How often each word was seen, by what it concerned.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Seen {
     counts: BTreeMap<(FactWord, Concerns), u64>,
+    /// Batches that left one after the other, all alike, not counted above yet.
+    batches: Option<Batches>,
+}
+
+/// Batches that one producer sent to one partition, for one reason.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Batches {
+    producer: NodeId,
+    partition: TopicPartition,
+    reason: BatchReason,
+    count: u64,
+}
+
+impl Batches {
+    /// The words of each, and what it concerns.
+    fn words(&self) -> (Concerns, impl Iterator<Item = FactWord> + use<>) {
+        let mut concerns = Concerns::at(self.partition);
+        concerns.actors[0] = Some(self.producer);
+        let words = [Some(FactWord::BatchSent), reason_word(self.reason)];
+        (concerns, words.into_iter().flatten())
+    }
 }
 
 impl fmt::Debug for Seen {
@@ -349,6 +374,12 @@ impl fmt::Debug for Seen {
 impl Seen {
     /// Takes in a fact.
     pub fn observe(&mut self, stated: &Stated) {
+        if let Fact::Produce(ProduceFact::BatchSent {
+            partition, reason, ..
+        }) = &stated.fact
+        {
+            return self.batch_sent(stated.who, *partition, *reason);
+        }
         let Some(word) = word_of(&stated.fact) else {
             return;
         };
@@ -357,6 +388,26 @@ impl Seen {
             *self.counts.entry((second, concerns.clone())).or_default() += 1;
         }
         *self.counts.entry((word, concerns)).or_default() += 1;
+    }
+
+    /// Nearly every batch is like the one before: the map need not be asked for each.
+    fn batch_sent(&mut self, producer: NodeId, partition: TopicPartition, reason: BatchReason) {
+        let one = Batches {
+            producer,
+            partition,
+            reason,
+            count: 1,
+        };
+        let last = self.batches.get_or_insert(Batches { count: 0, ..one });
+        if (Batches { count: 1, ..*last }) == one {
+            last.count += 1;
+            return;
+        }
+        let (concerns, words) = last.words();
+        let count = std::mem::replace(last, one).count;
+        for word in words {
+            self.add(word, concerns.clone(), count);
+        }
     }
 
     /// Takes in a fact derived from the whole run, so often.
@@ -372,7 +423,13 @@ impl Seen {
     /// How often a word was seen of what the test accepts.
     pub fn count_where(&self, word: FactWord, test: impl Fn(&Concerns) -> bool) -> u64 {
         let of_word = self.counts.iter().filter(|((w, _), _)| *w == word);
-        of_word.filter(|((_, c), _)| test(c)).map(|(_, n)| n).sum()
+        let counted: u64 = of_word.filter(|((_, c), _)| test(c)).map(|(_, n)| n).sum();
+        let last = self.batches.map_or(0, |last| {
+            let (concerns, mut words) = last.words();
+            let counts = words.any(|w| w == word) && test(&concerns);
+            if counts { last.count } else { 0 }
+        });
+        counted + last
     }
 }
 

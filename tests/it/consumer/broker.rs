@@ -12,7 +12,7 @@ use kafkasim::kafka::group::{
     OffsetFetchResponse, Subscription, SyncGroupRequest, SyncGroupResponse,
 };
 use kafkasim::kafka::message::{
-    AskedEpoch, EpochEnd, FetchRequest, FetchedPartition, LoggedBatch, OffsetSpec,
+    AskedEpoch, EpochEnd, FetchRequest, FetchedPartition, Few, LoggedBatch, OffsetSpec,
     PartitionMetadata, ProduceRequest, ProducedPartition, Request, Response, TopicMetadata,
 };
 use kafkasim::kafka::{Batch, ErrorCode, Payload, Records};
@@ -224,7 +224,7 @@ impl Broker {
     }
 
     fn produce(&mut self, request: ProduceRequest) -> Response {
-        let mut produced = Vec::new();
+        let mut produced = Few::new();
         for (tp, batch) in request.batches {
             let base_offset = self.end(tp);
             for record in batch.records().iter() {
