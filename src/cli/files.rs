@@ -59,6 +59,42 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
     Ok(bytes)
 }
 
+/// Writes a whole text to a file, or nothing: under another name first, which then takes its place.
+pub(super) fn write(path: &Path, text: &str, overwrite: bool) -> Result<(), Unreadable> {
+    let unwritable = |reason: String| Unreadable {
+        path: path.to_owned(),
+        reason,
+    };
+    if path.is_dir() {
+        return Err(unwritable(
+            "this is a folder, and a file is to be written".to_owned(),
+        ));
+    }
+    if !overwrite && path.symlink_metadata().is_ok() {
+        return Err(unwritable(
+            "the file is there already; `--force` overwrites it".to_owned(),
+        ));
+    }
+    let name = path
+        .file_name()
+        .ok_or_else(|| unwritable("no name of a file".to_owned()))?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        return Err(unwritable("no such folder".to_owned()));
+    }
+    let mut unfinished = name.to_owned();
+    unfinished.push(format!(".{}.unfinished", std::process::id()));
+    let unfinished = path.with_file_name(unfinished);
+    let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, path));
+    written.map_err(|error| {
+        // What cannot be removed either stays: there is nothing left to try.
+        let _ = fs::remove_file(&unfinished);
+        unwritable(format!("cannot be written: {}", plain(&error)))
+    })
+}
+
 /// The scenario files of several paths, in the order of the paths.
 pub(super) fn all_scenarios(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Unreadable> {
     let mut found = Vec::new();

@@ -116,10 +116,14 @@ pub(super) fn record(
     outcome: &Outcome,
     name: &str,
 ) -> Result<RecordId, Refusal> {
-    let parsed = RecordName::parse(name).ok_or_else(|| {
+    let found = experiment.find(outcome, &record_name(name)?);
+    found.map_err(|reason| Refusal::argument(reason, None))
+}
+
+/// An argument as the name of a record.
+pub(super) fn record_name(name: &str) -> Result<RecordName, Refusal> {
+    RecordName::parse(name).ok_or_else(|| {
         let help = "a record is written `orders-0@4`, `shop#7` or `orders/AAPL#3`";
         Refusal::argument(format!("`{name}` names no record"), Some(help.to_owned()))
-    })?;
-    let found = experiment.find(outcome, &parsed);
-    found.map_err(|reason| Refusal::argument(reason, None))
+    })
 }

@@ -6,12 +6,18 @@
 pub mod args;
 mod check;
 mod compare;
+mod completions;
+mod determinism;
 mod files;
 mod input;
+mod list;
+mod new;
 mod printer;
 mod run;
+mod schema;
 mod show;
 mod status;
+mod sweep;
 mod test;
 mod trace;
 mod why;
@@ -63,6 +69,11 @@ fn carry_out(cli: &Cli, printer: &mut Printer) -> Status {
         Command::Why(args) => why::why(args, json, printer),
         Command::Check(args) => check::check(args, json, printer),
         Command::Test(args) => test::test(args, json, printer),
+        Command::CheckDeterminism(args) => determinism::check_determinism(args, json, printer),
+        Command::List(args) => list::list(args, json, printer),
+        Command::New(args) => new::new(args, json, printer),
+        Command::Schema(args) => schema::schema(args, printer),
+        Command::Completions(args) => Ok(completions::completions(args, printer)),
     };
     done.unwrap_or_else(|refusal| {
         refusal.tell(printer);

@@ -41,6 +41,27 @@ pub enum Api {
     UpdateMetadata,
 }
 
+impl Api {
+    /// All of them, each at its place as a number.
+    pub const ALL: [Self; 15] = [
+        Self::Produce,
+        Self::Fetch,
+        Self::ListOffsets,
+        Self::Metadata,
+        Self::OffsetCommit,
+        Self::OffsetFetch,
+        Self::FindCoordinator,
+        Self::JoinGroup,
+        Self::Heartbeat,
+        Self::LeaveGroup,
+        Self::SyncGroup,
+        Self::CreateTopics,
+        Self::InitProducerId,
+        Self::OffsetForLeaderEpoch,
+        Self::UpdateMetadata,
+    ];
+}
+
 /// `acks` of a producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -86,6 +86,12 @@ fn fates(outcome: &Outcome, record: RecordId, group: Option<GroupId>) -> Vec<(Gr
         .collect()
 }
 
+/// The rule of Kafka behind a fact, as a sentence, if it has one.
+pub fn rule_of(experiment: &Experiment, stated: &Stated) -> Option<String> {
+    let setting = |node: NodeId, name: &str| setting(experiment, node, name);
+    crate::verdict::rule_of(&experiment.setup.cast, &setting, stated)
+}
+
 /// A client's setting as the scenario resolves it.
 fn setting(experiment: &Experiment, node: NodeId, name: &str) -> Option<String> {
     let actor = &experiment.setup.cast.actors[node.index()];

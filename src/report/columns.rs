@@ -48,9 +48,9 @@ pub(super) fn table(title: &str, rows: &[Row<'_>], end: Option<&str>) -> Text {
         cells.extend(row.end.map(str::to_owned));
         table.row(cells);
     }
-    if rows.is_empty() {
-        Text::default()
-    } else {
-        table.text(2)
+    let mut text = Text::default();
+    if !table.is_empty() {
+        text.table(2, table);
     }
+    text
 }

@@ -5,7 +5,9 @@
 
 mod columns;
 pub mod comparison;
+mod costs;
 pub mod explanation;
+pub mod sweep;
 pub mod table;
 pub mod text;
 pub mod verdict;

@@ -6,7 +6,7 @@ use super::dispatch::Node;
 use super::event::{Event, Turn};
 use super::fault::Faults;
 use super::setup::Setup;
-use super::{Sim, Status};
+use super::{Requests, Sim, Status};
 use crate::base::{Instant, NodeId, TopicId};
 use crate::engine::network::LinkLatency;
 use crate::engine::{Class, Network, Queue, Timers};
@@ -48,6 +48,7 @@ impl Sim {
             events: 0,
             outstanding: 0,
             data_in_flight: 0,
+            requests: Requests::none(count),
             calm_since: None,
             setup,
         };

@@ -95,6 +95,9 @@ impl Sim {
         } else {
             (Direction::ToClient, client)
         };
+        if direction == Direction::ToServer && self.setup.warm_up <= self.now {
+            self.requests.count(client, envelope.api());
+        }
         if self.faults.watch_messages() && self.is_lost(conn, client, server, &envelope, scratch) {
             return;
         }

@@ -43,6 +43,20 @@ pub struct Setup {
     pub stepped: bool,
 }
 
+impl Setup {
+    /// The same world under another seed.
+    #[must_use]
+    pub fn with_seed(&self, seed: Seed) -> Self {
+        let mut setup = self.clone();
+        setup.seed = seed;
+        let producers = setup.producers.iter_mut();
+        producers.for_each(|(producer, _)| producer.seed = seed);
+        let members = setup.members.iter_mut();
+        members.for_each(|(member, _)| member.seed = seed);
+        setup
+    }
+}
+
 /// The planned life of a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Life {

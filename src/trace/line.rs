@@ -11,6 +11,7 @@ use crate::node::fact::{
     ProduceFact, Stated,
 };
 use crate::trace::layout::{Layout, Line, VERB};
+use crate::trace::link;
 use crate::trace::name::{self, code, counted};
 use crate::trace::stretch::{Doing, Stretch};
 
@@ -35,10 +36,13 @@ pub fn line_of(cast: &Cast, stated: &Stated) -> Line {
     assert!(verb.len() <= VERB, "the verb `{verb}` fits its column");
     Line {
         at: stated.at,
+        until: stated.at,
         who: stated.who,
         fault: matches!(stated.fact, Fact::Fault(_)),
         verb,
         what,
+        link: link::of_fact(cast, stated),
+        fact: stated.id,
     }
 }
 
@@ -64,6 +68,14 @@ pub(crate) fn stretch(cast: &Cast, stretch: &Stretch) -> Line {
     };
     let what = match stretch.doing {
         Doing::Sends(topic) => format!("{names} to {}{until}", cast.topic(topic)),
+        Doing::HearsWritten if stretch.place.is_none() => {
+            let are = if stretch.records.len() == 1 {
+                "is"
+            } else {
+                "are"
+            };
+            format!("{names} {are} written{until}")
+        }
         _ => fitting(
             cast,
             format!("{place}{after} ({names}){until}"),
@@ -72,10 +84,13 @@ pub(crate) fn stretch(cast: &Cast, stretch: &Stretch) -> Line {
     };
     Line {
         at: stretch.first,
+        until: stretch.last,
         who: stretch.who,
         fault: false,
         verb,
         what,
+        link: link::of_stretch(cast, stretch),
+        fact: stretch.fact,
     }
 }
 

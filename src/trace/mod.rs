@@ -7,15 +7,22 @@
 pub mod condense;
 pub mod focus;
 pub mod json;
+pub mod lanes;
 pub mod layout;
 pub mod line;
+pub mod link;
+pub mod mermaid;
 pub mod name;
+pub mod roster;
+mod routine;
 mod stretch;
 
 pub use condense::Condenser;
 pub use focus::{Detail, Focus};
+pub use lanes::Diagram;
 pub use layout::{Layout, Line};
 pub use line::line_of;
+pub use roster::Roster;
 
 #[cfg(test)]
 pub(crate) mod example;

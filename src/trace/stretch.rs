@@ -2,7 +2,7 @@
 
 use crate::base::{Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
 use crate::kafka::Records;
-use crate::node::fact::{AppFact, Fact, LogFact, ProduceFact, Stated, Times};
+use crate::node::fact::{AppFact, Fact, FactId, LogFact, ProduceFact, Stated, Times};
 
 /// What an actor does to consecutive records, told as one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(crate) struct Stretch {
     pub(crate) records: Vec<RecordId>,
     pub(crate) first: Instant,
     pub(crate) last: Instant,
+    /// The first fact that states it.
+    pub(crate) fact: FactId,
 }
 
 /// The kinds of stretch.
@@ -65,7 +67,7 @@ impl Stretch {
             Fact::App(fact) => return Self::of_application(stated, fact),
             _ => return None,
         };
-        Some(Self::new(stated.who, doing, place, records, times))
+        Some(Self::new(stated, doing, place, records, times))
     }
 
     fn of_application(stated: &Stated, fact: &AppFact) -> Option<Self> {
@@ -99,11 +101,11 @@ impl Stretch {
             _ => return None,
         };
         let place = Some((*partition, *offset));
-        Some(Self::new(stated.who, doing, place, records, times))
+        Some(Self::new(stated, doing, place, records, times))
     }
 
     fn new(
-        who: NodeId,
+        stated: &Stated,
         doing: Doing,
         place: Option<(TopicPartition, Offset)>,
         records: &Records,
@@ -111,13 +113,22 @@ impl Stretch {
     ) -> Self {
         let last = records.len().checked_sub(1);
         Self {
-            who,
+            who: stated.who,
+            fact: stated.id,
             doing,
             place,
             records: records.iter().collect(),
             first: times.get(0),
             last: times.get(last.expect("a stretch is of at least one record")),
         }
+    }
+
+    /// The same, but what a producer is told of its records is told whatever partition they are in.
+    pub(crate) fn anywhere(mut self) -> Self {
+        if self.doing == Doing::HearsWritten {
+            self.place = None;
+        }
+        self
     }
 
     /// Takes in a stretch that goes on where this one ends.

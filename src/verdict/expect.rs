@@ -22,17 +22,38 @@ pub struct Expect {
     pub claims: Vec<Claim>,
 }
 
+impl Expect {
+    /// Whether a latency is demanded, so that latencies have to be kept.
+    pub fn asks_for_latency(&self) -> bool {
+        let latencies = [
+            Quantity::LatencyP50,
+            Quantity::LatencyP99,
+            Quantity::LatencyMax,
+        ];
+        let mut claims = self.claims.iter();
+        claims.any(|claim| latencies.contains(&claim.quantity))
+    }
+}
+
 words! {
     /// How a run ends.
-    #[derive(Default)]
     pub enum Ends {
         /// Everything was processed and committed.
-        #[default]
         Drained = "drained",
         /// The drain bound was reached.
         Stuck = "stuck",
         /// Not judged.
         Any = "any",
+    }
+}
+
+#[allow(
+    clippy::derivable_impls,
+    reason = "the table of words takes documentation and no other attribute"
+)]
+impl Default for Ends {
+    fn default() -> Self {
+        Self::Drained
     }
 }
 

@@ -60,6 +60,18 @@ pub struct Judgement {
     pub unstruck: Vec<Unstruck>,
 }
 
+impl Check {
+    /// The demand as a line: `groups.workers lost: 0`.
+    pub fn demand(&self) -> String {
+        let place = if self.place.is_empty() {
+            String::new()
+        } else {
+            format!("{} ", self.place)
+        };
+        format!("{place}{}: {}", self.quantity, self.expected)
+    }
+}
+
 impl Judgement {
     /// Whether the run is as demanded.
     pub fn as_expected(&self) -> bool {

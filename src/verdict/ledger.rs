@@ -47,6 +47,8 @@ pub struct Options {
     pub warm_up: Instant,
     /// Whether latencies are kept; up to 16 bytes per record where the pace is irregular.
     pub latencies: bool,
+    /// Whether sets of records are given their names; who only counts does without.
+    pub names: bool,
     /// The partitions of each topic at time 0, by [`TopicId`]; 0 for a topic created later.
     pub partitions: Vec<u32>,
 }

@@ -3,10 +3,10 @@
 //! A rule names its source: a setting, a class of the Java client or broker, or a KIP. Values of
 //! settings stand in it where the caller knows them.
 
-use super::why::{Part, Question, Symptom};
-use crate::base::NodeId;
-use crate::kafka::ErrorCode;
+use super::why::{Part, Question, Settings, Symptom};
+use crate::base::{GroupId, NodeId, RecordId};
 use crate::kafka::message::Api;
+use crate::kafka::{Cast, ErrorCode};
 use crate::node::fact::{
     AppFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, Stated,
 };
@@ -20,6 +20,30 @@ pub(super) fn rule(q: &Question<'_>, stated: &Stated, part: Part) -> Option<Stri
         Fact::App(fact) => rule_app(q, fact, part),
         Fact::Fault(fact) => rule_fault(fact).map(str::to_owned),
     }
+}
+
+/// The rule behind a fact by itself, without a record that came to grief over it. Not every fact has
+/// one: most only say that something went its way.
+pub fn rule_of(cast: &Cast, setting: Settings<'_>, stated: &Stated) -> Option<String> {
+    let record = match (&stated.fact, stated.fact.records()) {
+        (_, Some(records)) => records.iter().next()?,
+        (Fact::Log(_), None) => return None,
+        // Rules about groups and faults look at no record.
+        (_, None) => RecordId(0),
+    };
+    let question = Question {
+        facts: &[],
+        cast,
+        setting,
+        record,
+        symptom: Symptom::Duplicated(GroupId(0)),
+    };
+    // A chain tells a reset by the position that it gave; a trace tells it by the reset.
+    if let Fact::Group(GroupFact::OffsetReset { .. }) = stated.fact {
+        let source = PositionSource::Reset;
+        return Some(rule_position(&question, stated.who, source, false));
+    }
+    rule(&question, stated, Part::Setting)
 }
 
 /// A setting with its value, where it is known.

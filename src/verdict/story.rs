@@ -328,6 +328,7 @@ impl Story {
         let options = Options {
             warm_up: self.warm_up,
             latencies: true,
+            names: true,
             partitions: vec![2, 1],
         };
         let mut ledger = Ledger::new(Arc::clone(&self.cast), &self.groups, options);

@@ -314,7 +314,7 @@ impl Ledger {
             partitions_stopped,
             longest_stop,
             idle_members: membership.idle_members,
-            latency: Latencies::summary(&mut group.latencies.values()),
+            latency: group.latencies.summary(),
             callbacks: self.callbacks(group),
             assignment: self.assignment(group),
             partitions: self.group_partitions(group),
@@ -457,7 +457,10 @@ impl Ledger {
             self.named(collect(records.filter(test).collect()), &[])
         };
         let ledgers = nodes.iter().map(|node| &self.producers[node.index()]);
-        let mut latencies: Vec<Span> = ledgers.clone().flat_map(|p| p.latencies.values()).collect();
+        let mut latencies = Latencies::default();
+        ledgers
+            .clone()
+            .for_each(|producer| latencies.merge(&producer.latencies));
         ProducerVerdict {
             name: name.to_owned(),
             acknowledged: set(&|r| self.acknowledged.get(*r)),
@@ -468,7 +471,7 @@ impl Ledger {
             requests: ledgers.clone().map(|p| p.requests).sum(),
             retries: ledgers.clone().map(|p| p.retries).sum(),
             batches: ledgers.map(|p| p.batches).sum(),
-            latency: Latencies::summary(&mut latencies),
+            latency: latencies.summary(),
             sent: self.named(sent, &[]),
         }
     }

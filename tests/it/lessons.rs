@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use kafkasim::scenario;
+
 /// A lesson, and what of its trace tells the story: the arguments that focus it.
 const LESSONS: &[(&str, &[&str])] = &[
     (
@@ -123,6 +125,27 @@ fn every_lesson_fits_on_a_page_and_in_the_index() {
             assert!(text.contains(key), "{} lacks {key}", path.display());
         }
     }
+}
+
+/// Two screens of fifty lines: more is not read aloud, and no teacher knows beforehand what to
+/// leave out.
+#[test]
+fn every_run_of_every_lesson_is_told_on_two_screens() {
+    let mut told = 0;
+    for path in shipped() {
+        let text = std::fs::read(&path).expect("a readable lesson");
+        let no_file = |name: &str| Err(format!("{name} is not read here"));
+        let options = scenario::Options::default();
+        let loaded = scenario::load(&text, "lesson.yaml", &no_file, &options);
+        for run in loaded.expect("a lesson without mistakes").runs {
+            let mut words = vec!["trace", path.to_str().expect("a plain name")];
+            words.extend(run.variant.iter().flat_map(|name| ["--variant", name]));
+            let lines = print(&words).lines().count();
+            assert!((3..=100).contains(&lines), "{words:?}: {lines} lines");
+            told += 1;
+        }
+    }
+    assert!(25 <= told, "{told} runs told");
 }
 
 #[test]

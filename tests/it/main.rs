@@ -11,5 +11,7 @@ mod map;
 mod oracle;
 mod producer;
 mod real_kafka;
+mod schema;
 mod static_members;
+mod sweep;
 mod worlds;

@@ -13,7 +13,7 @@ use crate::verdict::{Claim, Expect, Quantity, Range, RecordSet, Stage, Subject, 
 
 words! {
     /// The names of anomalies that `expect.anomalies` may hold.
-    enum Anomaly {
+    pub(crate) enum Anomaly {
         EffectLost = "effect-lost",
         EffectDuplicated = "effect-duplicated",
         EffectReordered = "effect-reordered",

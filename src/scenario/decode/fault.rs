@@ -283,7 +283,7 @@ fn set_offsets(
 }
 
 /// The requests that clients send, for `request:`.
-const APIS: [(&str, Api); 13] = [
+pub(crate) const APIS: [(&str, Api); 13] = [
     ("Produce", Api::Produce),
     ("Fetch", Api::Fetch),
     ("ListOffsets", Api::ListOffsets),
@@ -301,7 +301,7 @@ const APIS: [(&str, Api); 13] = [
 
 words! {
     /// Requests of Kafka that no client here sends yet.
-    enum LaterApi {
+    pub(crate) enum LaterApi {
         AddPartitionsToTxn = "AddPartitionsToTxn",
         AddOffsetsToTxn = "AddOffsetsToTxn",
         EndTxn = "EndTxn",
@@ -368,7 +368,10 @@ fn trigger(
     let (of, error) = (fields.get("of"), fields.get("error"));
     let message = matches!(verb, Verb::LoseRequest | Verb::LoseResponse);
     let one = match given.as_slice() {
-        [] if message => return Some(None),
+        [] if message => {
+            narrows_nothing(context, [of, error]);
+            return Some(None);
+        }
         [] => {
             let text = "this fault never strikes: it has none of `at`, `before`, `after`, `when`";
             context.error_help(Kind::Fault, entry.key_place, text, "e.g. `at: 10s`");
@@ -415,12 +418,17 @@ fn trigger(
         }
     };
     if !matches!(trigger, Trigger::When { .. }) {
-        for node in [of, error].into_iter().flatten() {
-            let text = "`of` and `error` narrow the fact of a `when`";
-            context.error(Kind::Fault, node.place, text);
-        }
+        narrows_nothing(context, [of, error]);
     }
     Some(Some(trigger))
+}
+
+/// Reports `of` and `error` where no fact is waited for.
+fn narrows_nothing(context: &mut Context, nodes: [Option<&Node>; 2]) {
+    for node in nodes.into_iter().flatten() {
+        let text = "`of` and `error` narrow the fact of a `when`";
+        context.error(Kind::Fault, node.place, text);
+    }
 }
 
 /// What narrows the fact of a `when`: actors, or one group, topic or partition.

@@ -16,7 +16,7 @@ use crate::verdict::{RecordName, words};
 
 words! {
     /// Whose protocol a group speaks.
-    enum GroupType {
+    pub(crate) enum GroupType {
         /// A consumer group.
         Consumer = "consumer",
     }

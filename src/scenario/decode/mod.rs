@@ -6,10 +6,10 @@ mod cluster;
 mod config;
 mod except;
 pub(crate) mod expect;
-mod fault;
+pub(crate) mod fault;
 mod fault_rules;
 mod fields;
-mod group;
+pub(crate) mod group;
 pub(crate) mod keyed;
 mod must_happen;
 pub(crate) mod names;
@@ -28,6 +28,7 @@ use super::resolved::{Group, Named, Producer, Scenario};
 use super::tree::Node;
 use crate::base::Span;
 use crate::verdict::RecordName;
+use crate::verdict::record::is_name;
 use names::Names;
 
 /// The statements that belong to the run: those of all variants, and its own.
@@ -122,6 +123,9 @@ fn heading(context: &mut Context, fields: &mut Fields<'_>, scenario: &mut Scenar
     }
     scenario.about = fields.get("about").and_then(|node| context.text(node));
     scenario.question = fields.get("question").and_then(|node| context.text(node));
+    if let Some(node) = fields.get("covers") {
+        scenario.covers = covers(context, node);
+    }
     if let Some(node) = fields.get("kafka") {
         release(context, node);
     }
@@ -130,8 +134,27 @@ fn heading(context: &mut Context, fields: &mut Fields<'_>, scenario: &mut Scenar
     }
 }
 
+/// `covers`: the rows of a course, by number or name.
+fn covers(context: &mut Context, node: &Node) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for item in context.items(node, "a list of rows such as `[29, 30]`") {
+        let Some(row) = context.text_of_any(item) else {
+            continue;
+        };
+        if !is_name(&row) {
+            context.name(&row, item.place);
+        } else if rows.contains(&row) {
+            let text = format!("row `{row}` stands here twice");
+            context.error(Kind::Value, item.place, text);
+        } else {
+            rows.push(row);
+        }
+    }
+    rows
+}
+
 /// The releases whose rules are known to the format.
-const RELEASES: [&str; 9] = [
+pub(crate) const RELEASES: [&str; 9] = [
     "2.8", "3.4", "3.5", "3.6", "3.7", "3.8", "3.9", "4.0", "4.1",
 ];
 

@@ -32,6 +32,9 @@ pub struct Scenario {
     /// What to ask before the verdict is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub question: Option<String>,
+    /// The rows of a course that the scenario shows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<String>,
     /// The rule set: a release of Kafka.
     pub kafka: String,
     /// The seed of every draw.
@@ -234,6 +237,7 @@ impl Default for Scenario {
             title: String::new(),
             about: None,
             question: None,
+            covers: Vec::new(),
             kafka: "4.1".to_owned(),
             seed: 1,
             cluster: Cluster::default(),

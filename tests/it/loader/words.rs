@@ -6,7 +6,7 @@ use super::{BASE, load_text};
 const WORDS: &[(&str, &str)] = &[
     (
         "WORD: {}\n",
-        "title about question kafka seed seeds cluster network topics sinks queues producers groups \
+        "title about question covers kafka seed seeds cluster network topics sinks queues producers groups \
          warm-up faults variants sweep expect must-happen limits",
     ),
     (
