@@ -147,6 +147,7 @@ fn ledger(setup: &Setup) -> Ledger {
     };
     let options = Options {
         partitions: vec![1, 0],
+        scattered: vec![false, false],
         ..Options::default()
     };
     Ledger::new(Arc::clone(&setup.cast), &[info], options)
@@ -258,6 +259,7 @@ fn topic(name: &str, replicas: u32) -> TopicSetup {
         name: name.into(),
         before_start: true,
         partitions: 1,
+        partitions_max: 1,
         replication_factor: replicas,
         assignment: None,
         config: TopicConfig::default(),
@@ -270,6 +272,7 @@ fn internal_topic(replicas: u32) -> TopicSetup {
     TopicSetup {
         before_start: false,
         partitions: BrokerConfig::default().offsets_topic_partitions,
+        partitions_max: BrokerConfig::default().offsets_topic_partitions,
         internal: true,
         ..topic("__consumer_offsets", replicas)
     }

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::base::Span;
 use crate::lab::sweep::{SEEDS_MAX, THREADS_MAX};
@@ -40,6 +40,10 @@ pub enum Command {
     Trace(Trace),
     /// Explain what became of one record.
     Why(Why),
+    /// Draw charts of a scenario's runs into a folder.
+    Chart(Chart),
+    /// Make a gallery of every comparison: charts, verdict tables, and an index in Markdown.
+    Report(Report),
     /// Load a scenario without running it.
     Check(Files),
     /// Run every variant of a file, or of every file in a folder: one line each.
@@ -251,6 +255,86 @@ pub struct Schema {
 pub struct Completions {
     /// The shell.
     pub shell: clap_complete::Shell,
+}
+
+/// What is drawn, and where it goes.
+#[derive(Args, Debug)]
+pub struct Chart {
+    /// The scenario file.
+    pub file: PathBuf,
+    /// The folder the charts go into; it is made if need be.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// What to draw; every kind unless told otherwise. May be given several times.
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub kind: Vec<ChartKind>,
+    /// Only this variant.
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// The seed, instead of the file's.
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pub seed: Option<u64>,
+    /// As which kind of file.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_delimiter = ',',
+        default_value = "svg,png"
+    )]
+    pub format: Vec<ChartFormat>,
+    /// For a projector, or for a printed page.
+    #[arg(long, value_name = "SIZE", default_value = "slide")]
+    pub size: ChartSize,
+    /// Write the data under each chart beside it, as CSV.
+    #[arg(long)]
+    pub csv: bool,
+}
+
+/// A gallery, and where it goes.
+#[derive(Args, Debug)]
+pub struct Report {
+    /// Scenario files, or folders of them; those without variants are passed over.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// The folder of the gallery; it is made if need be.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Write nothing: say whether what is there is what would be made.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// What a chart shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ChartKind {
+    /// Outcomes of records, by variant.
+    Outcomes,
+    /// Produced, position and committed offset over time, by partition.
+    Offsets,
+    /// Who owned which partition when.
+    Owners,
+    /// The lag over time, by variant.
+    Lag,
+    /// From send to offset commit, by record.
+    Life,
+}
+
+/// What a chart is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ChartFormat {
+    /// Lines and letters: for documents, the same bytes on every machine.
+    Svg,
+    /// Pixels: for slides.
+    Png,
+}
+
+/// What a chart is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ChartSize {
+    /// 1600 by 900, large letters.
+    Slide,
+    /// 1000 by 660, for print.
+    Page,
 }
 
 fn time(text: &str) -> Result<Span, String> {

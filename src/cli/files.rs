@@ -1,4 +1,4 @@
-//! Reading scenario files from disk, and finding them in folders.
+//! Reading scenario files from disk, finding them in folders, and writing one that was asked for.
 //!
 //! The loader takes bytes; paths and sizes end here.
 
@@ -7,6 +7,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::write;
 use crate::scenario::FILE_BYTES_MAX;
 
 /// The largest file that is read at all.
@@ -75,24 +76,17 @@ pub(super) fn write(path: &Path, text: &str, overwrite: bool) -> Result<(), Unre
             "the file is there already; `--force` overwrites it".to_owned(),
         ));
     }
-    let name = path
-        .file_name()
-        .ok_or_else(|| unwritable("no name of a file".to_owned()))?;
+    if path.file_name().is_none() {
+        return Err(unwritable("no name of a file".to_owned()));
+    }
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     if folder.is_some_and(|folder| !folder.is_dir()) {
         return Err(unwritable("no such folder".to_owned()));
     }
-    let mut unfinished = name.to_owned();
-    unfinished.push(format!(".{}.unfinished", std::process::id()));
-    let unfinished = path.with_file_name(unfinished);
-    let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, path));
-    written.map_err(|error| {
-        // What cannot be removed either stays: there is nothing left to try.
-        let _ = fs::remove_file(&unfinished);
-        unwritable(format!("cannot be written: {}", plain(&error)))
-    })
+    write::file(path, text.as_bytes())
+        .map_err(|error| unwritable(format!("cannot be written: {}", error.reason())))
 }
 
 /// The scenario files of several paths, in the order of the paths.

@@ -4,6 +4,7 @@
 //! command; what they share is loading (`input`), output (`printer`) and the exit codes (`status`).
 
 pub mod args;
+mod chart;
 mod check;
 mod compare;
 mod completions;
@@ -13,6 +14,7 @@ mod input;
 mod list;
 mod new;
 mod printer;
+mod report;
 mod run;
 mod schema;
 mod show;
@@ -21,6 +23,7 @@ mod sweep;
 mod test;
 mod trace;
 mod why;
+mod write;
 
 use std::process::{ExitCode, Termination};
 
@@ -67,6 +70,8 @@ fn carry_out(cli: &Cli, printer: &mut Printer) -> Status {
         Command::Show(args) => show::show(args, json, printer),
         Command::Trace(args) => trace::trace(args, json, printer),
         Command::Why(args) => why::why(args, json, printer),
+        Command::Chart(args) => chart::chart(args, json, printer),
+        Command::Report(args) => report::report(args, json, printer),
         Command::Check(args) => check::check(args, json, printer),
         Command::Test(args) => test::test(args, json, printer),
         Command::CheckDeterminism(args) => determinism::check_determinism(args, json, printer),

@@ -207,7 +207,7 @@ fn partition(experiment: &Experiment, name: &str) -> Result<TopicPartition, Refu
         let near = nearest(topic, names());
         no_such(near.map(|near| format!("did you mean `{near}-{number}`?")))
     })?;
-    let partitions = experiment.setup.topics[id.index()].partitions;
+    let partitions = experiment.setup.topics[id.index()].partitions_max;
     if partitions <= number {
         let help = format!(
             "`{topic}` has partitions 0 to {}",

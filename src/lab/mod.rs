@@ -4,9 +4,11 @@
 //! are judged; files are read and text is printed above it.
 
 pub mod compare;
+pub mod course;
 pub mod determinism;
 pub mod explain;
 pub mod keys;
+pub mod lives;
 pub mod outcome;
 pub mod repro;
 pub mod run;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::keys::KeyBook;
+use super::keys::{self, KeyBook};
 use crate::base::{GroupId, NodeId, RecordId, Seed};
 use crate::kafka::cast::Role;
 use crate::kafka::message::Api;
@@ -185,6 +185,7 @@ impl Experiment {
             latencies: whole || self.scenario.expect.asks_for_latency(),
             names: whole,
             partitions: setup.topics.iter().map(present).collect(),
+            scattered: keys::scattered(setup),
         };
         Ledger::new(Arc::clone(&setup.cast), &groups, options)
     }
@@ -258,6 +259,7 @@ impl Experiment {
         let cast = &self.setup.cast;
         let who = match &fault.target {
             Target::Group(group) => cast.group(*group).to_owned(),
+            Target::Topic(topic) => cast.topic(*topic).to_owned(),
             Target::OwnerOf(partition, _) => format!("owner of {}", cast.partition(*partition)),
             Target::Actors(actors) => {
                 let families = actors

@@ -49,6 +49,7 @@ fn word_of_log(fact: &LogFact) -> Option<&'static str> {
         LogFact::RetryDeduplicated { .. } => "retry-deduplicated",
         LogFact::TopicCreated { .. } => "topic-created",
         LogFact::MetadataRefreshed => "metadata-refreshed",
+        LogFact::PartitionsAdded { .. } => "partitions-added",
         LogFact::Appended { .. }
         | LogFact::AppendRefused { .. }
         | LogFact::Replicated { .. }
@@ -208,7 +209,7 @@ fn subject_of_log(fact: &LogFact) -> Subject {
             subject.partition = Some(*partition);
             subject.error = Some(*error);
         }
-        LogFact::TopicCreated { topic, .. } => {
+        LogFact::TopicCreated { topic, .. } | LogFact::PartitionsAdded { topic, .. } => {
             subject.partition = Some(TopicPartition::new(*topic, 0));
         }
         LogFact::MetadataRefreshed => {}

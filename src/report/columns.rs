@@ -7,11 +7,12 @@ use crate::verdict::summary::GroupVerdict;
 /// A column's name, whether it stands there though every number is 0, and its number.
 type Column = (&'static str, bool, fn(&GroupVerdict) -> u64);
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     ("once", true, |group| group.once.len()),
     ("duplicated", true, |group| group.duplicated.len()),
     ("lost", true, GroupVerdict::lost_count),
     ("reordered", false, |group| group.reordered.len()),
+    ("overtaken", false, |group| group.overtaken.len()),
     ("handed on", false, |group| group.handed_on.len()),
     ("waiting", false, |group| group.waiting.len()),
     ("processed", true, |group| group.totals.processed),

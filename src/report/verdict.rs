@@ -188,7 +188,8 @@ fn hints(text: &mut Text, file: &str, experiment: &Experiment, outcome: &Outcome
 fn anomaly(outcome: &Outcome) -> Option<(&str, String)> {
     outcome.verdict.groups.iter().find_map(|group| {
         let mut sets: Vec<&NamedSet> = group.lost.values().collect();
-        sets.extend([&group.duplicated, &group.reordered, &group.past_unprocessed]);
+        sets.extend([&group.duplicated, &group.reordered, &group.overtaken]);
+        sets.push(&group.past_unprocessed);
         let set = sets.into_iter().find(|set| !set.is_empty())?;
         let record = set.iter().last()?;
         Some((group.name.as_str(), outcome.ledger.name_of(record)))

@@ -46,6 +46,8 @@ fn group_words(text: &mut Text, group: &GroupVerdict) {
         "took effect after a later one with the same key",
         "took effect after a later one with the same key",
     );
+    let behind = "took effect after a later one with the same key, from another partition";
+    say(&group.overtaken, behind, behind);
     say(
         &group.handed_on,
         "failed and was handed on",

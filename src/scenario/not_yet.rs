@@ -104,7 +104,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     (Area::GroupType, &["share"]),
     (Area::Effect, &["send", "store"]),
     (Area::Mode, &["zookeeper"]),
-    (Area::Create, &["on-first-use"]),
     (
         Area::Verb,
         &[
@@ -116,7 +115,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "hold-request",
             "hold-response",
             "refuse",
-            "add-partitions",
             "delete-records",
             "elect-leader",
             "change-config",
@@ -156,7 +154,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "segment-rolled",
             "segment-deleted",
             "log-compacted",
-            "partitions-added",
             "zombie-leader-append",
             "position-truncated",
             "coordinator-moved",

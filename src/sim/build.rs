@@ -162,6 +162,7 @@ fn broker_setup(setup: &Setup, node: NodeId, node_id: u32) -> BrokerSetup {
     let topics = setup.topics.iter().map(|topic| BrokerTopic {
         config: topic.config.clone(),
         partitions: topic.partitions,
+        partitions_max: topic.partitions_max,
         replication_factor: topic.replication_factor,
         internal: topic.internal,
     });

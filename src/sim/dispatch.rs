@@ -1,6 +1,6 @@
 //! The one place that knows which node is what: a call to a node becomes a handler of its role.
 
-use crate::base::{ConnId, GroupId, Instant, NodeId, Offset, TopicPartition};
+use crate::base::{ConnId, GroupId, Instant, NodeId, Offset, TopicId, TopicPartition};
 use crate::kafka::message::{Body, Envelope, Response};
 use crate::node::broker::Broker;
 use crate::node::consumer::{Member, SeekRequest};
@@ -46,6 +46,8 @@ pub(super) enum Call {
     Seek(SeekRequest),
     /// A tool sets the offsets of a group at its coordinator.
     ResetOffsets(GroupId, Vec<(TopicPartition, Offset)>),
+    /// An administrator gives a topic more partitions, at the controller.
+    AddPartitions(TopicId, u32),
 }
 
 impl Node {
@@ -63,6 +65,7 @@ impl Node {
                     }
                 },
                 Call::Timer(key) => controller.on_timer(ctx, key),
+                Call::AddPartitions(topic, to) => controller.add_partitions(ctx, topic, to),
                 other => unreachable!("a controller is never told {other:?}"),
             },
             Self::Broker(broker) => match call {
@@ -92,7 +95,7 @@ impl Node {
                 Call::Settle => producer.settle(ctx),
                 Call::Close => producer.close(ctx),
                 Call::Stall(until) => producer.stall(ctx, until),
-                other @ (Call::Seek(_) | Call::ResetOffsets(..)) => {
+                other @ (Call::Seek(_) | Call::ResetOffsets(..) | Call::AddPartitions(..)) => {
                     unreachable!("a producer is never told {other:?}")
                 }
             },
@@ -110,7 +113,7 @@ impl Node {
                 Call::Close => member.close(ctx),
                 Call::Stall(until) => member.stall(ctx, until),
                 Call::Seek(request) => member.seek(ctx, request),
-                other @ Call::ResetOffsets(..) => {
+                other @ (Call::ResetOffsets(..) | Call::AddPartitions(..)) => {
                     unreachable!("a member is never told {other:?}")
                 }
             },

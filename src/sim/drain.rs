@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use super::dispatch::Node;
 use super::{End, Ends, Scratch, Sim, Status};
-use crate::base::{Instant, NodeId, Offset, TopicPartition};
+use crate::base::{Instant, NodeId, Offset, TopicId, TopicPartition};
 
 /// What the drain waits for. Asked for after every event, so it is worded only for a stuck run.
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +124,7 @@ impl Sim {
                 return Some(Wait::Commit(node));
             }
         }
-        let partitions = |topic: &crate::base::TopicId| self.partition_count(*topic);
+        let partitions = |topic: &TopicId| self.partition_count(*topic);
         let expected: u32 = group.topics.iter().map(partitions).sum();
         let owned = owned.len() as u32;
         (owned < expected).then_some(Wait::Owners {
@@ -168,15 +168,14 @@ impl Sim {
         }
     }
 
-    /// How many partitions a topic has now; none if nobody has created it yet.
-    fn partition_count(&self, topic: crate::base::TopicId) -> u32 {
-        let setup = &self.setup.topics[topic.index()];
-        let first = TopicPartition::new(topic, 0);
-        if self.high_watermark(first).is_some() {
-            setup.partitions
-        } else {
-            0
-        }
+    /// How many partitions a topic has now, by the controller's word; none if nobody has created it
+    /// yet.
+    pub(super) fn partition_count(&self, topic: TopicId) -> u32 {
+        let controller = self.setup.cluster.controllers[0];
+        let Node::Controller(controller) = &self.nodes[controller.index()] else {
+            unreachable!("the first controller of a setup is a controller")
+        };
+        controller.topic(topic).map_or(0, |all| all.len() as u32)
     }
 
     /// The high watermark at the leader of a partition.

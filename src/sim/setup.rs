@@ -106,8 +106,10 @@ pub struct TopicSetup {
     pub name: Arc<str>,
     /// Present at time 0; otherwise created by its first user.
     pub before_start: bool,
-    /// Partitions.
+    /// Partitions when it comes to be.
     pub partitions: u32,
+    /// Partitions when every fault that adds some has struck.
+    pub partitions_max: u32,
     /// Copies.
     pub replication_factor: u32,
     /// Explicit placement: per partition the brokers, leader first.
@@ -219,6 +221,8 @@ pub enum Target {
     OwnerOf(TopicPartition, GroupId),
     /// A group, for `set-offsets`.
     Group(GroupId),
+    /// A topic, for `add-partitions`.
+    Topic(TopicId),
 }
 
 /// How a lost message takes its connection down.
@@ -276,6 +280,11 @@ pub enum Verb {
     LoseRequest(LossKind),
     /// A response is lost with its connection.
     LoseResponse(LossKind),
+    /// An administrator gives a topic so many partitions.
+    AddPartitions {
+        /// How many it has then.
+        to: u32,
+    },
 }
 
 /// One entry of `faults`.

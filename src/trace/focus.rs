@@ -39,6 +39,8 @@ pub struct Focus {
     pub detail: Detail,
     /// Where the record in focus stands, as far as is known.
     pub(crate) places: Vec<(TopicPartition, Offset)>,
+    /// Whether partitions have been added to a topic.
+    pub(crate) grown: bool,
 }
 
 impl Focus {
@@ -57,8 +59,9 @@ impl Focus {
             && (is_fault || self.touches_partition(&stated.fact))
     }
 
-    /// Notes where the record in focus is appended.
+    /// Notes where the record in focus is appended, and whether a topic has grown.
     fn learn(&mut self, fact: &Fact) {
+        self.grown |= matches!(fact, Fact::Log(LogFact::PartitionsAdded { .. }));
         let Fact::Log(LogFact::Appended {
             partition,
             base_offset,
@@ -84,10 +87,9 @@ impl Focus {
             ) => true,
             Fact::Produce(ProduceFact::Acknowledged { base_offset, .. }) => base_offset.is_none(),
             Fact::Log(LogFact::Appended { records, .. }) => records.is_empty(),
-            Fact::Log(LogFact::Replicated { .. } | LogFact::MetadataRefreshed) => {
-                self.record.is_none()
-                    || matches!(stated.fact, Fact::Log(LogFact::MetadataRefreshed))
-            }
+            Fact::Log(LogFact::Replicated { .. }) => self.record.is_none(),
+            // Once a topic has grown it is the point of the lesson who knows of it.
+            Fact::Log(LogFact::MetadataRefreshed) => !self.grown,
             Fact::Log(LogFact::PartitionState { leader_epoch, .. }) => *leader_epoch == 0,
             Fact::Log(LogFact::TopicCreated { topic, .. }) => cast.topic(*topic).starts_with("__"),
             Fact::Group(GroupFact::JoinCompleted { .. } | GroupFact::CommitConfirmed { .. }) => {
@@ -169,8 +171,11 @@ impl Focus {
     }
 
     fn touches_partition(&self, fact: &Fact) -> bool {
-        self.partition
-            .is_none_or(|partition| speaks_of(fact, partition))
+        // Once a topic has grown, new metadata is news of its partitions.
+        (self.grown && *fact == Fact::Log(LogFact::MetadataRefreshed))
+            || self
+                .partition
+                .is_none_or(|partition| speaks_of(fact, partition))
     }
 }
 
@@ -258,6 +263,7 @@ fn speaks_of(fact: &Fact, wanted: TopicPartition) -> bool {
         Fact::Produce(ProduceFact::Failed {
             topic, partition, ..
         }) => *topic == wanted.topic && *partition == Some(wanted.partition),
+        Fact::Log(LogFact::PartitionsAdded { topic, .. }) => *topic == wanted.topic,
         _ => false,
     }
 }

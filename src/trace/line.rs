@@ -266,6 +266,16 @@ fn log(cast: &Cast, fact: &LogFact) -> (&'static str, String) {
             let place = name::offsets(cast, *partition, *from, (to - from) as u32);
             ("replicated", format!("{place} (high watermark {to})"))
         }
+        LogFact::TopicCreated { .. }
+        | LogFact::PartitionsAdded { .. }
+        | LogFact::PartitionState { .. }
+        | LogFact::MetadataRefreshed => cluster(cast, fact),
+    }
+}
+
+/// Topics and their partitions, and who knows of them.
+fn cluster(cast: &Cast, fact: &LogFact) -> (&'static str, String) {
+    match fact {
         LogFact::TopicCreated { topic, partitions } => {
             let partitions = counted(*partitions as usize, "partition", "partitions");
             (
@@ -288,6 +298,17 @@ fn log(cast: &Cast, fact: &LogFact) -> (&'static str, String) {
             ("decides", what)
         }
         LogFact::MetadataRefreshed => ("refreshes", "its metadata".to_owned()),
+        LogFact::PartitionsAdded { topic, from, to } => (
+            "adds",
+            format!(
+                "partitions to topic {}: {to} now, {from} before",
+                cast.topic(*topic)
+            ),
+        ),
+        LogFact::Appended { .. }
+        | LogFact::RetryDeduplicated { .. }
+        | LogFact::AppendRefused { .. }
+        | LogFact::Replicated { .. } => unreachable!("the logs' own facts have their words above"),
     }
 }
 

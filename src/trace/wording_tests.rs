@@ -173,6 +173,11 @@ fn what_brokers_do_reads_aloud() {
             isr: Arc::new([BROKER]),
         },
         LogFact::MetadataRefreshed,
+        LogFact::PartitionsAdded {
+            topic: TopicId(0),
+            from: 3,
+            to: 6,
+        },
     ];
     insta::assert_snapshot!(text(&all_of(BROKER, facts)), @r#"
     0.000001   broker-1   appends     orders-0@0..3 (shop#1..4)
@@ -183,6 +188,7 @@ fn what_brokers_do_reads_aloud() {
     0.000006   broker-1   creates     topic orders with 3 partitions
     0.000007   broker-1   decides     orders-0: broker-1 leads (epoch 0), in sync: broker-1
     0.000008   broker-1   refreshes   its metadata
+    0.000009   broker-1   adds        partitions to topic orders: 6 now, 3 before
     "#);
 }
 

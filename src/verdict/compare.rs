@@ -382,6 +382,7 @@ impl Pick {
             Self::All(Quantity::Once) => vec![&group.once],
             Self::All(Quantity::Duplicated) => vec![&group.duplicated],
             Self::All(Quantity::Reordered) => vec![&group.reordered],
+            Self::All(Quantity::Overtaken) => vec![&group.overtaken],
             Self::All(Quantity::HandedOn) => vec![&group.handed_on],
             Self::All(Quantity::Waiting) => vec![&group.waiting],
             Self::All(Quantity::PastUnprocessed) => vec![&group.past_unprocessed],

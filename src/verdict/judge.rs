@@ -215,7 +215,7 @@ const THEMES: [&[FactWord]; 5] = {
             F::ResponseLost,
             F::RequestLost,
         ],
-        &[F::TopicCreated, F::MetadataRefreshed],
+        &[F::TopicCreated, F::PartitionsAdded, F::MetadataRefreshed],
         &[
             F::GroupFormed,
             F::Rebalance,

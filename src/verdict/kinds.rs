@@ -3,9 +3,11 @@
 
 use super::about::offsets_of;
 use super::why::Place;
-use crate::base::{GroupId, NodeId, Offset, TopicPartition};
+use crate::base::{GroupId, NodeId, Offset, RecordId, TopicPartition};
 use crate::kafka::message::Api;
-use crate::node::fact::{AppFact, Fact, FaultFact, GroupFact, PositionSource, ProduceFact, Stated};
+use crate::node::fact::{
+    AppFact, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, Stated,
+};
 
 pub(super) fn is_batch(stated: &Stated) -> bool {
     matches!(stated.fact, Fact::Produce(ProduceFact::BatchSent { .. }))
@@ -183,4 +185,35 @@ pub(super) fn effects_of(
     }
     let (g, p, offsets) = offsets_of(&stated.fact)?;
     (g == group && p == partition).then_some((offsets.start, offsets.end))
+}
+
+/// The effect on any record by the group that this fact states, if it does: its place.
+pub(super) fn effect_of(stated: &Stated, group: GroupId, record: RecordId) -> Option<Place> {
+    let Fact::App(AppFact::Processed {
+        group: of,
+        partition,
+        first_offset,
+        records,
+        ..
+    }) = &stated.fact
+    else {
+        return None;
+    };
+    let index = records.position(record).filter(|_| *of == group)?;
+    Some((*partition, first_offset + Offset::from(index)))
+}
+
+/// Where a fact says that any record was written.
+pub(super) fn write_of(stated: &Stated, record: RecordId) -> Option<Place> {
+    let Fact::Log(LogFact::Appended {
+        partition,
+        base_offset,
+        records,
+        ..
+    }) = &stated.fact
+    else {
+        return None;
+    };
+    let index = records.position(record)?;
+    Some((*partition, base_offset + Offset::from(index)))
 }

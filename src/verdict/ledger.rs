@@ -51,6 +51,9 @@ pub struct Options {
     pub names: bool,
     /// The partitions of each topic at time 0, by [`TopicId`]; 0 for a topic created later.
     pub partitions: Vec<u32>,
+    /// Whether a key can come to lie in several partitions of a topic, by [`TopicId`]. A topic that
+    /// is not listed is taken for one in which it can.
+    pub scattered: Vec<bool>,
 }
 
 /// What is known of every record of a run.
@@ -209,6 +212,10 @@ impl Ledger {
                 let known = &mut self.topics[topic.index()].partitions;
                 known.resize_with(*partitions as usize, PartitionLedger::default);
             }
+            LogFact::PartitionsAdded { topic, to, .. } => {
+                let known = &mut self.topics[topic.index()].partitions;
+                known.resize_with(*to as usize, PartitionLedger::default);
+            }
             LogFact::PartitionState {
                 partition,
                 leader,
@@ -295,6 +302,11 @@ impl Ledger {
         (0..)
             .zip(partitions)
             .map(move |(number, log)| (TopicPartition::new(topic, number), log))
+    }
+
+    /// How many records were passed to `send()` for a topic.
+    pub fn sent_to(&self, topic: TopicId) -> u64 {
+        self.topics[topic.index()].sent.count()
     }
 
     /// How often each word of the scenario file was seen.

@@ -15,6 +15,9 @@ words! {
         Lost = "lost",
         /// Group: effects against offset order per key. Topic: appends against send order.
         Reordered = "reordered",
+        /// Records whose effect came after that of a record with the same key, which the same
+        /// producer sent later and which lies in another partition.
+        Overtaken = "overtaken",
         /// Records that failed here and were sent to another topic.
         HandedOn = "handed-on",
         /// Records neither done nor lost when the run ended.
@@ -139,6 +142,8 @@ words! {
         BufferFull = "buffer-full",
         /// A topic came into being.
         TopicCreated = "topic-created",
+        /// A topic got more partitions.
+        PartitionsAdded = "partitions-added",
         /// A client learnt new metadata.
         MetadataRefreshed = "metadata-refreshed",
         /// A group completed its first round.
@@ -257,7 +262,7 @@ impl Shape {
         use Quantity as Q;
         Some(match quantity {
             Q::Once | Q::Duplicated | Q::Reordered | Q::HandedOn | Q::Waiting => Self::Records,
-            Q::PastUnprocessed => Self::Records,
+            Q::PastUnprocessed | Q::Overtaken => Self::Records,
             Q::Lost => Self::LostRecords,
             Q::Delivered | Q::Processed | Q::ProcessedAgain | Q::Rebalances => Self::Count,
             Q::Moved | Q::PartitionsStopped | Q::IdleMembers => Self::Count,

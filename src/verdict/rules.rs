@@ -15,7 +15,7 @@ use crate::node::fact::{
 pub(super) fn rule(q: &Question<'_>, stated: &Stated, part: Part) -> Option<String> {
     match &stated.fact {
         Fact::Produce(fact) => rule_produce(q, stated.who, fact),
-        Fact::Log(fact) => rule_log(q, fact, part),
+        Fact::Log(fact) => rule_log(q, stated.who, fact, part),
         Fact::Group(fact) => rule_group(q, stated.who, fact, part),
         Fact::App(fact) => rule_app(q, fact, part),
         Fact::Fault(fact) => rule_fault(fact).map(str::to_owned),
@@ -91,9 +91,28 @@ fn rule_produce(q: &Question<'_>, who: NodeId, fact: &ProduceFact) -> Option<Str
     })
 }
 
-fn rule_log(q: &Question<'_>, fact: &LogFact, part: Part) -> Option<String> {
+fn rule_log(q: &Question<'_>, who: NodeId, fact: &LogFact, part: Part) -> Option<String> {
     let producer = q.cast.sender(q.record).0;
     Some(match (fact, q.symptom, part) {
+        (LogFact::PartitionsAdded { .. }, Symptom::Overtaken(..), _) => {
+            "A key's partition is its hash modulo the number of partitions, so with another number \
+             most keys have another partition (BuiltInPartitioner.partitionForKey); what is written \
+             stays where it is."
+                .to_owned()
+        }
+        (LogFact::PartitionsAdded { .. }, ..) => {
+            "CreatePartitions tells the brokers; clients are not told, they ask.".to_owned()
+        }
+        (LogFact::MetadataRefreshed, ..) if who == producer => format!(
+            "{}: a producer learns of new partitions with its next metadata, and hashes keys over \
+             all of them from then on.",
+            setting(q, who, "metadata.max.age.ms")
+        ),
+        (LogFact::MetadataRefreshed, ..) => format!(
+            "{}: the leader of the group compares the partitions it assigned with its metadata, and \
+             asks for a rebalance when they differ (ConsumerCoordinator.rejoinNeededOrPending).",
+            setting(q, who, "metadata.max.age.ms")
+        ),
         (LogFact::Appended { .. }, Symptom::AppendedLate(_), Part::Symptom) => format!(
             "{} without idempotence: a batch that is sent again arrives behind those sent after it.",
             setting(q, producer, "max.in.flight.requests.per.connection")
@@ -261,6 +280,10 @@ fn rule_position(q: &Question<'_>, who: NodeId, source: PositionSource, lost: bo
 fn rule_app(q: &Question<'_>, fact: &AppFact, part: Part) -> Option<String> {
     let rule = match (fact, part) {
         (AppFact::Processed { .. }, Part::Symptom) => match q.symptom {
+            Symptom::Overtaken(..) => {
+                "Kafka keeps order within a partition only: nobody waits with one partition for \
+                 what still lies in another."
+            }
             Symptom::Reordered(_) => {
                 "Kafka keeps the order of a partition up to poll(); what the application does at \
                  once, or again later, has none."

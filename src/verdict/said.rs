@@ -30,6 +30,13 @@ pub(super) fn symptom(q: &Question<'_>) -> String {
             let group = q.cast.group(group);
             format!("{group} applied the effect of {record} after that of a later record")
         }
+        Symptom::Overtaken(group, by) => {
+            let (group, by) = (q.cast.group(group), q.cast.record(by));
+            format!(
+                "{group} applied the effect of {record} after that of {by}, which has the same key \
+                 and was sent later, to another partition"
+            )
+        }
         Symptom::AppendedTwice(topic) => {
             format!(
                 "{record} is in the log of {} more than once",
@@ -61,9 +68,20 @@ pub(super) fn instant(q: &Question<'_>, stated: &Stated) -> Instant {
         | Fact::Produce(ProduceFact::Sent { records, times, .. })
             if !records.is_empty() =>
         {
-            times.get(records.position(q.record).unwrap_or(0))
+            let index = records
+                .position(q.record)
+                .or_else(|| overtaker_in(q, records));
+            times.get(index.unwrap_or(0))
         }
         _ => stated.at,
+    }
+}
+
+/// Where among these records the one is that overtook the record in question, if one did.
+fn overtaker_in(q: &Question<'_>, records: &Records) -> Option<u32> {
+    match q.symptom {
+        Symptom::Overtaken(_, by) => records.position(by),
+        _ => None,
     }
 }
 
@@ -166,6 +184,14 @@ fn what_log(q: &Question<'_>, who: &str, fact: &LogFact) -> String {
             ..
         } => {
             let place = q.cast.partition(*partition);
+            if let (None, Some(index), Symptom::Overtaken(_, by)) = (
+                records.position(q.record),
+                overtaker_in(q, records),
+                q.symptom,
+            ) {
+                let (by, offset) = (q.cast.record(by), base_offset + Offset::from(index));
+                return format!("{who} writes {by}, of the same key, at {place}@{offset}");
+            }
             let Some(index) = records.position(q.record) else {
                 let last = base_offset + Offset::from(*count) - 1;
                 return format!("{who} writes later records at {place}@{base_offset}..{last}");
@@ -191,6 +217,12 @@ fn what_log(q: &Question<'_>, who: &str, fact: &LogFact) -> String {
             format!("{} is led by {leader}", q.cast.partition(*partition))
         }
         LogFact::MetadataRefreshed => format!("{who} has new metadata"),
+        LogFact::PartitionsAdded { topic, from, to } => {
+            format!(
+                "{} has {to} partitions now, it had {from}",
+                q.cast.topic(*topic)
+            )
+        }
     }
 }
 
@@ -315,10 +347,11 @@ fn what_group(q: &Question<'_>, who: &str, fact: &GroupFact) -> String {
 
 fn what_app(q: &Question<'_>, who: &str, stated: &Stated, fact: &AppFact) -> String {
     let place = offsets_of(&stated.fact).map_or_else(String::new, |(_, partition, offsets)| {
-        let own = stated
-            .fact
-            .records()
-            .and_then(|records| records.position(q.record));
+        let own = stated.fact.records().and_then(|records| {
+            records
+                .position(q.record)
+                .or_else(|| overtaker_in(q, records))
+        });
         let single = !matches!(fact, AppFact::Polled { .. }) && own.is_some();
         let partition = q.cast.partition(partition);
         match own.filter(|_| single) {

@@ -72,6 +72,7 @@ fn log_word(fact: &LogFact) -> Option<FactWord> {
         LogFact::RetryDeduplicated { .. } => Some(FactWord::RetryDeduplicated),
         LogFact::TopicCreated { .. } => Some(FactWord::TopicCreated),
         LogFact::MetadataRefreshed => Some(FactWord::MetadataRefreshed),
+        LogFact::PartitionsAdded { .. } => Some(FactWord::PartitionsAdded),
         LogFact::Appended { .. }
         | LogFact::AppendRefused { .. }
         | LogFact::Replicated { .. }
@@ -218,7 +219,7 @@ impl Concerns {
             | LogFact::RetryDeduplicated { partition, .. }
             | LogFact::Replicated { partition, .. }
             | LogFact::PartitionState { partition, .. } => Self::at(*partition),
-            LogFact::TopicCreated { topic, .. } => Self {
+            LogFact::TopicCreated { topic, .. } | LogFact::PartitionsAdded { topic, .. } => Self {
                 topic: Some(*topic),
                 ..Self::default()
             },

@@ -104,6 +104,11 @@ pub struct GroupVerdict {
     pub lost: BTreeMap<Stage, NamedSet>,
     /// Effects out of order.
     pub reordered: NamedSet,
+    /// Effects behind that of a later record of the key, in another partition.
+    pub overtaken: NamedSet,
+    /// Who overtook each of them.
+    #[serde(skip)]
+    pub overtakers: BTreeMap<RecordId, RecordId>,
     /// Failed here and sent to another topic.
     pub handed_on: NamedSet,
     /// Neither done nor lost.
@@ -286,6 +291,7 @@ impl Ledger {
         let drained = end.ending == Ending::Drained;
         let outcomes = self.outcomes(id, drained);
         let named = |ids| self.named(ids, &group.topics);
+        let overtakers = self.overtaken(id, keys);
         let (partitions_stopped, longest_stop) = membership.stops(end.at);
         let Outcomes {
             once,
@@ -305,6 +311,8 @@ impl Ledger {
                 .map(|(stage, ids)| (stage, named(ids)))
                 .collect(),
             reordered: named(self.reordered_effects(id, keys)),
+            overtaken: named(collect(overtakers.keys().copied().collect())),
+            overtakers,
             handed_on: named(handed_on),
             waiting: named(waiting),
             past_unprocessed: named(group.passed.spans()),

@@ -5,20 +5,21 @@
 //! | duplicated | first effect, what ended the ownership, takeover, standing offset commit, position, redelivery, second effect |
 //! | duplicated, written twice | the chain of the second write, both deliveries and effects |
 //! | lost, skipped by an offset commit | delivery, passing offset commit, what ended the ownership, takeover, position past it |
-//! | lost, skipped by a reset | written, assignment, position set past it |
+//! | lost, skipped by a reset | partitions added, the group's metadata, written, assignment, position set past it |
 //! | lost, dropped | delivery, failures, the decision |
 //! | lost, never acknowledged | sent, requests, what happened to them |
+//! | overtaken effect | partitions added, the producer's metadata, both writes, both deliveries and effects |
 //! | reordered effect | both deliveries, the later record's effect, this effect |
 //! | written twice, written late | first write, lost answer or refusal, retry, second or late write |
 
 use super::kinds::{
-    committed, effects_of, gives_up, is_batch, is_blow, is_delivery, is_expiry, is_failure,
-    is_giving_up, is_hand_off, is_lost_commit, is_lost_produce, is_offsets_set, is_round, is_sent,
-    is_static_rejoin, polled_from, position_of, requested,
+    committed, effect_of, effects_of, gives_up, is_batch, is_blow, is_delivery, is_expiry,
+    is_failure, is_giving_up, is_hand_off, is_lost_commit, is_lost_produce, is_offsets_set,
+    is_round, is_sent, is_static_rejoin, polled_from, position_of, requested, write_of,
 };
 use super::quantity::Stage;
 use super::why::{Part, Picked, Place, Trail};
-use crate::base::{GroupId, NodeId, Offset, TopicId, TopicPartition};
+use crate::base::{GroupId, NodeId, TopicId, TopicPartition};
 use crate::kafka::message::Api;
 use crate::node::fact::{
     AppFact, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, Stated,
@@ -65,24 +66,11 @@ impl Trail<'_> {
 
     /// The effect on the record by the group that this fact states, if it does: its place.
     fn effect_place(&self, stated: &Stated, group: GroupId) -> Option<Place> {
-        let Fact::App(AppFact::Processed {
-            group: of,
-            partition,
-            first_offset,
-            records,
-            ..
-        }) = &stated.fact
-        else {
-            return None;
-        };
-        let index = records
-            .position(self.question.record)
-            .filter(|_| *of == group)?;
-        Some((*partition, first_offset + Offset::from(index)))
+        effect_of(stated, group, self.question.record)
     }
 
     /// The last delivery of a place to whoever acts at `index`, up to there.
-    fn delivery(&self, index: usize, group: GroupId, place: Place) -> Option<usize> {
+    pub(super) fn delivery(&self, index: usize, group: GroupId, place: Place) -> Option<usize> {
         let who = self.facts[index].who;
         self.last_before(index, |s| s.who == who && is_delivery(s, group, place))
     }
@@ -203,17 +191,7 @@ impl Trail<'_> {
     }
 
     fn write_place(&self, stated: &Stated) -> Option<Place> {
-        let Fact::Log(LogFact::Appended {
-            partition,
-            base_offset,
-            records,
-            ..
-        }) = &stated.fact
-        else {
-            return None;
-        };
-        let index = records.position(self.question.record)?;
-        Some((*partition, base_offset + Offset::from(index)))
+        write_of(stated, self.question.record)
     }
 
     fn first_write(&self, place: Place) -> Option<usize> {
@@ -279,6 +257,7 @@ impl Trail<'_> {
             self.last_before(reset, |s| is_round(s, group)),
             Part::Setting,
         );
+        picked.merge(self.noticed_growth(reset, group, place));
         // A group that read before: what made it look for a position anew.
         let given = self.last_before(reset, |s| polled_from(s, group, place.0));
         if let Some(before) = given {

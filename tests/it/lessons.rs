@@ -23,7 +23,22 @@ const LESSONS: &[(&str, &[&str])] = &[
     ),
     ("delivery/only-while-nobody-crashes", &[]),
     ("delivery/where-the-commit-stands", &["--from", "10s"]),
+    (
+        "groups/a-consumer-joins",
+        &["--group", "workers", "--from", "29900ms", "--to", "31s"],
+    ),
+    (
+        "groups/n-topics-fewer-consumers",
+        &["--variant", "round-robin", "--group", "readers"],
+    ),
+    (
+        "groups/n-topics-more-consumers",
+        &["--variant", "round-robin", "--group", "readers"],
+    ),
+    ("groups/n-topics-n-consumers", &["--group", "readers"]),
+    ("groups/n-topics-one-consumer", &[]),
     ("groups/one-consumer-reads-all", &["--group", "solo"]),
+    ("groups/one-topic-one-consumer", &[]),
     (
         "groups/partitions-and-members",
         &["--variant", "five", "--group", "g"],
@@ -43,9 +58,42 @@ const LESSONS: &[(&str, &[&str])] = &[
         "offsets/resumes-at-2713",
         &["--record", "historical.reannotation-2@2712"],
     ),
+    (
+        "topics/custom-partitioner",
+        &[
+            "--variant",
+            "own-partition",
+            "--from",
+            "9s",
+            "--to",
+            "10200ms",
+        ],
+    ),
     ("topics/five-tasks-three-partitions", &[]),
+    ("topics/hot-key", &["--from", "9s", "--to", "10050ms"]),
+    ("topics/no-partition-count", &["--to", "10050ms"]),
     ("topics/order-within-a-partition", &[]),
+    (
+        "topics/partitions-added-later",
+        &[
+            "--variant",
+            "latest",
+            "--partition",
+            "user-events-5",
+            "--to",
+            "310s",
+        ],
+    ),
+    (
+        "topics/partitions-added-to-catch-up",
+        &["--record", "user-events-2@44"],
+    ),
     ("topics/same-key-same-partition", &["--actor", "site"]),
+    (
+        "topics/sticky-not-round-robin",
+        &["--variant", "small-batches", "--actor", "web"],
+    ),
+    ("topics/what-to-key-by", &["--group", "analytics"]),
 ];
 
 fn root() -> &'static Path {

@@ -4,6 +4,7 @@ mod broker;
 mod consumer;
 mod coordinator;
 mod fidelity;
+mod growth;
 mod lessons;
 mod library;
 mod loader;

@@ -275,6 +275,15 @@ pub enum LogFact {
     },
     /// A client has new metadata.
     MetadataRefreshed,
+    /// A topic got more partitions (`CreatePartitions`); old records stay where they are.
+    PartitionsAdded {
+        /// The topic.
+        topic: TopicId,
+        /// How many it had.
+        from: u32,
+        /// How many it has now.
+        to: u32,
+    },
 }
 
 /// Facts of applications.

@@ -347,6 +347,18 @@ impl Application {
         }
     }
 
+    /// A `send()` that waits for a partition which is not there yet asks for metadata again and
+    /// again (the loop of `KafkaProducer.waitOnMetadata`).
+    pub(super) fn keep_asking(&self, sender: &mut Sender) {
+        if let Some(call) = self.blocked
+            && call.timestamp.is_none()
+            && !self.can_go_on(sender, &call)
+            && !sender.metadata.is_under_way()
+        {
+            sender.metadata.request_update();
+        }
+    }
+
     fn can_go_on(&self, sender: &Sender, call: &Blocked) -> bool {
         let draw = &call.pick.draw;
         match call.timestamp {

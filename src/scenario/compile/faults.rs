@@ -64,6 +64,7 @@ impl Compiler<'_> {
             } => Verb::SetOffsets(SeekTo::ShiftBy(*shift)),
             Action::LoseRequest(loss) => Verb::LoseRequest(loss_kind(loss)),
             Action::LoseResponse(loss) => Verb::LoseResponse(loss_kind(loss)),
+            Action::AddPartitions { to, .. } => Verb::AddPartitions { to: *to },
         }
     }
 
@@ -83,6 +84,9 @@ impl Compiler<'_> {
         if let Action::SetOffsets { group, .. } = action {
             let group = self.cast.group_id(group);
             return Target::Group(group.expect("the loader has checked the group"));
+        }
+        if let Action::AddPartitions { topic, .. } = action {
+            return Target::Topic(self.topic(topic));
         }
         let who = action.who();
         if let [role] = who

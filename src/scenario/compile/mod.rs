@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::decode::{settings_of_broker, settings_of_topic};
-use super::resolved::{Placement, Scenario, Topic};
+use super::resolved::{Create, Placement, Scenario, Topic};
 use crate::base::{Dist, Instant, NodeId, RecordId, Seed, TopicId, TopicPartition};
 use crate::kafka::Cast;
 use crate::kafka::cast::{Actor, RecordRange, Role};
@@ -193,6 +193,7 @@ impl Compiler<'_> {
             name: CONSUMER_OFFSETS.into(),
             before_start: false,
             partitions: broker.offsets_topic_partitions,
+            partitions_max: broker.offsets_topic_partitions,
             replication_factor: broker.offsets_topic_replication_factor,
             assignment: None,
             config: TopicConfig::default(),
@@ -219,8 +220,9 @@ impl Compiler<'_> {
         };
         TopicSetup {
             name: name.into(),
-            before_start: true,
+            before_start: topic.create == Create::BeforeStart,
             partitions: topic.partitions(),
+            partitions_max: topic.partitions_max(),
             replication_factor: copies,
             assignment,
             config: settings_of_topic(&topic.config, broker),

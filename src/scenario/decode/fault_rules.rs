@@ -28,6 +28,14 @@ pub(super) fn check_one(
     fault: &Fault,
     names: &Names<'_>,
 ) {
+    if let Action::AddPartitions { .. } = fault.action {
+        if matches!(fault.trigger, Some(Trigger::Before(_) | Trigger::After(_))) {
+            let text = "`add-partitions` befalls a topic, and a topic takes no steps";
+            let help = "write `at` an instant, or `when` a fact happens";
+            context.error_help(Kind::Fault, verb.key_place, text, help);
+        }
+        return check_modifiers(context, node, fault);
+    }
     for (name, place) in fault.action.who().iter().zip(places(verb)) {
         check_target(context, fault, name, place, names);
     }

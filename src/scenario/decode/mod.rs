@@ -54,11 +54,9 @@ pub(crate) fn scenario(
     let network = fields.get("network");
     scenario.network = cluster::network(context, network);
     let brokers = cluster.and_then(|cluster| cluster.get("brokers"));
-    for entry in context.named(fields.get("topics")) {
-        let (node, name) = (&entry.node, entry.key.as_str());
-        let topic = cluster::topic(context, node, name, &scenario.cluster, brokers);
-        scenario.topics.set(name, topic);
-    }
+    let topics = fields.get("topics");
+    scenario.topics = cluster::topics(context, topics, &scenario.cluster, brokers);
+    cluster::let_grow(&mut scenario.topics, fields.get("faults"));
     let producers = context.named(fields.get("producers"));
     for entry in producers {
         let producer = producer::producer(context, &entry.node, &entry.key, &scenario.topics);

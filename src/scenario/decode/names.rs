@@ -120,7 +120,7 @@ impl Names<'_> {
     pub(crate) fn partition<'n>(&self, name: &'n str) -> Option<(&'n str, u32)> {
         let (topic, partition) = split_partition(name)?;
         let known = self.topics.get(topic)?;
-        (partition < known.partitions()).then_some((topic, partition))
+        (partition < known.partitions_max()).then_some((topic, partition))
     }
 
     /// All names of clients: families, then actors.
@@ -334,8 +334,8 @@ impl Names<'_> {
     fn check_partition(&self, context: &mut Context, topic: &str, partition: u32, place: Place) {
         let text = match self.topics.get(topic) {
             None => format!("topic `{topic}` is not in `topics`"),
-            Some(known) if known.partitions() <= partition => {
-                let count = known.partitions();
+            Some(known) if known.partitions_max() <= partition => {
+                let count = known.partitions_max();
                 format!("topic `{topic}` has {count} partitions from 0, there is no {partition}")
             }
             Some(_) => return,

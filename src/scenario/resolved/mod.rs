@@ -9,7 +9,7 @@ pub mod fault;
 pub mod named;
 pub mod step;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub use client::{Except, Group, Member, Producer, Sender};
 pub use fault::Fault;
@@ -116,16 +116,39 @@ pub struct Link {
 }
 
 /// A topic.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topic {
     /// How many partitions and copies, or which.
-    #[serde(flatten)]
     pub placement: Placement,
     /// When the topic comes into being.
     pub create: Create,
     /// Settings of the topic.
     pub config: Config,
+    /// The most partitions that a fault of the run gives it; 0 where none does. It follows from
+    /// `faults`, so it is not printed.
+    pub grows_to: u32,
+}
+
+impl Serialize for Topic {
+    /// The map of the file. Of a topic created on first use only that: the rest are the brokers'
+    /// defaults, and the file may not state them.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Form<'t> {
+            #[serde(flatten)]
+            placement: Option<&'t Placement>,
+            create: Create,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            config: Option<&'t Config>,
+        }
+        let stated = self.create == Create::BeforeStart;
+        let form = Form {
+            placement: stated.then_some(&self.placement),
+            create: self.create,
+            config: stated.then_some(&self.config),
+        };
+        form.serialize(serializer)
+    }
 }
 
 /// Where the copies of a topic's partitions lie.
@@ -153,6 +176,8 @@ words! {
     pub enum Create {
         /// Before time 0.
         BeforeStart = "before-start",
+        /// When the first client asks for it, with the brokers' defaults.
+        OnFirstUse = "on-first-use",
     }
 }
 
@@ -204,6 +229,7 @@ impl Default for Topic {
             },
             create: Create::BeforeStart,
             config: Config::default(),
+            grows_to: 0,
         }
     }
 }
@@ -215,6 +241,11 @@ impl Topic {
             Placement::Counted { partitions, .. } => *partitions,
             Placement::Assigned { replica_assignment } => replica_assignment.len() as u32,
         }
+    }
+
+    /// How many partitions it can have in the course of the run.
+    pub fn partitions_max(&self) -> u32 {
+        self.partitions().max(self.grows_to)
     }
 }
 

@@ -29,6 +29,11 @@ impl Topic {
             .key("replication.factor", replication_factor)
     }
 
+    /// Created by the first client that asks for it, with the brokers' defaults.
+    pub fn on_first_use() -> Self {
+        Self(Entries::default()).key("create", "on-first-use")
+    }
+
     /// A setting of the topic, by Kafka's name.
     #[must_use]
     pub fn config(mut self, name: &str, value: impl Into<Word>) -> Self {

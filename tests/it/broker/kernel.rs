@@ -114,6 +114,7 @@ impl Kernel {
         let cast = cast();
         let nodes: Arc<[NodeId]> = (1..=world.brokers).map(NodeId).collect();
         let topic = |partitions, internal| BrokerTopic {
+            partitions_max: partitions,
             config: world.topic.clone(),
             partitions,
             replication_factor: world.brokers,
