@@ -6,6 +6,8 @@
 //! by itself does so after records only, so once it is quiet nothing more can come of it. A group
 //! without a living member has no positions.
 
+use std::collections::BTreeSet;
+
 use super::dispatch::Node;
 use super::{End, Ends, Scratch, Sim, Status};
 use crate::base::{Instant, NodeId, Offset, TopicId, TopicPartition};
@@ -103,7 +105,7 @@ impl Sim {
 
     fn waits_of_group(&self, index: usize) -> Option<Wait> {
         let group = &self.setup.groups[index];
-        let mut owned = 0;
+        let mut owned = BTreeSet::new();
         let mut alive = group.members.iter().filter(|m| self.is_up(**m)).peekable();
         alive.peek()?;
         for &node in alive {
@@ -114,7 +116,7 @@ impl Sim {
                 return Some(Wait::Rest(node));
             }
             for (partition, position) in member.positions() {
-                owned += 1;
+                owned.insert(partition);
                 let end = self.high_watermark(partition);
                 if position < end {
                     return Some(Wait::Position {
@@ -131,6 +133,7 @@ impl Sim {
         }
         let partitions = |topic: &TopicId| self.partition_count(*topic);
         let expected: u32 = group.topics.iter().map(partitions).sum();
+        let owned = owned.len() as u32;
         (owned < expected).then_some(Wait::Owners {
             group: index,
             owned,
