@@ -6,9 +6,11 @@
 pub mod args;
 mod check;
 mod compare;
+mod conform;
 mod files;
 mod input;
 mod printer;
+mod real_kafka;
 mod run;
 mod show;
 mod status;
@@ -63,6 +65,7 @@ fn carry_out(cli: &Cli, printer: &mut Printer) -> Status {
         Command::Why(args) => why::why(args, json, printer),
         Command::Check(args) => check::check(args, json, printer),
         Command::Test(args) => test::test(args, json, printer),
+        Command::Conform(args) => conform::conform(args, json, printer),
     };
     done.unwrap_or_else(|refusal| {
         refusal.tell(printer);

@@ -5,6 +5,7 @@
 
 mod columns;
 pub mod comparison;
+pub mod conformance;
 pub mod explanation;
 pub mod table;
 pub mod text;
