@@ -157,7 +157,7 @@ fn with_real(args: &Conform, json: bool, printer: &mut Printer) -> Result<Vec<Ro
         let experiments = experiments(&path, args, printer)?;
         loaded.push((path, experiments));
     }
-    let mut kafka = RealKafka::prepare()?;
+    let kafka = RealKafka::prepare()?;
     let mut rows = Vec::new();
     for (path, experiments) in loaded {
         let cases = experiments.into_iter().map(|(experiment, document)| {
@@ -172,7 +172,7 @@ fn with_real(args: &Conform, json: bool, printer: &mut Printer) -> Result<Vec<Ro
             }
         });
         let mut cases: Vec<Case> = cases.collect();
-        while play_once(&mut cases, args, &mut kafka) {}
+        while play_once(&mut cases, args, &kafka) {}
         for case in &cases {
             let row = case.row(args);
             if !json && !args.markdown {
@@ -192,7 +192,7 @@ fn with_real(args: &Conform, json: bool, printer: &mut Printer) -> Result<Vec<Ro
 }
 
 /// Plays every case that needs it once more, so many at a time. Whether there was any.
-fn play_once(cases: &mut [Case], args: &Conform, kafka: &mut RealKafka) -> bool {
+fn play_once(cases: &mut [Case], args: &Conform, kafka: &RealKafka) -> bool {
     let mut waiting: VecDeque<usize> = VecDeque::new();
     waiting.extend((0..cases.len()).filter(|index| cases[*index].needs_more(args)));
     let any = !waiting.is_empty();

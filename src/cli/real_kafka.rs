@@ -5,10 +5,10 @@
 //! when its standard input does.
 
 use std::env;
-use std::fs::{self, File};
-use std::io;
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::SystemTime;
 
 use serde_json::Value;
@@ -31,15 +31,13 @@ pub(super) struct RealKafka {
     pub(super) folder: PathBuf,
     java: PathBuf,
     python: Option<PathBuf>,
-    started: u32,
 }
 
 /// A scenario that is being played.
 #[derive(Debug)]
 pub(super) struct Playing {
     child: Child,
-    /// The scenario, the lines, and what the program complains of.
-    files: [PathBuf; 3],
+    input: ChildStdin,
 }
 
 /// Why there is no story.
@@ -78,7 +76,6 @@ impl RealKafka {
             folder,
             java,
             python: python.map(PathBuf::from),
-            started: 0,
         })
     }
 
@@ -88,72 +85,45 @@ impl RealKafka {
     }
 
     /// Starts to play a resolved scenario.
-    pub(super) fn play(&mut self, document: &Value) -> Result<Playing, Unplayed> {
+    pub(super) fn play(&self, document: &Value) -> Result<Playing, Unplayed> {
+        let target = self.folder.join("target");
+        let mut path = target.join("conform.jar").into_os_string();
+        path.push(if cfg!(windows) { ";" } else { ":" });
+        path.push(target.join("lib").join("*"));
+        let mut command = Command::new(&self.java);
+        command.args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]);
+        command.arg(path).arg("kafkasim.conform.Main");
+        command.arg(self.folder.join("src/main/python/member.py"));
+        command.args(&self.python).stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let failed =
             |error: io::Error| Unplayed::Failed(format!("Java cannot be started: {error}"));
-        self.started += 1;
-        let stem = format!("kafkasim-{}-{}", std::process::id(), self.started);
-        let files =
-            ["json", "out", "err"].map(|kind| env::temp_dir().join(format!("{stem}.{kind}")));
-        let start = || {
-            fs::write(&files[0], document.to_string())?;
-            let target = self.folder.join("target");
-            let mut path = target.join("conform.jar").into_os_string();
-            path.push(if cfg!(windows) { ";" } else { ":" });
-            path.push(target.join("lib").join("*"));
-            let mut command = Command::new(&self.java);
-            command
-                .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"])
-                .arg(path);
-            command.arg("kafkasim.conform.Main").arg(&files[0]);
-            command.arg(self.folder.join("src/main/python/member.py"));
-            command.args(&self.python);
-            command.stdin(Stdio::piped());
-            command
-                .stdout(File::create(&files[1])?)
-                .stderr(File::create(&files[2])?);
-            command.spawn()
-        };
-        match start() {
-            Ok(child) => Ok(Playing { child, files }),
-            Err(error) => {
-                remove(&files);
-                Err(failed(error))
-            }
-        }
+        let mut child = command.spawn().map_err(failed)?;
+        let mut input = child.stdin.take().expect("its standard input is ours");
+        // One that ends before it has read all of it says why when it is waited for.
+        let _ = writeln!(input, "{document}");
+        Ok(Playing { child, input })
     }
 }
 
 impl Playing {
     /// Waits for the end of the run; gives its lines.
-    pub(super) fn lines(mut self) -> Result<String, Unplayed> {
-        // Its standard input stays open until it has ended: the end of it would end the run.
-        let input = self.child.stdin.take();
-        let status = self.child.wait();
-        drop(input);
-        let [_, lines, complaint] = &self.files;
-        let lines = fs::read_to_string(lines).unwrap_or_default();
-        let complaint = fs::read_to_string(complaint).unwrap_or_default();
-        remove(&self.files);
-        match status.map(|status| status.code()) {
-            Ok(Some(0)) => Ok(lines),
-            Ok(Some(UNSUPPORTED)) => {
-                let reason = complaint
-                    .lines()
-                    .find_map(|line| line.strip_prefix("not supported: "));
-                Err(Unplayed::Unsupported(
-                    reason.unwrap_or("no reason given").to_owned(),
-                ))
+    pub(super) fn lines(self) -> Result<String, Unplayed> {
+        let ended = self.child.wait_with_output();
+        // Open until here: the end of it would have ended the run.
+        drop(self.input);
+        let ended = ended.map_err(|error| Unplayed::Failed(error.to_string()))?;
+        let complaint = String::from_utf8_lossy(&ended.stderr);
+        match ended.status.code() {
+            Some(0) => Ok(String::from_utf8_lossy(&ended.stdout).into_owned()),
+            Some(UNSUPPORTED) => {
+                let mut lines = complaint.lines();
+                let reason = lines.find_map(|line| line.strip_prefix("not supported: "));
+                let reason = reason.unwrap_or("no reason given").to_owned();
+                Err(Unplayed::Unsupported(reason))
             }
             _ => Err(Unplayed::Failed(complaint.trim_end().to_owned())),
         }
-    }
-}
-
-fn remove(files: &[PathBuf]) {
-    for file in files {
-        // It may never have been made.
-        let _ = fs::remove_file(file);
     }
 }
 

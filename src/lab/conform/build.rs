@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fates;
 use super::story::{Happened, How, Kind, Life, Place, Step, Story};
+use crate::kafka::client::ClientFamily;
 use crate::scenario::Scenario;
 use crate::scenario::resolved::Step as Program;
 
@@ -42,6 +43,9 @@ impl<'s> Builder<'s> {
             self.owned.remove(member);
         }
         self.note_owned(group, member, &what);
+        if self.is_left_out(group, member, &what) {
+            return;
+        }
         let threads = self.threads(group, member);
         let lives = self.story.lives.get_mut(member);
         let life = lives.and_then(|lives| lives.last_mut());
@@ -50,6 +54,21 @@ impl<'s> Builder<'s> {
             threads,
             what,
         );
+    }
+
+    /// What librdkafka's binding does not show as the Java client does: a poll hands over one record,
+    /// the callbacks of auto-commit come when the application serves them.
+    fn is_left_out(&self, group: &str, member: &str, what: &Happened) -> bool {
+        let told = matches!(
+            what,
+            Happened::Polled(_) | Happened::CommitConfirmed(How::Auto, _)
+        );
+        told && self.family(group, member) == Some(ClientFamily::Librdkafka)
+    }
+
+    fn family(&self, group: &str, member: &str) -> Option<ClientFamily> {
+        let group = self.scenario.groups.get(group)?;
+        Some(group.actor(member).client.family())
     }
 
     /// How many worker threads process records; 0 if the application does it itself.
@@ -75,6 +94,10 @@ impl<'s> Builder<'s> {
             } => {
                 owned.extend(partitions.iter().cloned());
                 let owns = owned.iter().cloned().collect();
+                // The binding of librdkafka does not say the generation.
+                if self.family(group, member) == Some(ClientFamily::Librdkafka) {
+                    return;
+                }
                 let rounds = self.assigned.entry(group.to_owned()).or_default();
                 rounds.push((*generation, member.to_owned(), owns));
             }
@@ -119,7 +142,8 @@ impl<'s> Builder<'s> {
         log.push(line);
     }
 
-    pub(super) fn finish(mut self) -> Story {
+    pub(super) fn finish(mut self, stuck: bool) -> Story {
+        self.story.stuck = stuck;
         for lives in self.story.lives.values_mut() {
             lives.iter_mut().for_each(Life::put_in_order);
             lives.retain(|life| !life.is_empty());

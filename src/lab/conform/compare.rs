@@ -187,11 +187,19 @@ fn tell(story: &Story, aspect: Aspect) -> Lines {
                     .map(|(name, lines)| (format!("{name}, heard of"), lines)),
             );
         }
-        Aspect::Order => by_life(story, &mut lines, &|life| {
-            let mut all: Vec<String> = life.steps.iter().map(Step::to_string).collect();
-            all.push(life.end.clone());
-            all
-        }),
+        Aspect::Order => {
+            by_life(story, &mut lines, &|life| {
+                let mut all: Vec<String> = life.steps.iter().map(Step::to_string).collect();
+                all.push(life.end.clone());
+                all
+            });
+            let ends = if story.stuck {
+                "something is left to do"
+            } else {
+                "nothing is left to do"
+            };
+            lines.insert("the end".to_owned(), vec![ends.to_owned()]);
+        }
         Aspect::Assignments => {
             for (group, rounds) in &story.rounds {
                 let line = |round: &BTreeMap<String, String>| {

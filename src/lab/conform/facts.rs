@@ -13,12 +13,13 @@ use crate::node::Stated;
 use crate::node::fact::{AppFact, CommitKind, FaultFact, GroupFact, LogFact, ProduceFact};
 use crate::scenario::Scenario;
 use crate::scenario::resolved::client::{Records as Sent, Values};
+use crate::verdict::Ending;
 
 /// Runs an experiment and tells its story.
 pub fn simulated(experiment: &Experiment) -> Story {
     let mut teller = Teller::new(experiment);
-    experiment.watched(&mut |stated| teller.hear(stated));
-    teller.finish()
+    let outcome = experiment.watched(&mut |stated| teller.hear(stated));
+    teller.finish(outcome.verdict.ends != Ending::Drained)
 }
 
 /// Partitions returned by one poll, at one instant.
@@ -288,7 +289,7 @@ impl<'e> Teller<'e> {
         }
     }
 
-    fn finish(mut self) -> Story {
+    fn finish(mut self, stuck: bool) -> Story {
         self.tell_poll();
         for (partition, log) in std::mem::take(&mut self.logs) {
             let name = self.cast.partition(partition);
@@ -301,7 +302,7 @@ impl<'e> Teller<'e> {
             self.builder
                 .committed(self.cast.group(group), &name, offset);
         }
-        self.builder.finish()
+        self.builder.finish(stuck)
     }
 }
 

@@ -28,8 +28,6 @@ pub struct Versions {
 pub struct Played {
     /// What it was played with.
     pub versions: Versions,
-    /// Whether nothing was left to do when it ended.
-    pub drained: bool,
     /// What happened.
     pub story: Story,
 }
@@ -52,7 +50,7 @@ pub fn read(scenario: &Scenario, text: &str) -> Result<Played, String> {
         let said = reader.hear(&value);
         said.ok_or_else(|| format!("line {number} says something that is not known: {line}"))?;
     }
-    let ended = reader.ended.ok_or("the lines end before the run did")?;
+    let drained = reader.ended.ok_or("the lines end before the run did")?;
     let versions = reader
         .versions
         .ok_or("the lines do not say their versions")?;
@@ -61,8 +59,7 @@ pub fn read(scenario: &Scenario, text: &str) -> Result<Played, String> {
             librdkafka: reader.librdkafka,
             ..versions
         },
-        drained: ended,
-        story: reader.builder.finish(),
+        story: reader.builder.finish(!drained),
     })
 }
 

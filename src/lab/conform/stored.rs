@@ -133,7 +133,6 @@ mod tests {
         story.lives.insert(life.to_owned(), Vec::new());
         Played {
             versions: Versions::default(),
-            drained: true,
             story,
         }
     }

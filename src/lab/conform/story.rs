@@ -23,8 +23,11 @@ pub struct Story {
     pub logs: BTreeMap<String, Vec<String>>,
     /// What each producer was told: `acknowledged shop#1..30`.
     pub sends: BTreeMap<String, Vec<String>>,
-    /// How often the records of each group took effect: `never orders-0@4..9`.
+    /// How often the records of each group took effect: `twice: orders-0@4..9`.
     pub fates: BTreeMap<String, Vec<String>>,
+    /// Whether something was left to do when the run ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stuck: bool,
 }
 
 /// One process of a member.

@@ -37,22 +37,31 @@ final class Cluster implements AutoCloseable {
     private final Path folder;
     private final List<Process> processes = new ArrayList<>();
     private final List<Path> logs = new ArrayList<>();
+    private final List<Proxy> proxies = new ArrayList<>();
     private final List<String> addresses = new ArrayList<>();
+    /** Where clients connect: the brokers themselves, or the proxies before them. */
+    private final List<String> clientAddresses = new ArrayList<>();
 
     Cluster(Path folder) {
         this.folder = folder;
     }
 
+    /** Straight to the brokers, for whoever looks on. */
     String bootstrap() {
         return String.join(",", addresses);
     }
 
-    /** Starts the cluster and waits until every broker serves. */
-    void start(Scenario scenario) throws Exception {
+    /** For the clients of the scenario, whose messages may be lost. */
+    String bootstrapOfClients() {
+        return String.join(",", clientAddresses);
+    }
+
+    /** Starts the cluster and waits until every broker serves. Without losses there is no proxy. */
+    void start(Scenario scenario, Losses losses) throws Exception {
         int brokers = scenario.brokers();
         String clusterId = Uuid.randomUuid().toString();
         Properties config = Scenario.settings(scenario.root.path("cluster").path("config"));
-        List<Integer> ports = freePorts(brokers + 1);
+        List<Integer> ports = freePorts(3 * brokers + 1);
         String voters = (brokers == 1 ? 1 : 100) + "@127.0.0.1:" + ports.get(brokers);
         if (brokers > 1) {
             Properties controller = node(config, 100, "controller", voters);
@@ -63,9 +72,21 @@ final class Cluster implements AutoCloseable {
             String address = "127.0.0.1:" + ports.get(id - 1);
             addresses.add(address);
             Properties broker = node(config, id, brokers == 1 ? "broker,controller" : "broker", voters);
-            String own = "PLAINTEXT://" + address;
-            broker.put("listeners", brokers == 1 ? own + ",CONTROLLER://127.0.0.1:" + ports.get(brokers) : own);
-            broker.put("advertised.listeners", own);
+            String direct = "PLAINTEXT://" + address;
+            String listeners = direct;
+            String advertised = direct;
+            clientAddresses.add(address);
+            if (losses != null) {
+                int behind = ports.get(brokers + id);
+                int proxy = ports.get(2 * brokers + id);
+                clientAddresses.set(id - 1, "127.0.0.1:" + proxy);
+                listeners += ",PROXIED://127.0.0.1:" + behind;
+                advertised += ",PROXIED://127.0.0.1:" + proxy;
+                proxies.add(new Proxy(proxy, behind, losses));
+            }
+            broker.put("listeners", brokers == 1 ? listeners + ",CONTROLLER://127.0.0.1:" + ports.get(brokers) : listeners);
+            broker.put("advertised.listeners", advertised);
+            broker.put("inter.broker.listener.name", "PLAINTEXT");
             launch("broker-" + id, clusterId, broker);
         }
         awaitReady(brokers);
@@ -79,7 +100,7 @@ final class Cluster implements AutoCloseable {
         all.put("node.id", String.valueOf(id));
         all.put("controller.quorum.voters", voters);
         all.put("controller.listener.names", "CONTROLLER");
-        all.put("listener.security.protocol.map", "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT");
+        all.put("listener.security.protocol.map", "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT");
         all.put("log.dirs", folder.resolve("node-" + id).toString());
         return all;
     }
@@ -158,6 +179,13 @@ final class Cluster implements AutoCloseable {
     public void close() {
         for (Process process : processes) {
             process.destroyForcibly();
+        }
+        for (Proxy proxy : proxies) {
+            try {
+                proxy.close();
+            } catch (IOException closed) {
+                // It is closed.
+            }
         }
         for (Process process : processes) {
             try {

@@ -33,7 +33,7 @@ final class Conductor implements AutoCloseable {
     }
 
     private final Scenario scenario;
-    private final String bootstrap;
+    private final Cluster cluster;
     private final Journal journal;
     private final Function<MemberKey, ProcessBuilder> launcher;
     private final Path log;
@@ -53,13 +53,13 @@ final class Conductor implements AutoCloseable {
     /** Which member is to be started. */
     record MemberKey(String group, String name, JsonNode spec) { }
 
-    Conductor(Scenario scenario, String bootstrap, Journal journal, Path log, Function<MemberKey, ProcessBuilder> launcher) {
+    Conductor(Scenario scenario, Cluster cluster, Faults faults, Journal journal, Path log, Function<MemberKey, ProcessBuilder> launcher) {
         this.scenario = scenario;
-        this.bootstrap = bootstrap;
+        this.cluster = cluster;
+        this.faults = faults;
         this.journal = journal;
         this.log = log;
         this.launcher = launcher;
-        faults = new Faults(scenario.faults());
     }
 
     /** Plays it to its end; says how it ended. */
@@ -231,7 +231,7 @@ final class Conductor implements AutoCloseable {
         scenario.producers().fields().forEachRemaining(entry -> {
             for (String actor : Workload.actors(entry.getKey(), entry.getValue())) {
                 JsonNode spec = Scenario.actor(entry.getValue(), actor);
-                Workload workload = new Workload(actor, spec, scenario, bootstrap, timeZero, journal);
+                Workload workload = new Workload(actor, spec, scenario, cluster.bootstrapOfClients(), timeZero, journal);
                 producers.add(workload);
                 Thread thread = new Thread(workload, actor);
                 thread.setDaemon(true);
@@ -294,7 +294,7 @@ final class Conductor implements AutoCloseable {
         String verb = Points.verb(fault);
         hasStruck(index);
         if (verb.equals("set-offsets")) {
-            OffsetReset.set(bootstrap, scenario, fault, journal);
+            OffsetReset.set(cluster.bootstrap(), scenario, fault, journal);
             return;
         }
         for (MemberProcess member : targets(fault.get(verb))) {

@@ -6,22 +6,23 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 
-/**
- * Writes what happened, one JSON object a line, at once: a process that is about to be halted has
- * nothing left in a buffer.
- */
+/** Writes what happened, one JSON object a line. */
 final class Journal {
     static final ObjectMapper JSON = new ObjectMapper();
 
     private final PrintStream out;
 
-    Journal(PrintStream out) {
+    private final boolean atOnce;
+
+    /** `atOnce`: a process that may be halted next has nothing left in a buffer. */
+    Journal(PrintStream out, boolean atOnce) {
         this.out = out;
+        this.atOnce = atOnce;
     }
 
-    /** The journal that the parent process reads. */
-    static Journal ofProcess() {
-        return new Journal(System.out);
+    /** The journal of a member, which its parent reads. */
+    static Journal ofMember() {
+        return new Journal(System.out, true);
     }
 
     /** A line under construction. */
@@ -33,7 +34,9 @@ final class Journal {
         try {
             byte[] text = (JSON.writeValueAsString(line) + "\n").getBytes(StandardCharsets.UTF_8);
             out.write(text, 0, text.length);
-            out.flush();
+            if (atOnce) {
+                out.flush();
+            }
         } catch (JsonProcessingException error) {
             throw new IllegalStateException("a tree is always JSON", error);
         }

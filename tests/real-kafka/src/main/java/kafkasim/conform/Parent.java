@@ -15,7 +15,7 @@ import java.util.function.Consumer;
  * the parent there is no run, so its end halts the member.
  */
 final class Parent {
-    final Journal journal = Journal.ofProcess();
+    final Journal journal = Journal.ofMember();
     private final BlockingQueue<JsonNode> answers = new LinkedBlockingQueue<>();
     private final Consumer<JsonNode> orders;
 
