@@ -3,7 +3,6 @@
 //! Real Kafka is played once; where the stories part, or where two real runs already differ, it is
 //! played again up to five times, because what varies there by itself is no fault of the simulator.
 
-use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +13,7 @@ use super::args::{Choice, Conform};
 use super::files::{self, Unreadable};
 use super::input::{self, Refusal};
 use super::printer::Printer;
-use super::real_kafka::{self, Playing, RealKafka, Unplayed};
+use super::real_kafka::{self, Player, RealKafka, Unplayed};
 use super::show;
 use super::status::Status;
 use crate::lab::Experiment;
@@ -157,11 +156,14 @@ fn with_real(args: &Conform, json: bool, printer: &mut Printer) -> Result<Vec<Ro
         let experiments = experiments(&path, args, printer)?;
         loaded.push((path, experiments));
     }
-    let kafka = RealKafka::prepare()?;
+    let mut crew = Crew {
+        kafka: RealKafka::prepare()?,
+        players: Vec::new(),
+    };
     let mut rows = Vec::new();
     for (path, experiments) in loaded {
         let cases = experiments.into_iter().map(|(experiment, document)| {
-            let without = conform::why_not(&experiment.scenario, kafka.has_librdkafka());
+            let without = conform::why_not(&experiment.scenario, crew.kafka.has_librdkafka());
             Case {
                 path: path.clone(),
                 simulated: conform::simulated(&experiment),
@@ -172,7 +174,7 @@ fn with_real(args: &Conform, json: bool, printer: &mut Printer) -> Result<Vec<Ro
             }
         });
         let mut cases: Vec<Case> = cases.collect();
-        while play_once(&mut cases, args, &kafka) {}
+        while play_once(&mut cases, args, &mut crew) {}
         for case in &cases {
             let row = case.row(args);
             if !json && !args.markdown {
@@ -185,40 +187,61 @@ fn with_real(args: &Conform, json: bool, printer: &mut Printer) -> Result<Vec<Ro
             rows.push(row);
         }
         if args.record {
-            record(&kafka.folder.join("recorded"), &path, &cases)?;
+            record(&crew.kafka.folder.join("recorded"), &path, &cases)?;
         }
     }
     Ok(rows)
 }
 
-/// Plays every case that needs it once more, so many at a time. Whether there was any.
-fn play_once(cases: &mut [Case], args: &Conform, kafka: &RealKafka) -> bool {
-    let mut waiting: VecDeque<usize> = VecDeque::new();
-    waiting.extend((0..cases.len()).filter(|index| cases[*index].needs_more(args)));
-    let any = !waiting.is_empty();
-    let mut playing: VecDeque<(usize, Playing)> = VecDeque::new();
-    loop {
-        while playing.len() < args.jobs.max(1) {
-            let Some(index) = waiting.pop_front() else {
-                break;
-            };
-            match kafka.play(&cases[index].document) {
-                Ok(started) => playing.push_back((index, started)),
-                Err(reason) => cases[index].without = Some(reason),
+/// Plays every case that needs it once more, one with each player at a time. Whether there was any.
+fn play_once(cases: &mut [Case], args: &Conform, crew: &mut Crew) -> bool {
+    let wanted = (0..cases.len()).filter(|index| cases[*index].needs_more(args));
+    let wanted: Vec<usize> = wanted.collect();
+    for together in wanted.chunks(args.jobs.max(1)) {
+        let started: Vec<_> = (together.iter().zip(0..))
+            .map(|(index, at)| (*index, at, crew.play(at, &cases[*index].document)))
+            .collect();
+        for (index, at, started) in started {
+            let case = &mut cases[index];
+            let lines = started.and_then(|()| crew.story(at));
+            let played = lines.and_then(|lines| {
+                conform::read(&case.experiment.scenario, &lines).map_err(Unplayed::Failed)
+            });
+            match played {
+                Ok(played) => case.played.push(played),
+                Err(reason) => case.without = Some(reason),
             }
         }
-        let Some((index, first)) = playing.pop_front() else {
-            return any;
-        };
-        let case = &mut cases[index];
-        let lines = first.lines();
-        let played = lines.and_then(|lines| {
-            conform::read(&case.experiment.scenario, &lines).map_err(Unplayed::Failed)
-        });
-        match played {
-            Ok(played) => case.played.push(played),
-            Err(reason) => case.without = Some(reason),
+    }
+    !wanted.is_empty()
+}
+
+/// The processes that play, each started when it is first needed.
+struct Crew {
+    kafka: RealKafka,
+    players: Vec<Option<Player>>,
+}
+
+impl Crew {
+    fn play(&mut self, at: usize, document: &Value) -> Result<(), Unplayed> {
+        if self.players.len() <= at {
+            self.players.resize_with(at + 1, || None);
         }
+        let player = match self.players[at].take() {
+            Some(player) => player,
+            None => self.kafka.start()?,
+        };
+        self.players[at].insert(player).play(document);
+        Ok(())
+    }
+
+    fn story(&mut self, at: usize) -> Result<String, Unplayed> {
+        let player = self.players[at].as_mut().expect("it was told to play");
+        let story = player.story();
+        if matches!(story, Err(Unplayed::Failed(_))) {
+            self.players[at] = None;
+        }
+        story
     }
 }
 

@@ -6,9 +6,9 @@
 
 use std::env;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::SystemTime;
 
 use serde_json::Value;
@@ -21,8 +21,6 @@ const PROJECT: &str = "tests/real-kafka";
 const PYTHON: &str = "KAFKASIM_PYTHON";
 /// The least release of Java that Kafka 4.1 runs on.
 const JAVA_LEAST: u32 = 17;
-/// The project's exit code for what it cannot play.
-const UNSUPPORTED: i32 = 2;
 
 /// The built project.
 #[derive(Debug)]
@@ -33,11 +31,12 @@ pub(super) struct RealKafka {
     python: Option<PathBuf>,
 }
 
-/// A scenario that is being played.
+/// A process that plays scenarios, one after the other.
 #[derive(Debug)]
-pub(super) struct Playing {
+pub(super) struct Player {
     child: Child,
-    input: ChildStdin,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
 }
 
 /// Why there is no story.
@@ -84,8 +83,8 @@ impl RealKafka {
         self.python.is_some()
     }
 
-    /// Starts to play a resolved scenario.
-    pub(super) fn play(&self, document: &Value) -> Result<Playing, Unplayed> {
+    /// Starts the program; it waits for scenarios.
+    pub(super) fn start(&self) -> Result<Player, Unplayed> {
         let target = self.folder.join("target");
         let mut path = target.join("conform.jar").into_os_string();
         path.push(if cfg!(windows) { ";" } else { ":" });
@@ -95,35 +94,67 @@ impl RealKafka {
         command.arg(path).arg("kafkasim.conform.Main");
         command.arg(self.folder.join("src/main/python/member.py"));
         command.args(&self.python).stdin(Stdio::piped());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
         let failed =
             |error: io::Error| Unplayed::Failed(format!("Java cannot be started: {error}"));
         let mut child = command.spawn().map_err(failed)?;
-        let mut input = child.stdin.take().expect("its standard input is ours");
-        // One that ends before it has read all of it says why when it is waited for.
-        let _ = writeln!(input, "{document}");
-        Ok(Playing { child, input })
+        let input = child.stdin.take().expect("its standard input is ours");
+        let output = child.stdout.take().expect("its standard output is ours");
+        Ok(Player {
+            child,
+            input: Some(input),
+            output: BufReader::new(output),
+        })
     }
 }
 
-impl Playing {
+impl Player {
+    /// Starts to play a resolved scenario.
+    pub(super) fn play(&mut self, document: &Value) {
+        // One that has ended by itself says so when its story is asked for.
+        let input = self
+            .input
+            .as_mut()
+            .expect("open until the player is dropped");
+        let _ = writeln!(input, "{document}").and_then(|()| input.flush());
+    }
+
     /// Waits for the end of the run; gives its lines.
-    pub(super) fn lines(self) -> Result<String, Unplayed> {
-        let ended = self.child.wait_with_output();
-        // Open until here: the end of it would have ended the run.
-        drop(self.input);
-        let ended = ended.map_err(|error| Unplayed::Failed(error.to_string()))?;
-        let complaint = String::from_utf8_lossy(&ended.stderr);
-        match ended.status.code() {
-            Some(0) => Ok(String::from_utf8_lossy(&ended.stdout).into_owned()),
-            Some(UNSUPPORTED) => {
-                let mut lines = complaint.lines();
-                let reason = lines.find_map(|line| line.strip_prefix("not supported: "));
-                let reason = reason.unwrap_or("no reason given").to_owned();
-                Err(Unplayed::Unsupported(reason))
+    pub(super) fn story(&mut self) -> Result<String, Unplayed> {
+        let mut story = String::new();
+        loop {
+            let from = story.len();
+            match self.output.read_line(&mut story) {
+                Ok(0) | Err(_) => {
+                    let reason = "the Java program ended in the middle of a run";
+                    return Err(Unplayed::Failed(reason.to_owned()));
+                }
+                Ok(_) => {}
             }
-            _ => Err(Unplayed::Failed(complaint.trim_end().to_owned())),
+            let line: Value = serde_json::from_str(&story[from..]).unwrap_or(Value::Null);
+            let reason = || {
+                line["reason"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .trim_end()
+                    .to_owned()
+            };
+            match line["event"].as_str() {
+                Some("end") => return Ok(story),
+                Some("unsupported") => return Err(Unplayed::Unsupported(reason())),
+                Some("failed") => return Err(Unplayed::Failed(reason())),
+                _ => {}
+            }
         }
+    }
+}
+
+impl Drop for Player {
+    /// The end of its standard input ends it, and everything it started.
+    fn drop(&mut self) {
+        self.input = None;
+        // Nothing is left to do about one that cannot be waited for.
+        let _ = self.child.wait();
     }
 }
 

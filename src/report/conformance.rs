@@ -276,7 +276,14 @@ mod tests {
 
     #[test]
     fn a_difference_is_told_with_its_place() {
-        insta::assert_snapshot!(row(&different()).to_string(), @"");
+        insta::assert_snapshot!(row(&different()).to_string(), @r#"
+        DIFFERENT       01-after-processing / crash-before-process  (5 runs)
+                        real runs differ among themselves in polls
+                        differs in order
+                        workers-1, life 2, after `polled orders-0@10..19`:
+                          simulated  commit-asked sync
+                          real       nothing more
+        "#);
     }
 
     #[test]

@@ -75,13 +75,13 @@ class Parent:
 
 
 class Member:
-    def __init__(self, scenario, group, name, bootstrap):
+    def __init__(self, scenario, group, name, bootstrap, group_id):
         self.scenario, self.group, self.name = scenario, group, name
         self.spec = scenario["groups"][group]
         merge(self.spec, self.spec.pop("except", {}).get(name, {}))
         self.config = {key: str(value).replace("<actor>", name) if isinstance(value, str) else value
                        for key, value in self.spec["config"].items()}
-        self.config.update({"bootstrap.servers": bootstrap, "group.id": group, "client.id": name,
+        self.config.update({"bootstrap.servers": bootstrap, "group.id": group_id, "client.id": name,
                             "on_commit": self.on_commit})
         self.go = threading.Event()
         self.stalled_until = 0
@@ -305,12 +305,12 @@ def merge(base, overlay):
 
 
 def main():
-    path, group, name, bootstrap = sys.argv[1:]
+    path, group, name, bootstrap, group_id = sys.argv[1:]
     with open(path, encoding="utf-8") as file:
         document = json.load(file)
     if document["version"] != 1:
         sys.exit(f"a resolved scenario of version {document['version']}; this member reads version 1")
-    Member(document["scenario"], group, name, bootstrap).run()
+    Member(document["scenario"], group, name, bootstrap, group_id).run()
 
 
 main()

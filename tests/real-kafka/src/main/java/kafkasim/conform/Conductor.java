@@ -69,10 +69,11 @@ final class Conductor implements AutoCloseable {
                 launch(group, name);
             }
         }
+        makeProducers();
         awaitReady();
         timeZero = System.currentTimeMillis() + 100;
         lastNews = timeZero;
-        planProducers();
+        producers.forEach(producer -> producer.start(timeZero));
         members.values().forEach(member -> {
             JsonNode spec = Scenario.actor(scenario.group(member.group), member.name);
             plan(timeZero + Scenario.millis(spec.path("start-at")), () -> begin(member));
@@ -227,15 +228,12 @@ final class Conductor implements AutoCloseable {
 
     // Producers.
 
-    private void planProducers() {
+    private void makeProducers() throws Exception {
+        Workload.warmUp(cluster.bootstrap());
         scenario.producers().fields().forEachRemaining(entry -> {
             for (String actor : Workload.actors(entry.getKey(), entry.getValue())) {
                 JsonNode spec = Scenario.actor(entry.getValue(), actor);
-                Workload workload = new Workload(actor, spec, scenario, cluster.bootstrapOfClients(), timeZero, journal);
-                producers.add(workload);
-                Thread thread = new Thread(workload, actor);
-                thread.setDaemon(true);
-                thread.start();
+                producers.add(new Workload(actor, spec, scenario, cluster.bootstrapOfClients(), journal));
             }
         });
     }

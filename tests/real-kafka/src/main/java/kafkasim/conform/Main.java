@@ -10,72 +10,110 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.apache.kafka.common.utils.AppInfoParser;
 
 /**
- * Plays one resolved scenario on real Kafka. The scenario comes as the first line of standard input,
- * which stays open as long as somebody wants the story; the story leaves as JSON lines.
+ * Plays resolved scenarios on real Kafka, one after the other: each comes as a line of standard
+ * input, and its story leaves as JSON lines, the last of them `end`, `unsupported` or `failed`. The
+ * end of standard input is the end of everything. Scenarios that want the same brokers share them.
  *
- * <p>Exit codes: 0 played, 2 it cannot be played here (the reason is on standard error), 1 it failed.
- * Whatever happens, no process and no folder of it is left behind.
+ * <p>However it ends, no process and no folder of it is left behind.
  */
 public final class Main {
-    private static final long LIMIT_MS = 15 * 60_000;
+    private static final long LIMIT_MINUTES = 15;
     private static final int STORY_BYTES = 1 << 20;
 
+    private static final BlockingQueue<String> scenarios = new LinkedBlockingQueue<>();
     private static Path folder;
     private static Cluster cluster;
-    private static Conductor conductor;
+    private static JsonNode clusterOf;
+    private static volatile Conductor conductor;
+    private static volatile long runEnds = Long.MAX_VALUE;
 
     private Main() {}
 
     /** Takes the Python member's script, and a Python that has librdkafka. */
-    public static void main(String[] arguments) {
-        BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    public static void main(String[] arguments) throws Exception {
         Runtime.getRuntime().addShutdownHook(new Thread(Main::cleanUp));
-        try {
-            folder = Files.createTempDirectory("kafkasim-conform-");
-            Path file = folder.resolve("scenario.json");
-            Files.writeString(file, String.valueOf(in.readLine()));
-            Scenario scenario = Scenario.read(file);
-            inBackground("parent-watch", () -> endWithParent(in));
-            inBackground("time-watch", Main::endInTime);
-            play(scenario, file, arguments);
-        } catch (Scenario.Unsupported unsupported) {
-            System.err.println("not supported: " + unsupported.getMessage());
-            System.exit(2);
-        } catch (Exception error) {
-            System.err.println("failed: " + error);
-            System.err.print(cluster == null ? "" : cluster.lastLines());
-            System.exit(1);
-        }
-        System.exit(0);
-    }
-
-    private static void play(Scenario scenario, Path file, String[] arguments) throws Exception {
-        // Told at the end: whoever reads it late must not hold up the run.
+        inBackground("scenario-reader", Main::readScenarios);
+        inBackground("time-watch", Main::endInTime);
+        folder = Files.createTempDirectory("kafkasim-conform-");
+        // Told at the end of a run: whoever reads it late must not hold it up.
         PrintStream out = new PrintStream(new BufferedOutputStream(System.out, STORY_BYTES), false);
         Journal journal = new Journal(out, false);
+        int run = 0;
+        while (true) {
+            String text = scenarios.take();
+            runEnds = System.nanoTime() + TimeUnit.MINUTES.toNanos(LIMIT_MINUTES);
+            playOrSayWhyNot(text, ++run, arguments, journal);
+            runEnds = Long.MAX_VALUE;
+            out.flush();
+        }
+    }
+
+    private static void playOrSayWhyNot(String text, int run, String[] arguments, Journal journal) {
+        try {
+            play(Scenario.read(text, run), text, arguments, journal);
+        } catch (Scenario.Unsupported unsupported) {
+            journal.write(Journal.line("unsupported").put("reason", unsupported.getMessage()));
+            discard();
+        } catch (Exception error) {
+            String logged = cluster == null ? "" : "\n" + cluster.lastLines();
+            journal.write(Journal.line("failed").put("reason", error + logged));
+            discard();
+        }
+    }
+
+    private static void play(Scenario scenario, String text, String[] arguments, Journal journal) throws Exception {
         journal.write(Journal.line("versions").put("version", Scenario.VERSION)
                 .put("kafka", AppInfoParser.getVersion()).put("java", System.getProperty("java.version")));
-        cluster = new Cluster(folder);
+        Path file = folder.resolve("scenario.json");
+        Files.writeString(file, text);
         Faults faults = new Faults(scenario.faults());
-        cluster.start(scenario, Losses.any(scenario) ? new Losses(scenario, faults) : null);
+        startCluster(scenario, faults);
         Topics.create(cluster.bootstrap(), scenario);
         conductor = new Conductor(scenario, cluster, faults, journal, folder.resolve("members.log"),
-                launcher(file, arguments));
+                launcher(scenario, file, arguments));
         String how = conductor.play();
         conductor.close();
         new Truth(cluster.bootstrap(), journal).write(scenario);
+        Topics.delete(cluster.bootstrap(), scenario);
         journal.write(Journal.line("end").put("how", how));
-        out.flush();
     }
 
-    private static Function<Conductor.MemberKey, ProcessBuilder> launcher(Path file, String[] arguments) {
+    /** Brokers with a proxy before them serve one run: the proxy belongs to its faults. */
+    private static void startCluster(Scenario scenario, Faults faults) throws Exception {
+        JsonNode wanted = scenario.root.path("cluster");
+        boolean losing = Losses.any(scenario);
+        if (cluster != null && !losing && wanted.equals(clusterOf)) {
+            return;
+        }
+        discard();
+        cluster = new Cluster(Files.createTempDirectory(folder, "cluster-"));
+        cluster.start(scenario, losing ? new Losses(scenario, faults) : null);
+        clusterOf = losing ? null : wanted;
+    }
+
+    private static void discard() {
+        if (conductor != null) {
+            conductor.close();
+        }
+        if (cluster != null) {
+            cluster.close();
+            cluster = null;
+        }
+    }
+
+    private static Function<Conductor.MemberKey, ProcessBuilder> launcher(Scenario scenario, Path file, String[] arguments) {
         return member -> {
-            String[] same = {file.toString(), member.group(), member.name(), cluster.bootstrapOfClients()};
+            String[] same = {file.toString(), member.group(), member.name(), cluster.bootstrapOfClients(),
+                    scenario.groupId(member.group())};
             JsonNode client = member.spec().path("client");
             if (client.asText().equals("java")) {
                 return Jvm.command("-Xmx128m", Member.class, same);
@@ -83,7 +121,9 @@ public final class Main {
             if (arguments.length < 2) {
                 throw new Scenario.Unsupported("`client: " + client.asText() + "` without a Python that has it");
             }
-            return new ProcessBuilder(arguments[1], arguments[0], same[0], same[1], same[2], same[3]);
+            ProcessBuilder python = new ProcessBuilder(arguments[1], arguments[0]);
+            python.command().addAll(List.of(same));
+            return python;
         };
     }
 
@@ -93,37 +133,35 @@ public final class Main {
         thread.start();
     }
 
-    /** The end of standard input is the end of whoever wants the story. */
-    private static void endWithParent(BufferedReader in) {
-        try {
-            while (in.read() != -1) {
-                // Nothing more is ever said; only the end counts.
+    /** The end of standard input is the end of whoever wants the stories. */
+    private static void readScenarios() {
+        try (BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
+            for (String line = in.readLine(); line != null; line = in.readLine()) {
+                scenarios.add(line);
             }
         } catch (IOException gone) {
             // The same as the end.
         }
-        System.exit(1);
+        System.exit(0);
     }
 
     /** Whatever hangs, it does not hang for ever. */
     private static void endInTime() {
-        try {
-            Thread.sleep(LIMIT_MS);
-        } catch (InterruptedException interrupted) {
-            return;
+        while (System.nanoTime() < runEnds) {
+            try {
+                Thread.sleep(1_000);
+            } catch (InterruptedException interrupted) {
+                return;
+            }
         }
-        System.err.println("failed: not at its end after " + LIMIT_MS / 60_000 + " minutes");
-        System.err.print(cluster == null ? "" : cluster.lastLines());
+        Journal journal = new Journal(System.out, true);
+        String logged = cluster == null ? "" : "\n" + cluster.lastLines();
+        journal.write(Journal.line("failed").put("reason", "not over after " + LIMIT_MINUTES + " minutes" + logged));
         System.exit(1);
     }
 
     private static void cleanUp() {
-        if (conductor != null) {
-            conductor.close();
-        }
-        if (cluster != null) {
-            cluster.close();
-        }
+        discard();
         if (folder != null) {
             try (Stream<Path> files = Files.walk(folder)) {
                 files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());

@@ -18,13 +18,13 @@ public final class Member {
 
     private Member() {}
 
-    /** Takes the scenario's file, the group, the member's name and the brokers' addresses. */
+    /** Takes the scenario's file, the group, the member's name, the brokers' addresses, the group's id. */
     public static void main(String[] arguments) throws Exception {
         Scenario scenario = Scenario.read(Path.of(arguments[0]));
         String group = arguments[1];
         String name = arguments[2];
         JsonNode member = Scenario.actor(scenario.group(group), name);
-        Properties settings = settings(member, group, name, arguments[3]);
+        Properties settings = settings(member, arguments[4], name, arguments[3]);
 
         CountDownLatch go = new CountDownLatch(1);
         Application[] application = new Application[1];
@@ -43,11 +43,11 @@ public final class Member {
         System.exit(0);
     }
 
-    private static Properties settings(JsonNode member, String group, String name, String bootstrap) {
+    private static Properties settings(JsonNode member, String groupId, String name, String bootstrap) {
         Properties settings = Scenario.settings(member.path("config"));
         settings.replaceAll((key, value) -> value.toString().replace("<actor>", name));
         settings.put("bootstrap.servers", bootstrap);
-        settings.put("group.id", group);
+        settings.put("group.id", groupId);
         settings.put("client.id", name);
         settings.put("key.deserializer", StringDeserializer.class.getName());
         settings.put("value.deserializer", StringDeserializer.class.getName());

@@ -19,7 +19,7 @@ final class OffsetReset {
         String group = fault.path("set-offsets").asText();
         ObjectNode line = Journal.line("offsets-set").put("group", group);
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
-            admin.alterConsumerGroupOffsets(group, wanted(admin, scenario, fault, group)).all().get(30, TimeUnit.SECONDS);
+            admin.alterConsumerGroupOffsets(scenario.groupId(group), wanted(admin, scenario, fault, group)).all().get(30, TimeUnit.SECONDS);
         } catch (ExecutionException refused) {
             line.put("error", refused.getCause().getClass().getSimpleName());
         }
@@ -36,7 +36,7 @@ final class OffsetReset {
             return wanted;
         }
         Map<TopicPartition, OffsetAndMetadata> committed =
-                admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get(30, TimeUnit.SECONDS);
+                admin.listConsumerGroupOffsets(scenario.groupId(group)).partitionsToOffsetAndMetadata().get(30, TimeUnit.SECONDS);
         for (JsonNode topic : scenario.group(group).path("topics")) {
             int partitions = scenario.topics().path(topic.asText()).path("partitions").asInt();
             for (int number = 0; number < partitions; number++) {

@@ -3,6 +3,7 @@ package kafkasim.conform;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -23,13 +24,25 @@ final class Scenario {
     private static final Pattern DURATION = Pattern.compile("(\\d+(?:\\.\\d+)?)(ns|us|ms|s|min|h|d)");
 
     final JsonNode root;
+    /** Keeps the groups of runs on one cluster apart. */
+    private final int run;
 
-    private Scenario(JsonNode root) {
+    private Scenario(JsonNode root, int run) {
         this.root = root;
+        this.run = run;
+    }
+
+    /** The `group.id` of a group in this run. */
+    String groupId(String group) {
+        return group + "." + run;
     }
 
     static Scenario read(Path file) throws IOException {
-        JsonNode document = Journal.JSON.readTree(file.toFile());
+        return read(Files.readString(file), 0);
+    }
+
+    static Scenario read(String text, int run) throws IOException {
+        JsonNode document = Journal.JSON.readTree(text);
         int version = document.path("version").asInt(-1);
         if (version != VERSION) {
             throw new Unsupported("a resolved scenario of version " + version + "; this project reads version " + VERSION);
@@ -37,7 +50,7 @@ final class Scenario {
         if (!document.path("scenario").isObject()) {
             throw new Unsupported("a document without `scenario`");
         }
-        return new Scenario(document.get("scenario"));
+        return new Scenario(document.get("scenario"), run);
     }
 
     /** What this project does not know how to do. */

@@ -14,6 +14,8 @@ import org.apache.kafka.common.TopicPartition;
 
 /** What is there at time 0: topics, and offsets that groups had committed. */
 final class Topics {
+    /** For the record that warms up producers. */
+    static final String WARM_UP = "warm-up";
     private static final int TRIES = 100;
 
     private Topics() {}
@@ -21,6 +23,7 @@ final class Topics {
     static void create(String bootstrap, Scenario scenario) throws Exception {
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
             List<NewTopic> topics = new ArrayList<>();
+            topics.add(new NewTopic(WARM_UP, 1, (short) 1));
             scenario.topics().fields().forEachRemaining(entry -> topics.add(topic(entry.getKey(), entry.getValue())));
             admin.createTopics(topics).all().get(30, TimeUnit.SECONDS);
             touchOffsetsTopic(admin);
@@ -29,9 +32,18 @@ final class Topics {
                 scenario.group(group).path("committed").fields().forEachRemaining(entry ->
                         offsets.put(partition(entry.getKey()), new OffsetAndMetadata(entry.getValue().asLong())));
                 if (!offsets.isEmpty()) {
-                    admin.alterConsumerGroupOffsets(group, offsets).all().get(30, TimeUnit.SECONDS);
+                    admin.alterConsumerGroupOffsets(scenario.groupId(group), offsets).all().get(30, TimeUnit.SECONDS);
                 }
             }
+        }
+    }
+
+    /** Makes room for the next run on the same cluster. */
+    static void delete(String bootstrap, Scenario scenario) throws Exception {
+        List<String> names = new ArrayList<>(List.of(WARM_UP));
+        scenario.topics().fieldNames().forEachRemaining(names::add);
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
+            admin.deleteTopics(names).all().get(30, TimeUnit.SECONDS);
         }
     }
 

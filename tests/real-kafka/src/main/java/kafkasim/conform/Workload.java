@@ -5,7 +5,9 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -19,24 +21,22 @@ import org.apache.kafka.common.utils.Utils;
  * One producer, on a thread of its own: its records with the scenario's keys, values, partitions and
  * instants. A record bears its name (`shop#7`) in a header, by which it is known wherever it turns up.
  */
-final class Workload implements Runnable {
+final class Workload {
     private static final String NAME = "record";
     private static final String FILLER = ".";
 
     private final String name;
     private final JsonNode spec;
     private final JsonNode topics;
-    private final long timeZero;
     private final Journal journal;
     private final KafkaProducer<String, String> producer;
     private final AtomicInteger open = new AtomicInteger();
     private volatile boolean allSent;
 
-    Workload(String name, JsonNode spec, Scenario scenario, String bootstrap, long timeZero, Journal journal) {
+    Workload(String name, JsonNode spec, Scenario scenario, String bootstrap, Journal journal) {
         this.name = name;
         this.spec = spec;
         this.topics = scenario.topics();
-        this.timeZero = timeZero;
         this.journal = journal;
         Properties settings = Scenario.settings(spec.path("config"));
         settings.put("bootstrap.servers", bootstrap);
@@ -44,6 +44,23 @@ final class Workload implements Runnable {
         settings.put("key.serializer", StringSerializer.class.getName());
         settings.put("value.serializer", StringSerializer.class.getName());
         producer = new KafkaProducer<>(settings);
+        // What it has to learn first would hold up its first records.
+        spec.path("topics").forEach(topic -> producer.partitionsFor(topic.asText()));
+    }
+
+    /** Loads the client's classes with a record that no scenario looks at. */
+    static void warmUp(String bootstrap) throws Exception {
+        Map<String, Object> settings = Map.of("bootstrap.servers", bootstrap,
+                "key.serializer", StringSerializer.class, "value.serializer", StringSerializer.class);
+        try (KafkaProducer<String, String> producer = new KafkaProducer<>(settings)) {
+            producer.send(new ProducerRecord<>(Topics.WARM_UP, FILLER)).get(30, TimeUnit.SECONDS);
+        }
+    }
+
+    void start(long timeZero) {
+        Thread thread = new Thread(() -> run(timeZero), name);
+        thread.setDaemon(true);
+        thread.start();
     }
 
     /** The name in a record's header. */
@@ -57,8 +74,7 @@ final class Workload implements Runnable {
         return allSent && open.get() == 0;
     }
 
-    @Override
-    public void run() {
+    private void run(long timeZero) {
         JsonNode records = spec.path("records");
         int count = records.isArray() ? records.size() : records.asInt();
         long next = timeZero + Scenario.millis(spec.path("start-at"));
@@ -141,6 +157,10 @@ final class Workload implements Runnable {
     }
 
     private void ended(ProducerRecord<String, String> record, RecordMetadata metadata, Exception error) {
+        open.decrementAndGet();
+        if (error == null && !metadata.hasOffset()) {
+            return; // With acks=0 nobody is told anything.
+        }
         ObjectNode line = Journal.line(error == null ? "acknowledged" : "send-failed");
         line.put("producer", name).put("record", name(record.headers()));
         if (error != null) {
@@ -149,11 +169,12 @@ final class Workload implements Runnable {
         journal.write(line);
         if (error != null && spec.path("on-failure").asText().equals("resend")) {
             // Not on the producer's own thread, which may not wait for memory.
-            new Thread(() -> send(record), name + "-resend").start();
-            open.decrementAndGet();
-            return;
+            open.incrementAndGet();
+            new Thread(() -> {
+                send(record);
+                open.decrementAndGet();
+            }, name + "-resend").start();
         }
-        open.decrementAndGet();
     }
 
     /** Ends it without waiting for anything. */
