@@ -1,5 +1,6 @@
 //! The program as a user meets it: what it prints, where, and with which exit code.
 
+mod conform;
 mod program;
 
 use program::{Kafkasim, Scenario};
