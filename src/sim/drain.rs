@@ -93,7 +93,8 @@ impl Sim {
             for (tp, position) in member.positions() {
                 owned += 1;
                 let end = self.high_watermark(tp);
-                if position < end {
+                // Behind the end too: the fetch from there fails, and the position is reset.
+                if end.is_some() && position != end {
                     let partition = self.setup.cast.partition(tp);
                     let at = position.map_or("nowhere".to_owned(), |p| p.to_string());
                     let end = end.unwrap_or_default();

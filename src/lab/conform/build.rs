@@ -56,14 +56,10 @@ impl<'s> Builder<'s> {
         );
     }
 
-    /// What librdkafka's binding does not show as the Java client does: a poll hands over one record,
-    /// the callbacks of auto-commit come when the application serves them.
+    /// Where a poll ends is not shown by librdkafka's binding, which hands over one record at a time.
     fn is_left_out(&self, group: &str, member: &str, what: &Happened) -> bool {
-        let told = matches!(
-            what,
-            Happened::Polled(_) | Happened::CommitConfirmed(How::Auto, _)
-        );
-        told && self.family(group, member) == Some(ClientFamily::Librdkafka)
+        matches!(what, Happened::Polled(_))
+            && self.family(group, member) == Some(ClientFamily::Librdkafka)
     }
 
     fn family(&self, group: &str, member: &str) -> Option<ClientFamily> {
@@ -219,13 +215,18 @@ fn tell(life: &mut Life, threads: u32, what: Happened) {
         Happened::ProcessingFailed(at) => return work(life, threads, Kind::ProcessingFailed, &at),
         Happened::Skipped(place) => return work(life, threads, Kind::Skipped, &place),
         Happened::HandedOn(place) => return work(life, threads, Kind::HandedOn, &place),
-        Happened::CommitAsked(How::Auto) | Happened::CommitFailed(How::Auto, _) => return,
+        // Of auto-commit no application hears; what was stored tells of it.
+        Happened::CommitAsked(How::Auto)
+        | Happened::CommitConfirmed(How::Auto, _)
+        | Happened::CommitFailed(How::Auto, _) => return,
         Happened::CommitAsked(how) => Step::new(Kind::CommitAsked, how.word()),
         Happened::CommitConfirmed(How::Sync, offsets) => {
             Step::new(Kind::CommitConfirmed, offsets_text(&offsets))
         }
         Happened::CommitConfirmed(how, offsets) => {
-            return heard(life, format!("{} {}", how.word(), offsets_text(&offsets)));
+            let line = format!("{} {}", how.word(), offsets_text(&offsets));
+            life.heard.push(line);
+            return;
         }
         Happened::CommitFailed(How::Sync, error) => Step::new(Kind::CommitFailed, error),
         Happened::CommitFailed(how, error) => {
@@ -261,18 +262,6 @@ fn work(life: &mut Life, threads: u32, kind: Kind, place: &Place) {
         // Which of several threads is done first is nobody's promise.
         steps.sort_by_cached_key(|step| (step.kind.word(), Place::parse(&step.what)));
     }
-}
-
-/// An auto-commit that moves nothing is no news: how often it comes hangs on milliseconds.
-fn heard(life: &mut Life, line: String) {
-    if line.starts_with(How::Auto.word()) {
-        let mut earlier = life.heard.iter().rev();
-        let last = earlier.find(|line| line.starts_with(How::Auto.word()));
-        if last == Some(&line) {
-            return;
-        }
-    }
-    life.heard.push(line);
 }
 
 /// `orders-0=10 orders-1=0`.

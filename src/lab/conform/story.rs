@@ -36,7 +36,7 @@ pub struct Story {
 pub struct Life {
     /// What its application did and was told, in order.
     pub steps: Vec<Step>,
-    /// What was heard of offset commits that nobody waits for: asynchronous ones, and auto-commit.
+    /// What was heard of offset commits that nobody waits for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heard: Vec<String>,
     /// What worker threads did; in the order of records where there are several threads.

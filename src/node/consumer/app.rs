@@ -25,6 +25,7 @@ use super::sync_commit::SyncCommit;
 use super::work::Work;
 use crate::base::{Instant, Offset, Span, TopicPartition};
 use crate::kafka::Records;
+use crate::kafka::client::ClientFamily;
 use crate::node::fact::{AppFact, CommitKind};
 use crate::node::{Concern, Ctx, FactId, Phase, StepKind, TimerKey};
 
@@ -95,8 +96,10 @@ pub(super) struct App {
     pub(super) stalled_until: Instant,
     counters: Vec<u32>,
     concerns: Vec<Concern>,
-    /// `wakeup()` was called.
+    /// The next poll ends the loop.
     close_requested: bool,
+    /// `wakeup()` was called, and no call has thrown because of it yet.
+    woken: bool,
     /// Why a listener or worker wants the loop to end.
     pub(super) stop_reason: Option<&'static str>,
     closing: bool,
@@ -120,6 +123,7 @@ impl App {
             counters,
             concerns: Vec::new(),
             close_requested: false,
+            woken: false,
             stop_reason: None,
             closing: false,
             shut: false,
@@ -135,6 +139,11 @@ impl App {
     /// Whether a running or next poll ends the loop.
     pub(super) fn wants_to_end(&self) -> bool {
         !self.closing && (self.close_requested || self.stop_reason.is_some())
+    }
+
+    /// Whether a blocking call throws `WakeupException` now: one does, after each `wakeup()`.
+    pub(super) fn take_wakeup(&mut self) -> bool {
+        std::mem::take(&mut self.woken)
     }
 
     /// Whether `close()` has told the heartbeat thread to end.
@@ -564,7 +573,8 @@ impl Member {
     }
 
     /// `wakeup()`: a poll in progress or the next one ends the loop; at a point it ends right
-    /// there.
+    /// there. A `commitSync` before that poll throws in its place, and the next poll ends the loop
+    /// all the same: an application that is told to close has a flag besides. Only Java is woken.
     pub(super) fn request_close(&mut self, ctx: &mut Ctx<'_>) {
         if self.app.closing {
             return;
@@ -574,6 +584,7 @@ impl Member {
             self.begin_close();
         } else {
             self.app.close_requested = true;
+            self.app.woken = self.setup.family == ClientFamily::Java;
         }
         self.run(ctx);
     }
