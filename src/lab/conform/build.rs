@@ -8,6 +8,9 @@ use crate::kafka::client::ClientFamily;
 use crate::scenario::Scenario;
 use crate::scenario::resolved::Step as Program;
 
+/// The end of a life that did not end otherwise.
+const IN_ORDER: &str = "in order";
+
 /// A story under construction.
 #[derive(Debug)]
 pub(super) struct Builder<'s> {
@@ -37,7 +40,7 @@ impl<'s> Builder<'s> {
         if matches!(what, Happened::Began) || !self.story.lives.contains_key(member) {
             let lives = self.story.lives.entry(member.to_owned()).or_default();
             lives.push(Life {
-                end: "running".to_owned(),
+                end: IN_ORDER.to_owned(),
                 ..Life::default()
             });
             self.owned.remove(member);
@@ -233,8 +236,9 @@ fn tell(life: &mut Life, threads: u32, what: Happened) {
             life.heard.push(format!("{} failed {error}", how.word()));
             return;
         }
-        Happened::Leaving(reason) => {
-            life.end = reason.map_or("closed".to_owned(), |reason| format!("stopped: {reason}"));
+        Happened::Leaving(None) => return,
+        Happened::Leaving(Some(reason)) => {
+            life.end = format!("stopped: {reason}");
             return;
         }
         Happened::Crashed => {
@@ -279,7 +283,7 @@ impl Life {
         self.steps.is_empty()
             && self.heard.is_empty()
             && self.workers.is_empty()
-            && self.end == "running"
+            && self.end == IN_ORDER
     }
 
     /// Joins neighbours: `processed orders-0@0`, `@1`, `@2` as `processed orders-0@0..2`.

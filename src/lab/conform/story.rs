@@ -42,7 +42,8 @@ pub struct Life {
     /// What worker threads did; in the order of records where there are several threads.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workers: Vec<Step>,
-    /// How it ended: `crashed`, `closed`, `stopped: REASON`, or `running` at the end of the run.
+    /// How it ended: `crashed`, `stopped: REASON`, or `in order`: it ran to the end of the run, or
+    /// closed as it was told to.
     pub end: String,
 }
 

@@ -52,6 +52,7 @@ class Parent:
 
     def __init__(self, orders):
         self.answers = queue.Queue()
+        self.written = 0
         self.lock = threading.Lock()
         threading.Thread(target=self.read, args=(orders,), daemon=True).start()
 
@@ -66,6 +67,7 @@ class Parent:
 
     def write(self, event, **more):
         with self.lock:
+            self.written += 1
             sys.stdout.write(json.dumps({"event": event, **more}) + "\n")
             sys.stdout.flush()
 
@@ -86,7 +88,7 @@ class Member:
         self.go = threading.Event()
         self.stalled_until = 0
         self.closing = False
-        self.idle = False
+        self.idle_since = 0
         self.reached = {}
         self.position = {}
         self.parent = Parent(self.order)
@@ -155,9 +157,9 @@ class Member:
         self.point("before", "poll")
         message = self.polled(timeout)
         self.point("after", "poll", self.names(message) if message else [])
-        if message is None and not self.idle:
+        if message is None and self.idle_since != self.parent.written:
             self.parent.write("idle")
-        self.idle = message is None
+            self.idle_since = self.parent.written
         return message
 
     def next_at_hand(self):

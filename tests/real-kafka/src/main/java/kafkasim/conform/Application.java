@@ -39,7 +39,8 @@ final class Application implements ConsumerRebalanceListener, Points.Struck {
 
     /** A commit, not a poll, was ended by `wakeup()`. */
     private boolean wokenUp;
-    private boolean idle;
+    /** How many lines there were when it was last told that nothing is left to do. */
+    private long idleSince;
     private volatile long stalledUntil;
     private final Queue<String> seeks = new ConcurrentLinkedQueue<>();
     private List<ConsumerRecord<String, String>> polled = List.of();
@@ -172,10 +173,10 @@ final class Application implements ConsumerRebalanceListener, Points.Struck {
 
     /** The parent ends a run in which nobody has anything left to do. */
     private void tellIdle(boolean now) {
-        if (now && !idle) {
+        if (now && idleSince != parent.journal.written()) {
             parent.journal.write(Journal.line("idle"));
+            idleSince = parent.journal.written();
         }
-        idle = now;
     }
 
     private void pollFailed(RuntimeException error) {

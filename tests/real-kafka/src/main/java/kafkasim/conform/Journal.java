@@ -13,6 +13,7 @@ final class Journal {
     private final PrintStream out;
 
     private final boolean atOnce;
+    private long written;
 
     /** `atOnce`: a process that may be halted next has nothing left in a buffer. */
     Journal(PrintStream out, boolean atOnce) {
@@ -30,9 +31,15 @@ final class Journal {
         return JSON.createObjectNode().put("event", event);
     }
 
+    /** How many lines there are. */
+    synchronized long written() {
+        return written;
+    }
+
     synchronized void write(ObjectNode line) {
         try {
             byte[] text = (JSON.writeValueAsString(line) + "\n").getBytes(StandardCharsets.UTF_8);
+            written++;
             out.write(text, 0, text.length);
             if (atOnce) {
                 out.flush();
