@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::SystemTime;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -196,13 +196,13 @@ fn is_stale(folder: &Path) -> bool {
         || youngest(&folder.join("src")).is_none_or(|at| built < at)
 }
 
-fn modified(path: &Path) -> Option<SystemTime> {
-    fs::metadata(path)
-        .and_then(|metadata| metadata.modified())
-        .ok()
+/// When a file was last written, since the epoch.
+fn modified(path: &Path) -> Option<Duration> {
+    let at = fs::metadata(path).and_then(|metadata| metadata.modified());
+    at.ok()?.duration_since(UNIX_EPOCH).ok()
 }
 
-fn youngest(folder: &Path) -> Option<SystemTime> {
+fn youngest(folder: &Path) -> Option<Duration> {
     let entries = fs::read_dir(folder).ok()?.filter_map(Result::ok);
     let instants = entries.filter_map(|entry| {
         let path = entry.path();

@@ -72,10 +72,10 @@ impl<'e> Teller<'e> {
     }
 
     fn hear(&mut self, stated: &Stated) {
+        // The partitions of one poll are stated one after the other.
         let going_on = self.poll.as_ref().is_some_and(|poll| {
-            let same = poll.who == stated.who && poll.at == stated.at;
-            poll.who != stated.who
-                || (same && matches!(stated.fact, Fact::App(AppFact::Polled { .. })))
+            let polled = matches!(stated.fact, Fact::App(AppFact::Polled { .. }));
+            polled && poll.who == stated.who && poll.at == stated.at
         });
         if !going_on {
             self.tell_poll();
