@@ -53,8 +53,9 @@ pub(super) fn conform(
         printer.line(json!({ "version": JSON_VERSION, "runs": documents }));
     } else {
         if args.stored {
-            rows.iter()
-                .for_each(|row| printer.text(&conformance::row(row)));
+            for row in &rows {
+                printer.text(&conformance::row(row));
+            }
         }
         printer.line("");
         printer.line(Tally::of(&rows).line());
@@ -288,7 +289,9 @@ impl Case {
         for story in self.stories() {
             let told = serde_json::to_string_pretty(story);
             let told = told.expect("stories consist of maps, lists and texts");
-            told.lines().for_each(|line| text.line(Tone::Plain, line));
+            for line in told.lines() {
+                text.line(Tone::Plain, line);
+            }
         }
         text
     }

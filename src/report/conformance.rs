@@ -181,24 +181,24 @@ fn parting(difference: &Difference) -> Text {
 /// A table in Markdown: a row for each run, a column for each aspect.
 pub fn markdown(rows: &[Row]) -> String {
     let heading: Vec<&str> = Aspect::ALL.iter().map(|aspect| aspect.word()).collect();
-    let mut text = format!("| scenario | runs | {} |\n", heading.join(" | "));
-    text += &format!("|---|---{}|\n", "|:-:".repeat(heading.len()));
-    for row in rows {
+    let mut lines = vec![
+        format!("| scenario | runs | {} |", heading.join(" | ")),
+        format!("|---|---{}|", "|:-:".repeat(heading.len())),
+    ];
+    lines.extend(rows.iter().map(|row| {
         let cells = match &row.result {
             Result::Compared(comparison) => {
-                let signs = comparison
-                    .aspects
-                    .iter()
-                    .map(|(_, agreement)| sign(*agreement));
+                let aspects = comparison.aspects.iter();
+                let signs = aspects.map(|(_, agreement)| sign(*agreement));
                 signs.collect::<Vec<_>>().join(" | ")
             }
             Result::Played => "played".to_owned(),
             Result::NotComparable(reason) => format!("not comparable: {reason}"),
             Result::Failed(_) => "failed".to_owned(),
         };
-        text += &format!("| {} | {} | {cells} |\n", row.name(), row.runs);
-    }
-    text
+        format!("| {} | {} | {cells} |", row.name(), row.runs)
+    }));
+    lines.join("\n") + "\n"
 }
 
 const fn sign(agreement: Agreement) -> &'static str {
@@ -241,7 +241,7 @@ pub fn document(row: &Row) -> Value {
             }
         }
         Result::NotComparable(reason) | Result::Failed(reason) => {
-            document["reason"] = json!(reason)
+            document["reason"] = json!(reason);
         }
         Result::Played => {}
     }

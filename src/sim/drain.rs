@@ -13,7 +13,12 @@ use crate::base::{Instant, NodeId, Offset, TopicPartition};
 impl Sim {
     /// Whether the run is over now, everything done.
     pub(super) fn may_end(&mut self) -> bool {
-        if self.outstanding != 0 || self.now < self.setup.limits.at_least {
+        if self.outstanding != 0 {
+            // The time to drain begins after the last fault.
+            self.calm_since = None;
+            return false;
+        }
+        if self.now < self.setup.limits.at_least {
             return false;
         }
         if !self.producers_are_done() {
