@@ -144,9 +144,11 @@ fn ledger(setup: &Setup) -> Ledger {
         topics: group.topics.clone(),
         members: group.members.clone(),
         committed: Vec::new(),
+        effect_in_sink: false,
     };
     let options = Options {
         partitions: vec![1, 0],
+        scattered: vec![false, false],
         ..Options::default()
     };
     Ledger::new(Arc::clone(&setup.cast), &[info], options)
@@ -192,12 +194,14 @@ fn setup(batch: u32, records: u32, replicas: u32) -> Setup {
             Life::default(),
         )],
         members: vec![(reader(&bootstrap, seed), Life::default())],
+        sinks: Vec::new(),
         groups: vec![GroupSetup {
             name: "readers".into(),
             members: vec![member],
             topics: vec![DATA],
             committed: Vec::new(),
             commits: true,
+            effect_in_sink: false,
         }],
         faults: Vec::new(),
         warm_up: Instant::ZERO,
@@ -258,6 +262,7 @@ fn topic(name: &str, replicas: u32) -> TopicSetup {
         name: name.into(),
         before_start: true,
         partitions: 1,
+        partitions_max: 1,
         replication_factor: replicas,
         assignment: None,
         config: TopicConfig::default(),
@@ -270,6 +275,7 @@ fn internal_topic(replicas: u32) -> TopicSetup {
     TopicSetup {
         before_start: false,
         partitions: BrokerConfig::default().offsets_topic_partitions,
+        partitions_max: BrokerConfig::default().offsets_topic_partitions,
         internal: true,
         ..topic("__consumer_offsets", replicas)
     }
@@ -281,6 +287,7 @@ fn reader(bootstrap: &Arc<[NodeId]>, seed: Seed) -> MemberSetup {
         group: GROUP,
         group_name: "readers".into(),
         topics: vec![(DATA, "events".into())],
+        group_topics: [(DATA, "events".into())].into(),
         family: ClientFamily::Java,
         config: ConsumerConfig {
             offset_reset: OffsetReset::Earliest,
@@ -317,5 +324,6 @@ fn program() -> Program {
         on_commit_failure: OnThrow::Continue,
         on_poll_failure: OnThrow::Stop,
         workers: 4,
+        sink: None,
     }
 }

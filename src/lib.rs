@@ -119,5 +119,5 @@ pub use lab::{Found, GroupOutcome};
 pub use node::consumer::program::Handled;
 #[doc(inline)]
 pub use scenario::written::{
-    Expect, Fault, Group, Mistakes, Producer, Record, Scenario, Topic, Word,
+    Expect, Fault, Group, Mistakes, Producer, Record, Scenario, Sink, Topic, Word,
 };

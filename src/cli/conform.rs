@@ -3,7 +3,6 @@
 //! Real Kafka is played once; where the stories part, or where two real runs already differ, it is
 //! played again up to five times, because what varies there by itself is no fault of the simulator.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -16,6 +15,7 @@ use super::printer::Printer;
 use super::real_kafka::{self, Player, RealKafka, Unplayed};
 use super::show;
 use super::status::Status;
+use super::write;
 use crate::lab::Experiment;
 use crate::lab::conform::{self, Comparison, Played, Stored, Story, compare};
 use crate::report::conformance::{self, Result as Compared, Row, Tally};
@@ -313,9 +313,7 @@ fn record(folder: &Path, scenario: &Path, cases: &[Case]) -> Result<(), Refusal>
         return Ok(());
     }
     let path = folder.join(stem(scenario)).with_extension("json");
-    let unfinished = path.with_extension("unfinished");
-    let written = fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&unfinished, stored.text()))
-        .and_then(|()| fs::rename(&unfinished, &path));
-    written.map_err(|error| unreadable(&path, error.to_string()))
+    write::folder(folder)?;
+    write::file(&path, stored.text().as_bytes())?;
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Reading scenario files from disk, and finding them in folders.
+//! Reading scenario files from disk, finding them in folders, and writing one that was asked for.
 //!
 //! The loader takes bytes; paths and sizes end here.
 
@@ -7,6 +7,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::write;
 use crate::scenario::FILE_BYTES_MAX;
 
 /// The largest file that is read at all.
@@ -57,6 +58,35 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
         return Err(too_large());
     }
     Ok(bytes)
+}
+
+/// Writes a whole text to a file, or nothing: under another name first, which then takes its place.
+pub(super) fn write(path: &Path, text: &str, overwrite: bool) -> Result<(), Unreadable> {
+    let unwritable = |reason: String| Unreadable {
+        path: path.to_owned(),
+        reason,
+    };
+    if path.is_dir() {
+        return Err(unwritable(
+            "this is a folder, and a file is to be written".to_owned(),
+        ));
+    }
+    if !overwrite && path.symlink_metadata().is_ok() {
+        return Err(unwritable(
+            "the file is there already; `--force` overwrites it".to_owned(),
+        ));
+    }
+    if path.file_name().is_none() {
+        return Err(unwritable("no name of a file".to_owned()));
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        return Err(unwritable("no such folder".to_owned()));
+    }
+    write::file(path, text.as_bytes())
+        .map_err(|error| unwritable(format!("cannot be written: {}", error.reason())))
 }
 
 /// The scenario files of several paths, in the order of the paths.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::args::Choice;
 use super::files::{self, Unreadable};
 use super::printer::Printer;
+use super::write::Unwritable;
 use crate::base::RecordId;
 use crate::lab::{Experiment, Outcome};
 use crate::report::Tone;
@@ -16,6 +17,8 @@ use crate::verdict::RecordName;
 pub(super) enum Refusal {
     /// A file cannot be read.
     Unreadable(Unreadable),
+    /// A file or folder cannot be written.
+    Unwritable(Unwritable),
     /// A file has mistakes.
     Mistakes(Vec<Diagnostic>),
     /// An argument names something that is not there.
@@ -38,6 +41,7 @@ impl Refusal {
     pub(super) fn tell(&self, printer: &mut Printer) {
         match self {
             Self::Unreadable(unreadable) => printer.remark(Tone::Bad, unreadable),
+            Self::Unwritable(unwritable) => printer.remark(Tone::Bad, unwritable),
             Self::Mistakes(diagnostics) => tell_all(diagnostics, printer),
             Self::Argument { text, help } => {
                 printer.remark(Tone::Bad, format_args!("error[argument]: {text}"));
@@ -52,6 +56,12 @@ impl Refusal {
 impl From<Unreadable> for Refusal {
     fn from(unreadable: Unreadable) -> Self {
         Self::Unreadable(unreadable)
+    }
+}
+
+impl From<Unwritable> for Refusal {
+    fn from(unwritable: Unwritable) -> Self {
+        Self::Unwritable(unwritable)
     }
 }
 
@@ -116,10 +126,14 @@ pub(super) fn record(
     outcome: &Outcome,
     name: &str,
 ) -> Result<RecordId, Refusal> {
-    let parsed = RecordName::parse(name).ok_or_else(|| {
+    let found = experiment.find(outcome, &record_name(name)?);
+    found.map_err(|reason| Refusal::argument(reason, None))
+}
+
+/// An argument as the name of a record.
+pub(super) fn record_name(name: &str) -> Result<RecordName, Refusal> {
+    RecordName::parse(name).ok_or_else(|| {
         let help = "a record is written `orders-0@4`, `shop#7` or `orders/AAPL#3`";
         Refusal::argument(format!("`{name}` names no record"), Some(help.to_owned()))
-    })?;
-    let found = experiment.find(outcome, &parsed);
-    found.map_err(|reason| Refusal::argument(reason, None))
+    })
 }

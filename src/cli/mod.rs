@@ -4,19 +4,28 @@
 //! command; what they share is loading (`input`), output (`printer`) and the exit codes (`status`).
 
 pub mod args;
+mod chart;
 mod check;
 mod compare;
+mod completions;
 mod conform;
+mod determinism;
 mod files;
 mod input;
+mod list;
+mod new;
 mod printer;
 mod real_kafka;
+mod report;
 mod run;
+mod schema;
 mod show;
 mod status;
+mod sweep;
 mod test;
 mod trace;
 mod why;
+mod write;
 
 use std::process::{ExitCode, Termination};
 
@@ -63,9 +72,16 @@ fn carry_out(cli: &Cli, printer: &mut Printer) -> Status {
         Command::Show(args) => show::show(args, json, printer),
         Command::Trace(args) => trace::trace(args, json, printer),
         Command::Why(args) => why::why(args, json, printer),
+        Command::Chart(args) => chart::chart(args, json, printer),
+        Command::Report(args) => report::report(args, json, printer),
         Command::Check(args) => check::check(args, json, printer),
         Command::Test(args) => test::test(args, json, printer),
         Command::Conform(args) => conform::conform(args, json, printer),
+        Command::CheckDeterminism(args) => determinism::check_determinism(args, json, printer),
+        Command::List(args) => list::list(args, json, printer),
+        Command::New(args) => new::new(args, json, printer),
+        Command::Schema(args) => schema::schema(args, printer),
+        Command::Completions(args) => Ok(completions::completions(args, printer)),
     };
     done.unwrap_or_else(|refusal| {
         refusal.tell(printer);

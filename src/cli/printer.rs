@@ -5,6 +5,7 @@
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
+use crate::report::text::COLUMNS;
 use crate::report::{Text, Tone};
 
 /// The two outputs of the program.
@@ -14,6 +15,8 @@ pub(super) struct Printer {
     err: io::Stderr,
     colour_out: bool,
     colour_err: bool,
+    /// The width of the terminal; that of a page where there is none.
+    columns: usize,
     /// Nobody reads stdout any more.
     closed: bool,
     /// The first write that failed for another reason.
@@ -29,9 +32,17 @@ impl Printer {
             err: io::stderr(),
             colour_out: wanted && io::stdout().is_terminal(),
             colour_err: wanted && io::stderr().is_terminal(),
+            columns: terminal_size::terminal_size_of(io::stdout())
+                .map_or(COLUMNS, |(width, _)| width.0.into()),
             closed: false,
             failed: None,
         }
+    }
+
+    /// How many columns the terminal has that shows the result, if one does.
+    pub(super) fn columns() -> Option<usize> {
+        let size = terminal_size::terminal_size_of(io::stdout());
+        size.map(|(width, _)| usize::from(width.0))
     }
 
     /// A line of the result.
@@ -53,7 +64,7 @@ impl Printer {
 
     /// Lines of the result.
     pub(super) fn text(&mut self, text: &Text) {
-        for (tone, line) in text.lines() {
+        for (tone, line) in text.lines(self.columns) {
             self.toned(tone, line);
         }
     }

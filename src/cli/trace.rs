@@ -1,17 +1,40 @@
 //! `trace`: a run told fact by fact, as lines or as JSON lines.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
 use super::args::Trace;
 use super::input::{self, Refusal};
 use super::printer::Printer;
 use super::status::Status;
 use crate::base::{GroupId, Instant, NodeId, Span, TopicPartition};
 use crate::kafka::Cast;
-use crate::lab::Experiment;
-use crate::report::{Tone, text::grouped};
+use crate::lab::{Experiment, explain};
+use crate::node::fact::{FactId, Stated};
+use crate::report::{Text, Tone, text::grouped};
 use crate::scenario::nearest;
 use crate::trace::focus::narrowed;
-use crate::trace::{Condenser, Detail, Focus, Layout, json};
+use crate::trace::lanes::Crowded;
+use crate::trace::layout::COLUMNS;
+use crate::trace::{Condenser, Detail, Diagram, Focus, Layout, Roster, json, mermaid};
 use crate::verdict::record::split_partition;
+
+/// What is gathered while a run is watched.
+struct Told {
+    condenser: Condenser,
+    roster: Roster,
+    rules: Rules,
+    /// How many facts were in focus.
+    facts: u64,
+}
+
+/// The rules behind facts, each where it first matters.
+#[derive(Default)]
+struct Rules {
+    by_fact: BTreeMap<FactId, String>,
+    known: BTreeSet<String>,
+}
 
 /// Tells a run.
 pub(super) fn trace(args: &Trace, as_json: bool, printer: &mut Printer) -> Result<Status, Refusal> {
@@ -19,43 +42,127 @@ pub(super) fn trace(args: &Trace, as_json: bool, printer: &mut Printer) -> Resul
     let mut focus = focus(args, as_json, &experiment)?;
     let cast = &experiment.setup.cast;
     let lines_max = experiment.scenario.limits.trace;
-    let one_by_one = args.all || focus.record.is_some();
-    let mut condenser = if one_by_one {
-        Condenser::plain()
-    } else {
-        Condenser::joining()
-    };
-    let mut lines = 0_u64;
+    let mut told = Told::new(args.all || focus.record.is_some());
     experiment.watched(&mut |stated| {
+        told.roster.learn(cast, stated);
         if !focus.admits(cast, stated) {
             return;
         }
-        lines += 1;
-        if lines_max < lines {
+        told.facts += 1;
+        if lines_max < told.facts {
             return;
         }
+        let narrow = focus.record.map(|record| narrowed(stated, record));
+        let rule = || explain::rule_of(&experiment, stated);
         if as_json {
-            printer.line(json::value_of(cast, stated));
+            printer.line(document(cast, stated, args.explain.then(rule).flatten()));
         } else {
-            match focus.record {
-                Some(record) => condenser.push(cast, &narrowed(stated, record)),
-                None => condenser.push(cast, stated),
-            }
+            told.condenser.push(cast, narrow.as_ref().unwrap_or(stated));
+            told.rules
+                .note(stated.id, args.explain.then(rule).flatten());
         }
     });
-    let layout = Layout::new(cast);
-    for line in condenser.finish(cast) {
-        let tone = if line.fault { Tone::Bad } else { Tone::Plain };
-        printer.toned(tone, layout.render(cast, &line));
+    let facts = told.facts;
+    if !as_json {
+        tell(args, cast, told, printer)?;
     }
-    if lines_max < lines {
-        let more = grouped(lines - lines_max);
+    if lines_max < facts {
+        let more = grouped(facts - lines_max);
         printer.remark(
             Tone::Plain,
             format_args!("{more} further facts (limits.trace)"),
         );
     }
     Ok(Status::AsExpected)
+}
+
+impl Told {
+    fn new(one_by_one: bool) -> Self {
+        Self {
+            condenser: if one_by_one {
+                Condenser::plain()
+            } else {
+                Condenser::joining()
+            },
+            roster: Roster::default(),
+            rules: Rules::default(),
+            facts: 0,
+        }
+    }
+}
+
+impl Rules {
+    fn note(&mut self, fact: FactId, rule: Option<String>) {
+        let Some(rule) = rule else {
+            return;
+        };
+        if self.known.insert(rule.clone()) {
+            self.by_fact.insert(fact, rule);
+        }
+    }
+}
+
+/// A fact as JSON, with its rule where that was asked for.
+fn document(cast: &Cast, stated: &Stated, rule: Option<String>) -> Value {
+    let mut document = json::value_of(cast, stated);
+    if let Some(rule) = rule {
+        document["rule"] = rule.into();
+    }
+    document
+}
+
+/// Prints what was gathered: as lines, or as one of the diagrams.
+fn tell(args: &Trace, cast: &Cast, told: Told, printer: &mut Printer) -> Result<(), Refusal> {
+    let is_long = told.condenser.is_long();
+    let lines = told.condenser.finish(cast);
+    let diagram = Diagram {
+        cast,
+        roster: &told.roster,
+        lines: &lines,
+        rules: &told.rules.by_fact,
+    };
+    if args.mermaid {
+        let (text, left) = mermaid::diagram(&diagram);
+        printer.line(text.trim_end());
+        if 0 < left {
+            let more = grouped(left as u64);
+            let how = "--from, --to, --actor and --partition choose";
+            printer.remark(Tone::Plain, format_args!("{more} lines left out; {how}"));
+        }
+    } else if args.lanes {
+        let columns = args.width.or_else(Printer::columns);
+        let drawn = diagram.draw(columns.unwrap_or(COLUMNS)).map_err(crowded)?;
+        for (fault, line) in drawn {
+            printer.toned(tone(fault), line);
+        }
+    } else {
+        let layout = Layout::new(cast);
+        for line in &lines {
+            printer.toned(tone(line.fault), layout.render(cast, line));
+            if let Some(rule) = diagram.rules.get(&line.fact) {
+                let mut text = Text::default();
+                text.wrapped(Tone::Faint, 15, rule);
+                printer.text(&text);
+            }
+        }
+    }
+    if is_long {
+        let how = "what goes on round by round is told once; --all tells every fact";
+        printer.remark(Tone::Plain, how);
+    }
+    Ok(())
+}
+
+const fn tone(fault: bool) -> Tone {
+    if fault { Tone::Bad } else { Tone::Plain }
+}
+
+fn crowded(Crowded { lanes, columns }: Crowded) -> Refusal {
+    let help = format!("{columns} columns would do (--width), or --actor, --group, --partition");
+    Refusal::argument(
+        format!("{lanes} lanes do not fit on this screen"),
+        Some(help),
+    )
 }
 
 /// What the arguments ask to see.
@@ -100,7 +207,7 @@ fn partition(experiment: &Experiment, name: &str) -> Result<TopicPartition, Refu
         let near = nearest(topic, names());
         no_such(near.map(|near| format!("did you mean `{near}-{number}`?")))
     })?;
-    let partitions = experiment.setup.topics[id.index()].partitions;
+    let partitions = experiment.setup.topics[id.index()].partitions_max;
     if partitions <= number {
         let help = format!(
             "`{topic}` has partitions 0 to {}",

@@ -6,7 +6,8 @@
 //! let a stretch of steps, scheduled early, tie otherwise than the same steps taken one by one.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+
+use dary_heap::QuaternaryHeap;
 
 use crate::base::{Instant, NodeId};
 
@@ -58,7 +59,7 @@ impl<E> PartialOrd for Entry<E> {
 }
 
 impl<E> Ord for Entry<E> {
-    /// Reversed, because `BinaryHeap` gives the greatest first.
+    /// Reversed, because the heap gives the greatest first.
     fn cmp(&self, other: &Self) -> Ordering {
         other.key.cmp(&self.key)
     }
@@ -67,14 +68,14 @@ impl<E> Ord for Entry<E> {
 /// Everything that is still to happen.
 #[derive(Clone, Debug)]
 pub struct Queue<E> {
-    heap: BinaryHeap<Entry<E>>,
+    heap: QuaternaryHeap<Entry<E>>,
     next_sequence: u64,
 }
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
         Self {
-            heap: BinaryHeap::new(),
+            heap: QuaternaryHeap::new(),
             next_sequence: 0,
         }
     }

@@ -19,6 +19,8 @@ pub enum Role {
     Producer,
     /// A member of a consumer group.
     Member,
+    /// A sink: the database behind an application.
+    Sink,
 }
 
 /// One process of the scenario.
@@ -28,7 +30,7 @@ pub struct Actor {
     pub name: String,
     /// Its kind.
     pub role: Role,
-    /// The name of the producer or group it belongs to; its own for cluster nodes.
+    /// The name of the producer or group it belongs to; its own for cluster nodes and sinks.
     pub family: String,
     /// The group of a member.
     pub group: Option<GroupId>,

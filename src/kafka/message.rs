@@ -6,14 +6,19 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::group::{
     HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
     OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse,
     SyncGroupRequest, SyncGroupResponse,
 };
+use super::sink::{SinkRequest, SinkResponse};
 use super::{Batch, ErrorCode};
 use crate::base::{NodeId, Offset, Span, TopicId, TopicPartition};
+
+/// A list that nearly always has one entry, and then needs no room of its own.
+pub type Few<T> = SmallVec<[T; 1]>;
 
 /// The APIs of the protocol that are modelled, under Kafka's names (`ApiKeys`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,6 +40,31 @@ pub enum Api {
     OffsetForLeaderEpoch,
     /// Not an API of Kafka: a broker hears of new metadata. Stands for the metadata log of `KRaft`.
     UpdateMetadata,
+    /// Not an API of Kafka: rows for a sink.
+    StoreRows,
+    /// Not an API of Kafka: the offsets a sink keeps.
+    ReadStoredOffsets,
+}
+
+impl Api {
+    /// All of them, each at its place as a number.
+    pub const ALL: [Self; 15] = [
+        Self::Produce,
+        Self::Fetch,
+        Self::ListOffsets,
+        Self::Metadata,
+        Self::OffsetCommit,
+        Self::OffsetFetch,
+        Self::FindCoordinator,
+        Self::JoinGroup,
+        Self::Heartbeat,
+        Self::LeaveGroup,
+        Self::SyncGroup,
+        Self::CreateTopics,
+        Self::InitProducerId,
+        Self::OffsetForLeaderEpoch,
+        Self::UpdateMetadata,
+    ];
 }
 
 /// `acks` of a producer.
@@ -57,7 +87,7 @@ pub struct ProduceRequest {
     /// How long the broker may wait for replication: the client's `request.timeout.ms`.
     pub timeout: Span,
     /// The batches.
-    pub batches: Vec<(TopicPartition, Batch)>,
+    pub batches: Few<(TopicPartition, Batch)>,
 }
 
 /// What became of one batch.
@@ -239,13 +269,15 @@ pub enum Request {
     },
     /// Controller to broker: the state of these partitions.
     UpdateMetadata(Arc<[PartitionMetadata]>),
+    /// Application to sink.
+    Sink(SinkRequest),
 }
 
 /// What is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Response {
     /// To `Produce`; none is sent for `acks=0`.
-    Produce(Vec<ProducedPartition>),
+    Produce(Few<ProducedPartition>),
     /// To `Fetch`.
     Fetch(Vec<FetchedPartition>),
     /// To `ListOffsets`.
@@ -286,6 +318,8 @@ pub enum Response {
     CreateTopics(ErrorCode),
     /// To `UpdateMetadata`.
     UpdateMetadata,
+    /// Of a sink.
+    Sink(SinkResponse),
 }
 
 impl Request {
@@ -307,6 +341,8 @@ impl Request {
             Self::InitProducerId => Api::InitProducerId,
             Self::CreateTopics { .. } => Api::CreateTopics,
             Self::UpdateMetadata(_) => Api::UpdateMetadata,
+            Self::Sink(SinkRequest::Insert { .. }) => Api::StoreRows,
+            Self::Sink(SinkRequest::ReadOffsets { .. }) => Api::ReadStoredOffsets,
         }
     }
 }
@@ -330,6 +366,8 @@ impl Response {
             Self::InitProducerId { .. } => Api::InitProducerId,
             Self::CreateTopics(_) => Api::CreateTopics,
             Self::UpdateMetadata => Api::UpdateMetadata,
+            Self::Sink(SinkResponse::Offsets(_)) => Api::ReadStoredOffsets,
+            Self::Sink(SinkResponse::Stored | SinkResponse::Refused(_)) => Api::StoreRows,
         }
     }
 }

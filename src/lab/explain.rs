@@ -34,7 +34,12 @@ pub fn explain(
     let facts = if symptoms.is_empty() {
         Vec::new()
     } else {
-        facts(experiment, outcome, record)
+        let overtakers = symptoms.iter().filter_map(|symptom| match symptom {
+            Symptom::Overtaken(_, by) => Some(*by),
+            _ => None,
+        });
+        let records: Vec<RecordId> = std::iter::once(record).chain(overtakers).collect();
+        facts(experiment, outcome, &records)
     };
     let setting = |node: NodeId, name: &str| setting(experiment, node, name);
     let chain = |symptom: Symptom| {
@@ -44,6 +49,7 @@ pub fn explain(
             setting: &setting,
             record,
             symptom,
+            effect_in_sink: effect_in_sink(experiment, symptom),
         };
         question.explain()
     };
@@ -54,23 +60,38 @@ pub fn explain(
     }
 }
 
+/// Whether the effects that a symptom is about are rows in a sink.
+fn effect_in_sink(experiment: &Experiment, symptom: Symptom) -> bool {
+    match symptom {
+        Symptom::Duplicated(of)
+        | Symptom::Lost(of, _)
+        | Symptom::Reordered(of)
+        | Symptom::Overtaken(of, _) => experiment.setup.groups[of.index()].effect_in_sink,
+        Symptom::AppendedTwice(_) | Symptom::AppendedLate(_) => false,
+    }
+}
+
 /// Whether a symptom is about the group; what concerns a log concerns every group.
 fn concerns(symptom: Symptom, group: Option<GroupId>) -> bool {
     match symptom {
-        Symptom::Duplicated(of) | Symptom::Lost(of, _) | Symptom::Reordered(of) => {
-            group.is_none_or(|group| group == of)
-        }
+        Symptom::Duplicated(of)
+        | Symptom::Lost(of, _)
+        | Symptom::Reordered(of)
+        | Symptom::Overtaken(of, _) => group.is_none_or(|group| group == of),
         Symptom::AppendedTwice(_) | Symptom::AppendedLate(_) => true,
     }
 }
 
-/// Runs once more and keeps what may belong to the chain.
-fn facts(experiment: &Experiment, outcome: &Outcome, record: RecordId) -> Vec<Stated> {
-    let places = outcome.ledger.places(record);
-    let partitions: Vec<_> = places.into_iter().map(|(partition, _)| partition).collect();
+/// Runs once more and keeps what may belong to the chain: of the record in question, which comes
+/// first, and of those that overtook it.
+fn facts(experiment: &Experiment, outcome: &Outcome, records: &[RecordId]) -> Vec<Stated> {
+    let places = records
+        .iter()
+        .flat_map(|record| outcome.ledger.places(*record));
+    let partitions: Vec<_> = places.map(|(partition, _)| partition).collect();
     let mut facts = Vec::new();
     experiment.watched(&mut |stated| {
-        if why::concerns(stated, record, &partitions) {
+        if why::concerns(stated, records[0], &partitions) {
             facts.push(stated.clone());
         }
     });
@@ -84,6 +105,12 @@ fn fates(outcome: &Outcome, record: RecordId, group: Option<GroupId>) -> Vec<(Gr
         .filter(|id| group.is_none_or(|group| group == *id))
         .map(|id| (id, outcome.ledger.outcomes(id, drained).of(record)))
         .collect()
+}
+
+/// The rule of Kafka behind a fact, as a sentence, if it has one.
+pub fn rule_of(experiment: &Experiment, stated: &Stated) -> Option<String> {
+    let setting = |node: NodeId, name: &str| setting(experiment, node, name);
+    crate::verdict::rule_of(&experiment.setup.cast, &setting, stated)
 }
 
 /// A client's setting as the scenario resolves it.
@@ -106,6 +133,7 @@ fn setting(experiment: &Experiment, node: NodeId, name: &str) -> Option<String> 
                 .config
         }
         Role::Broker | Role::Controller => &scenario.cluster.config,
+        Role::Sink => return None,
     };
     config.get(name).map(Setting::text)
 }

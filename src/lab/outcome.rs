@@ -75,6 +75,11 @@ impl<'o> GroupOutcome<'o> {
         Found(vec![&self.verdict.reordered])
     }
 
+    /// The records that took effect after a later one with the same key, from another partition.
+    pub fn overtaken(&self) -> Found<'o> {
+        Found(vec![&self.verdict.overtaken])
+    }
+
     /// The records that failed here and were sent to another topic.
     pub fn handed_on(&self) -> Found<'o> {
         Found(vec![&self.verdict.handed_on])

@@ -11,11 +11,23 @@ pub struct Repro {
 impl Repro {
     /// `kafkasim COMMAND FILE`, with the variant if the file has any and the seed.
     pub fn new(command: &str, file: &str, variant: Option<&str>, seed: u64) -> Self {
-        let repro = Self {
-            words: vec!["kafkasim".into(), command.into(), file.into()],
-        };
+        let repro = Self::plain(command, file);
         let repro = variant.map_or(repro.clone(), |variant| repro.with("--variant", variant));
         repro.with("--seed", &seed.to_string())
+    }
+
+    /// `kafkasim COMMAND FILE`.
+    pub fn plain(command: &str, file: &str) -> Self {
+        Self {
+            words: vec!["kafkasim".into(), command.into(), file.into()],
+        }
+    }
+
+    /// With one more word.
+    #[must_use]
+    pub fn and(mut self, word: &str) -> Self {
+        self.words.push(word.to_owned());
+        self
     }
 
     /// With one more option.

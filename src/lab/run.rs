@@ -2,16 +2,19 @@
 //!
 //! A plain run keeps no facts. Who wants to see them runs the same experiment again and watches.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::keys::KeyBook;
-use crate::base::{GroupId, RecordId, Seed};
+use super::keys::{self, KeyBook};
+use crate::base::{GroupId, NodeId, RecordId, Seed};
+use crate::kafka::cast::Role;
+use crate::kafka::message::Api;
 use crate::node::consumer::Handler;
 use crate::node::consumer::program::HandledRecord;
 use crate::node::fact::Stated;
 use crate::scenario::{self, Mistakes, Scenario, written};
 use crate::sim::setup::{FaultSetup, Setup, Target, TopicSetup, Trigger};
-use crate::sim::{End, Ends, Sim};
+use crate::sim::{End, Ends, Requests, Sim};
 use crate::verdict::{
     EndOfRun, Ending, GroupInfo, Judgement, Ledger, Options, RecordName, Unstruck, Verdict,
 };
@@ -25,6 +28,8 @@ pub struct Experiment {
     pub scenario: Scenario,
     /// The world.
     pub setup: Arc<Setup>,
+    /// The logic that a program brought along, by group. The world holds it installed.
+    pub logic: Vec<(String, written::Logic)>,
 }
 
 /// A run that is over.
@@ -39,6 +44,9 @@ pub struct Outcome {
     pub judgement: Judgement,
     /// How many events were handled.
     pub events: u64,
+    /// How many requests each producer and group of the file sent to brokers since the warm-up,
+    /// all its instances and members together, by API; those that were lost too.
+    pub requests: BTreeMap<String, BTreeMap<Api, u64>>,
 }
 
 /// Whether a run came out as demanded.
@@ -60,6 +68,11 @@ pub fn run(scenario: &written::Scenario) -> Result<Outcome, Mistakes> {
     Ok(Experiment::of(scenario)?.run())
 }
 
+impl Standing {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::AsExpected, Self::NotAsExpected, Self::BoundHit];
+}
+
 impl Experiment {
     /// The world of a loaded run.
     ///
@@ -71,6 +84,7 @@ impl Experiment {
             variant: run.variant.clone(),
             setup: Arc::new(setup),
             scenario: run.scenario.clone(),
+            logic: Vec::new(),
         })
     }
 
@@ -80,15 +94,31 @@ impl Experiment {
     /// Its mistakes, as the loader reports them for a file.
     pub fn of(scenario: &written::Scenario) -> Result<Self, Mistakes> {
         let resolved = scenario.resolved()?;
+        let logic = scenario.logic().to_vec();
         let mut setup = scenario::compile(&resolved);
-        for (group, logic) in scenario.logic() {
-            install(&mut setup, group, logic);
-        }
+        install_all(&mut setup, &logic);
         Ok(Self {
             variant: None,
             setup: Arc::new(setup),
             scenario: resolved,
+            logic,
         })
+    }
+
+    /// The same experiment under another seed.
+    #[must_use]
+    pub fn with_seed(&self, seed: Seed) -> Self {
+        let mut setup = self.setup.with_seed(seed);
+        // Logic is shown the keys of the records, which are drawn from the seed.
+        install_all(&mut setup, &self.logic);
+        let mut scenario = self.scenario.clone();
+        scenario.seed = seed.0;
+        Self {
+            variant: self.variant.clone(),
+            scenario,
+            setup: Arc::new(setup),
+            logic: self.logic.clone(),
+        }
     }
 
     /// Runs it.
@@ -98,7 +128,16 @@ impl Experiment {
 
     /// Runs it, and shows every fact to `watch`.
     pub fn watched(&self, watch: &mut dyn FnMut(&Stated)) -> Outcome {
-        let mut ledger = self.ledger();
+        self.run_with(self.ledger(true), watch)
+    }
+
+    /// Runs it for a tally: the same verdict and judgement without the names of records, and
+    /// without latencies that nobody demands.
+    pub(super) fn tallied(&self) -> Outcome {
+        self.run_with(self.ledger(false), &mut |_| {})
+    }
+
+    fn run_with(&self, mut ledger: Ledger, watch: &mut dyn FnMut(&Stated)) -> Outcome {
         let mut sim = Sim::new(Arc::clone(&self.setup));
         let end = sim.run(&mut |stated| {
             ledger.observe(stated);
@@ -123,7 +162,8 @@ impl Experiment {
         KeyBook::new(&self.setup)
     }
 
-    fn ledger(&self) -> Ledger {
+    /// A ledger for everything, or only for what is counted and demanded.
+    fn ledger(&self, whole: bool) -> Ledger {
         let setup = &self.setup;
         let groups: Vec<GroupInfo> = (setup.groups.iter().zip(0..))
             .map(|(group, id)| GroupInfo {
@@ -131,6 +171,7 @@ impl Experiment {
                 topics: group.topics.clone(),
                 members: group.members.clone(),
                 committed: group.committed.clone(),
+                effect_in_sink: group.effect_in_sink,
             })
             .collect();
         let present = |topic: &TopicSetup| {
@@ -142,8 +183,10 @@ impl Experiment {
         };
         let options = Options {
             warm_up: setup.warm_up,
-            latencies: true,
+            latencies: whole || self.scenario.expect.asks_for_latency(),
+            names: whole,
             partitions: setup.topics.iter().map(present).collect(),
+            scattered: keys::scattered(setup),
         };
         Ledger::new(Arc::clone(&setup.cast), &groups, options)
     }
@@ -158,7 +201,26 @@ impl Experiment {
             verdict,
             judgement,
             events: end.events,
+            requests: self.requests(&end.requests),
         }
+    }
+
+    /// The requests of clients by the names of the file.
+    fn requests(&self, requests: &Requests) -> BTreeMap<String, BTreeMap<Api, u64>> {
+        let mut sums: BTreeMap<String, BTreeMap<Api, u64>> = BTreeMap::new();
+        for (actor, node) in self.setup.cast.actors.iter().zip((0..).map(NodeId)) {
+            if !matches!(actor.role, Role::Producer | Role::Member) {
+                continue;
+            }
+            let of_family = sums.entry(actor.family.clone()).or_default();
+            for api in Api::ALL {
+                let sent = requests.of(node, api);
+                if 0 < sent {
+                    *of_family.entry(api).or_default() += sent;
+                }
+            }
+        }
+        sums
     }
 
     /// The end of the run in the words of the verdict.
@@ -198,6 +260,7 @@ impl Experiment {
         let cast = &self.setup.cast;
         let who = match &fault.target {
             Target::Group(group) => cast.group(*group).to_owned(),
+            Target::Topic(topic) => cast.topic(*topic).to_owned(),
             Target::OwnerOf(partition, _) => format!("owner of {}", cast.partition(*partition)),
             Target::Actors(actors) => {
                 let families = actors
@@ -217,6 +280,12 @@ impl Experiment {
     /// The seed it runs with.
     pub fn seed(&self) -> Seed {
         self.setup.seed
+    }
+}
+
+fn install_all(setup: &mut Setup, logic: &[(String, written::Logic)]) {
+    for (group, logic) in logic {
+        install(setup, group, logic);
     }
 }
 

@@ -69,17 +69,35 @@ impl ControllerSetup {
 
     /// The partitions of a topic with a given placement, leader first, everybody in sync.
     pub fn assigned(topic: TopicId, placement: &[Vec<NodeId>]) -> Arc<[PartitionMetadata]> {
-        let partition = |(number, replicas): (usize, &Vec<NodeId>)| {
+        Self::numbered(topic, 0, placement)
+    }
+
+    fn numbered(topic: TopicId, from: u32, placement: &[Vec<NodeId>]) -> Arc<[PartitionMetadata]> {
+        let partition = |(number, replicas): (u32, &Vec<NodeId>)| {
             let replicas: Arc<[NodeId]> = Arc::from(replicas.as_slice());
             PartitionMetadata {
-                partition: TopicPartition::new(topic, number as u32),
+                partition: TopicPartition::new(topic, number),
                 leader: replicas.first().copied(),
                 leader_epoch: 0,
                 isr: Arc::clone(&replicas),
                 replicas,
             }
         };
-        placement.iter().enumerate().map(partition).collect()
+        (from..).zip(placement).map(partition).collect()
+    }
+
+    /// Where the replicas of partitions `from..to` of a topic go: a ring of their own, with as many
+    /// copies as the partitions before have (`createPartitions`). The stream is the topic's, in a
+    /// lane that the first of them numbers.
+    fn place_more(&self, known: &[PartitionMetadata], to: u32) -> Arc<[PartitionMetadata]> {
+        let first = known.first().expect("a topic has a partition");
+        let from = known.len() as u32;
+        let topic = first.partition.topic;
+        let mut stream = Stream::new(self.seed, "placement", self.cast.topic(topic));
+        stream.seek(u64::from(from), 0);
+        let copies = first.replicas.len() as u32;
+        let placed = place(&self.brokers, to - from, copies, &mut stream);
+        Self::numbered(topic, from, &placed)
     }
 
     fn network(&self) -> NetworkClient<()> {
@@ -205,6 +223,31 @@ impl Controller {
             return ErrorCode::InvalidReplicationFactor;
         };
         ctx.note(LogFact::TopicCreated { topic, partitions });
+        self.announce(ctx, &created);
+        self.topics.insert(topic, created);
+        ErrorCode::None
+    }
+
+    /// An administrator's `CreatePartitions`, which brokers forward: the topic has `to` partitions
+    /// from now on. Old records stay; who reads and writes learns of it with its next metadata. A
+    /// topic that is not there, or has as many, stays as it is (`UNKNOWN_TOPIC_OR_PARTITION`,
+    /// `INVALID_PARTITIONS`).
+    pub fn add_partitions(&mut self, ctx: &mut Ctx<'_>, topic: TopicId, to: u32) {
+        let known = self.topics.get(&topic).map_or(&[][..], |known| known);
+        let from = known.len() as u32;
+        if from == 0 || to <= from {
+            return;
+        }
+        let added = self.setup.place_more(known, to);
+        let all = known.iter().chain(added.iter()).cloned().collect();
+        self.topics.insert(topic, all);
+        ctx.note(LogFact::PartitionsAdded { topic, from, to });
+        self.announce(ctx, &added);
+        self.tell(ctx);
+    }
+
+    /// States how new partitions stand, and has every broker hear of them.
+    fn announce(&mut self, ctx: &mut Ctx<'_>, created: &Arc<[PartitionMetadata]>) {
         let cause = ctx.cause;
         for state in created.iter() {
             ctx.note(LogFact::PartitionState {
@@ -216,10 +259,8 @@ impl Controller {
             ctx.cause = cause;
         }
         for untold in self.untold.values_mut() {
-            untold.push_back(Arc::clone(&created));
+            untold.push_back(Arc::clone(created));
         }
-        self.topics.insert(topic, created);
-        ErrorCode::None
     }
 
     /// These brokers may have missed something: they hear everything again.

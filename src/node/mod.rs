@@ -1,4 +1,4 @@
-//! The nodes: producers, brokers, the controller, group members, as sans-IO state machines.
+//! The nodes: producers, brokers, the controller, group members, sinks, as sans-IO state machines.
 //!
 //! A node is a plain struct. The kernel calls its handlers (`on_start`, `on_connected`,
 //! `on_disconnected`, `on_request`, `on_response`, `on_timer`, `go_on`) with a [`Ctx`], in which the
@@ -16,6 +16,7 @@ pub mod coordinator;
 pub mod fact;
 pub mod point;
 pub mod producer;
+pub mod sink;
 pub mod words;
 
 use std::sync::Arc;

@@ -34,11 +34,25 @@ pub enum StepKind {
     Request,
     /// Producer: the answer to a Produce request is handled.
     Acknowledge,
+    /// Member: a row into the sink.
+    Store,
+    /// Member: a row per polled record into the sink, in one request.
+    StoreAll,
+    /// Member: row and offset into the sink, in one transaction.
+    StoreWithOffset,
+    /// Member: where the sink says to go on.
+    SeekToStored,
+    /// Sink: a request arrives.
+    Receive,
+    /// Sink: one row.
+    Insert,
+    /// Sink: the answer leaves.
+    Respond,
 }
 
 impl StepKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 17] = [
         Self::Poll,
         Self::Process,
         Self::CommitSync,
@@ -49,6 +63,13 @@ impl StepKind {
         Self::Send,
         Self::Request,
         Self::Acknowledge,
+        Self::Store,
+        Self::StoreAll,
+        Self::StoreWithOffset,
+        Self::SeekToStored,
+        Self::Receive,
+        Self::Insert,
+        Self::Respond,
     ];
 
     /// The word of the scenario file.
@@ -64,6 +85,13 @@ impl StepKind {
             Self::Send => "send",
             Self::Request => "request",
             Self::Acknowledge => "acknowledge",
+            Self::Store => "store",
+            Self::StoreAll => "store-all",
+            Self::StoreWithOffset => "store-with-offset",
+            Self::SeekToStored => "seek-to-stored",
+            Self::Receive => "receive",
+            Self::Insert => "insert",
+            Self::Respond => "respond",
         }
     }
 }
@@ -80,16 +108,16 @@ pub enum Phase {
 
 /// A set of points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StepMask(u32);
+pub struct StepMask(u64);
 
 impl StepMask {
     /// No point.
     pub const NONE: Self = Self(0);
     /// Every point: stretches are taken step by step.
-    pub const ALL: Self = Self(u32::MAX);
+    pub const ALL: Self = Self(u64::MAX);
 
-    const fn bit(step: StepKind, phase: Phase) -> u32 {
-        1 << (step as u32 * 2 + phase as u32)
+    const fn bit(step: StepKind, phase: Phase) -> u64 {
+        1 << (step as u64 * 2 + phase as u64)
     }
 
     /// Whether the point is in the set.

@@ -3,7 +3,9 @@
 //! Only facts that a node or the network states itself; what is derived from a whole run is the
 //! verdict's. Several facts may share a word, one fact has at most one.
 
-use super::fact::{AppFact, BatchReason, Fact, FaultFact, GroupFact, LogFact, ProduceFact, Stated};
+use super::fact::{
+    AppFact, BatchReason, Fact, FaultFact, GroupFact, LogFact, ProduceFact, SinkFact, Stated,
+};
 use crate::base::{GroupId, NodeId, TopicPartition};
 use crate::kafka::ErrorCode;
 
@@ -14,6 +16,7 @@ pub fn word_of(fact: &Fact) -> Option<&'static str> {
         Fact::Log(fact) => word_of_log(fact),
         Fact::Group(fact) => word_of_group(fact),
         Fact::App(fact) => word_of_app(fact),
+        Fact::Sink(fact) => word_of_sink(fact),
         Fact::Fault(fact) => Some(word_of_fault(fact)),
     }
 }
@@ -49,6 +52,7 @@ fn word_of_log(fact: &LogFact) -> Option<&'static str> {
         LogFact::RetryDeduplicated { .. } => "retry-deduplicated",
         LogFact::TopicCreated { .. } => "topic-created",
         LogFact::MetadataRefreshed => "metadata-refreshed",
+        LogFact::PartitionsAdded { .. } => "partitions-added",
         LogFact::Appended { .. }
         | LogFact::AppendRefused { .. }
         | LogFact::Replicated { .. }
@@ -62,7 +66,10 @@ fn word_of_group(fact: &GroupFact) -> Option<&'static str> {
         GroupFact::RoundCompleted { first: false, .. } => "rebalance",
         GroupFact::PartitionMoved { .. } => "partition-moved",
         GroupFact::SessionExpired { .. } => "session-expired",
-        GroupFact::PollIntervalExceeded { .. } => "poll-interval-exceeded",
+        GroupFact::PollIntervalExceeded { .. } | GroupFact::FellSilent { .. } => {
+            "poll-interval-exceeded"
+        }
+        GroupFact::StaticRejoin { .. } => "static-rejoin",
         GroupFact::MemberFenced { .. } => "member-fenced",
         GroupFact::OffsetCommitted {
             before: Some(before),
@@ -91,12 +98,24 @@ fn word_of_app(fact: &AppFact) -> Option<&'static str> {
     Some(match fact {
         AppFact::ProcessingFailed { .. } => "processing-failed",
         AppFact::RecordSkipped { .. } => "record-skipped",
+        AppFact::SinkOutage { .. } => "sink-outage",
         AppFact::Polled { .. }
         | AppFact::Processed { .. }
         | AppFact::HandedOn { .. }
         | AppFact::HandedOff { .. }
         | AppFact::Dropped { .. }
         | AppFact::Stopped { .. } => return None,
+    })
+}
+
+fn word_of_sink(fact: &SinkFact) -> Option<&'static str> {
+    Some(match fact {
+        SinkFact::InsertDeduplicated { .. } => "insert-deduplicated",
+        SinkFact::InsertRefused { .. } => "insert-refused",
+        SinkFact::BulkTorn { .. } => "bulk-torn",
+        SinkFact::Received { .. } | SinkFact::RowsStored { .. } | SinkFact::OffsetStored { .. } => {
+            return None;
+        }
     })
 }
 
@@ -150,6 +169,12 @@ pub fn subject(stated: &Stated) -> Subject {
         Fact::Log(fact) => subject_of_log(fact),
         Fact::Group(fact) => subject_of_group(fact),
         Fact::App(fact) => subject_of_app(fact),
+        Fact::Sink(fact) => Subject {
+            actor: Some(fact.from()),
+            group: Some(fact.group()),
+            partition: fact.partition(),
+            ..Subject::default()
+        },
         Fact::Fault(FaultFact::OffsetsSet { group, error }) => Subject {
             group: Some(*group),
             error: Some(*error),
@@ -205,7 +230,7 @@ fn subject_of_log(fact: &LogFact) -> Subject {
             subject.partition = Some(*partition);
             subject.error = Some(*error);
         }
-        LogFact::TopicCreated { topic, .. } => {
+        LogFact::TopicCreated { topic, .. } | LogFact::PartitionsAdded { topic, .. } => {
             subject.partition = Some(TopicPartition::new(*topic, 0));
         }
         LogFact::MetadataRefreshed => {}
@@ -220,12 +245,12 @@ fn subject_of_group(fact: &GroupFact) -> Subject {
         ..Subject::default()
     };
     match fact {
-        GroupFact::SessionExpired { member, .. } | GroupFact::MemberLeft { member, .. } => {
-            Subject {
-                actor: Some(*member),
-                ..subject
-            }
-        }
+        GroupFact::SessionExpired { member, .. }
+        | GroupFact::MemberLeft { member, .. }
+        | GroupFact::StaticRejoin { member, .. } => Subject {
+            actor: Some(*member),
+            ..subject
+        },
         GroupFact::MemberFenced { member, error, .. } => Subject {
             actor: Some(*member),
             error: Some(*error),
@@ -287,7 +312,7 @@ fn subject_of_app(fact: &AppFact) -> Subject {
         | AppFact::Dropped {
             group, partition, ..
         } => (*group, Some(*partition)),
-        AppFact::Stopped { group, .. } => (*group, None),
+        AppFact::Stopped { group, .. } | AppFact::SinkOutage { group, .. } => (*group, None),
     };
     Subject {
         group: Some(group),

@@ -7,11 +7,12 @@ use crate::verdict::summary::GroupVerdict;
 /// A column's name, whether it stands there though every number is 0, and its number.
 type Column = (&'static str, bool, fn(&GroupVerdict) -> u64);
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     ("once", true, |group| group.once.len()),
     ("duplicated", true, |group| group.duplicated.len()),
     ("lost", true, GroupVerdict::lost_count),
     ("reordered", false, |group| group.reordered.len()),
+    ("overtaken", false, |group| group.overtaken.len()),
     ("handed on", false, |group| group.handed_on.len()),
     ("waiting", false, |group| group.waiting.len()),
     ("processed", true, |group| group.totals.processed),
@@ -48,9 +49,9 @@ pub(super) fn table(title: &str, rows: &[Row<'_>], end: Option<&str>) -> Text {
         cells.extend(row.end.map(str::to_owned));
         table.row(cells);
     }
-    if rows.is_empty() {
-        Text::default()
-    } else {
-        table.text(2)
+    let mut text = Text::default();
+    if !table.is_empty() {
+        text.table(2, table);
     }
+    text
 }

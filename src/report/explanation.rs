@@ -40,7 +40,6 @@ fn one_chain(chain: &Chain) -> Text {
     text.wrapped(Tone::Bad, 0, &chain.symptom);
     for link in &chain.links {
         text.gap();
-        let mut words = Text::default();
         // Most sentences name the actor themselves.
         let named = link.what.contains(&link.who);
         let who = if named {
@@ -48,12 +47,8 @@ fn one_chain(chain: &Chain) -> Text {
         } else {
             format!("{}: ", link.who)
         };
-        words.hanging(Tone::Plain, WORDS, WORDS, &format!("{who}{}", link.what));
-        let at = link.at.to_string();
-        for (index, (tone, line)) in words.lines().enumerate() {
-            let start = if index == 0 { at.as_str() } else { "" };
-            text.line(tone, format!("{start:>12}  {}", &line[WORDS..]));
-        }
+        let label = format!("{:>12}", link.at.to_string());
+        text.labelled(Tone::Plain, label, WORDS, &format!("{who}{}", link.what));
         if let Some(rule) = &link.rule {
             text.wrapped(Tone::Faint, WORDS, rule);
         }

@@ -1,9 +1,21 @@
-//! Lines of a report, each with the weight it carries, and the wrapping of long ones.
+//! Lines of a report, each with the weight it carries, laid out for a width when they are printed.
+//!
+//! A text remembers words and tables, not lines: the same report fits a slide, a page and a terminal
+//! of 40 columns. What must be copied whole, such as a command, is a line as it is and never broken.
 
 use std::fmt;
 
-/// The widest line.
+use super::table::Table;
+use crate::base::Span;
+
+/// The widest line, and the width of everything that is not printed on a terminal.
 pub const COLUMNS: usize = 80;
+
+/// A space at which no line is broken; printed as a plain one.
+pub const KEPT_TOGETHER: char = '\u{a0}';
+
+/// Below this width words are no longer kept together.
+const NARROWEST: usize = 20;
 
 /// How a line is to stand out, where colour is possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +32,31 @@ pub enum Tone {
     Faint,
 }
 
-/// Lines of text.
+/// A report: lines that are not laid out yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
-    lines: Vec<(Tone, String)>,
+    blocks: Vec<Block>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Block {
+    Gap,
+    Line(Tone, String),
+    Words(Words),
+    Table(usize, Table),
+}
+
+/// Words that are broken at spaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Words {
+    tone: Tone,
+    /// What stands before the first word, from column 0.
+    label: String,
+    /// Where the first line's words begin.
+    indent: usize,
+    /// Where those of the other lines begin.
+    further: usize,
+    what: String,
 }
 
 impl Text {
@@ -31,13 +64,18 @@ impl Text {
     pub fn line(&mut self, tone: Tone, line: impl Into<String>) {
         let line = line.into();
         assert!(!line.contains('\n'), "a line is one line");
-        self.lines.push((tone, line.trim_end().to_owned()));
+        let line = line.trim_end().to_owned();
+        self.blocks.push(if line.is_empty() {
+            Block::Gap
+        } else {
+            Block::Line(tone, line)
+        });
     }
 
     /// Adds an empty line, never two in a row and never the first.
     pub fn gap(&mut self) {
-        if self.lines.last().is_some_and(|(_, line)| !line.is_empty()) {
-            self.lines.push((Tone::Plain, String::new()));
+        if self.blocks.last().is_some_and(|last| *last != Block::Gap) {
+            self.blocks.push(Block::Gap);
         }
     }
 
@@ -48,42 +86,87 @@ impl Text {
 
     /// Adds words as [`Text::wrapped`] does; lines after the first are indented by `further`.
     pub fn hanging(&mut self, tone: Tone, indent: usize, further: usize, words: &str) {
-        let mut line = " ".repeat(indent);
+        self.words(Words {
+            tone,
+            label: String::new(),
+            indent,
+            further,
+            what: words.to_owned(),
+        });
+    }
+
+    /// Adds words that begin at a column, with a label before the first of them.
+    pub fn labelled(&mut self, tone: Tone, label: impl Into<String>, column: usize, words: &str) {
+        self.words(Words {
+            tone,
+            label: label.into(),
+            indent: column,
+            further: column,
+            what: words.to_owned(),
+        });
+    }
+
+    fn words(&mut self, words: Words) {
+        if !words.what.trim().is_empty() {
+            self.blocks.push(Block::Words(words));
+        }
+    }
+
+    /// Adds a table, indented.
+    pub fn table(&mut self, indent: usize, table: Table) {
+        self.blocks.push(Block::Table(indent, table));
+    }
+
+    /// Adds the blocks of another text.
+    pub fn append(&mut self, other: Self) {
+        self.blocks.extend(other.blocks);
+    }
+
+    /// The lines with their weight, for so many columns.
+    pub fn lines(&self, columns: usize) -> Vec<(Tone, String)> {
+        let columns = columns.clamp(NARROWEST, COLUMNS);
+        let mut lines = Vec::new();
+        for block in &self.blocks {
+            match block {
+                Block::Gap => lines.push((Tone::Plain, String::new())),
+                Block::Line(tone, line) => lines.push((*tone, line.clone())),
+                Block::Words(words) => words.lay_out(columns, &mut lines),
+                Block::Table(indent, table) => lines.extend(table.lines(*indent, columns)),
+            }
+        }
+        lines
+    }
+}
+
+impl Words {
+    fn lay_out(&self, columns: usize, lines: &mut Vec<(Tone, String)>) {
+        // On a narrow page the words need the room more than the margin does.
+        let most = columns / 3;
+        let (indent, further) = (self.indent.min(most), self.further.min(most));
+        let mut line = format!("{:<indent$}", self.label);
         let mut is_empty = true;
-        for word in words.split_whitespace() {
+        for word in self.what.split_ascii_whitespace() {
+            let word = word.replace(KEPT_TOGETHER, " ");
             let width = line.chars().count() + usize::from(!is_empty) + word.chars().count();
-            if !is_empty && COLUMNS < width {
-                self.line(tone, std::mem::replace(&mut line, " ".repeat(further)));
+            if !is_empty && columns < width {
+                lines.push((self.tone, std::mem::replace(&mut line, " ".repeat(further))));
                 is_empty = true;
             }
-            if !is_empty {
+            if !is_empty || !(line.is_empty() || line.ends_with(' ')) {
                 line.push(' ');
             }
-            line.push_str(word);
+            line.push_str(&word);
             is_empty = false;
         }
-        if !is_empty {
-            self.line(tone, line);
-        }
-    }
-
-    /// Adds the lines of another text.
-    pub fn append(&mut self, other: Self) {
-        self.lines.extend(other.lines);
-    }
-
-    /// The lines with their weight.
-    pub fn lines(&self) -> impl Iterator<Item = (Tone, &str)> {
-        self.lines.iter().map(|(tone, line)| (*tone, line.as_str()))
+        lines.push((self.tone, line));
     }
 }
 
 impl fmt::Display for Text {
-    /// The lines without any colour, each with its line break.
+    /// The lines at their widest without any colour, each with its line break.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.lines
-            .iter()
-            .try_for_each(|(_, line)| writeln!(f, "{line}"))
+        let lines = self.lines(COLUMNS);
+        lines.iter().try_for_each(|(_, line)| writeln!(f, "{line}"))
     }
 }
 
@@ -105,6 +188,20 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// A duration as a table shows it, rounded to at most three digits after the point: `13.4ms`,
+/// `60.929s`.
+pub fn brief(span: Span) -> String {
+    let (unit, word) = match span.0 {
+        0..1_000 => return format!("{}ns", span.0),
+        1_000..1_000_000 => (1_000, "us"),
+        1_000_000..1_000_000_000 => (1_000_000, "ms"),
+        _ => (1_000_000_000, "s"),
+    };
+    let thousandths = (u128::from(span.0) * 1_000 + unit / 2) / unit;
+    let text = format!("{}.{:03}", thousandths / 1_000, thousandths % 1_000);
+    format!("{}{word}", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,10 +211,43 @@ mod tests {
         let mut text = Text::default();
         let words = "word ".repeat(30);
         text.hanging(Tone::Plain, 2, 6, &words);
-        let lines: Vec<&str> = text.lines().map(|(_, line)| line).collect();
+        let lines = text.lines(COLUMNS);
         assert_eq!(lines.len(), 2);
-        assert!(lines[0].starts_with("  word") && lines[1].starts_with("      word"));
-        assert!(lines.iter().all(|line| line.len() <= COLUMNS));
+        assert!(lines[0].1.starts_with("  word") && lines[1].1.starts_with("      word"));
+        assert!(lines.iter().all(|(_, line)| line.len() <= COLUMNS));
+    }
+
+    #[test]
+    fn the_same_text_fits_a_narrow_page_and_keeps_its_labels() {
+        let mut text = Text::default();
+        text.labelled(Tone::Bad, "  FAILED", 10, &"word ".repeat(20));
+        text.labelled(
+            Tone::Plain,
+            "     12.34567s",
+            14,
+            "an instant longer than the margin",
+        );
+        for columns in [80, 40] {
+            let lines = text.lines(columns);
+            assert!(lines[0].1.starts_with("  FAILED  word"), "{}", lines[0].1);
+            assert!(lines.iter().all(|(_, line)| line.len() <= columns));
+        }
+        let narrow = text.lines(40);
+        assert!(
+            narrow
+                .iter()
+                .any(|(_, line)| line.starts_with("     12.34567s an instant"))
+        );
+    }
+
+    #[test]
+    fn what_is_kept_together_is_not_broken() {
+        let mut text = Text::default();
+        let together = format!("100.0{KEPT_TOGETHER}%");
+        text.wrapped(Tone::Plain, 0, &format!("{} {together}", "x".repeat(14)));
+        let lines = text.lines(20);
+        assert_eq!(lines[1].1, "100.0 %");
+        assert_eq!(lines.len(), 2);
     }
 
     #[test]
@@ -129,6 +259,23 @@ mod tests {
         text.gap();
         text.line(Tone::Plain, "b");
         assert_eq!(text.to_string(), "a\n\nb\n");
+    }
+
+    #[test]
+    fn durations_are_short() {
+        let shown = [
+            0,
+            999,
+            9_200_000,
+            13_400_500,
+            60_928_800_000,
+            20_000_000_000,
+        ];
+        let shown = shown.map(|nanoseconds| brief(Span(nanoseconds)));
+        assert_eq!(
+            shown,
+            ["0ns", "999ns", "9.2ms", "13.401ms", "60.929s", "20s"]
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::words;
 use crate::lab::{Experiment, Outcome, Repro, Standing};
 use crate::trace::name;
 use crate::verdict::names::NamedSet;
-use crate::verdict::{Check, Ending, Judgement, Verdict};
+use crate::verdict::{Ending, Judgement, Verdict};
 
 /// Where a check's label ends and what it found begins.
 const LABEL: usize = 10;
@@ -23,6 +23,8 @@ pub fn report(file: &str, experiment: &Experiment, outcome: &Outcome) -> Text {
     text.append(groups(&outcome.verdict));
     text.gap();
     text.append(producers(&outcome.verdict));
+    text.gap();
+    text.append(sinks(&outcome.verdict));
     text.gap();
     text.append(checks(experiment, &outcome.judgement));
     text.gap();
@@ -81,18 +83,36 @@ fn producers(verdict: &Verdict) -> Text {
             grouped(yet),
         ]);
     }
-    if verdict.producers.is_empty() {
-        Text::default()
-    } else {
-        table.text(2)
+    let mut text = Text::default();
+    if !table.is_empty() {
+        text.table(2, table);
     }
+    text
+}
+
+/// A row per sink.
+fn sinks(verdict: &Verdict) -> Text {
+    let mut table = Table::new(&["sink", "rows", "|", "requests", "refused"]);
+    for sink in &verdict.sinks {
+        table.row([
+            sink.name.clone(),
+            grouped(sink.rows),
+            grouped(sink.requests),
+            grouped(sink.refused),
+        ]);
+    }
+    let mut text = Text::default();
+    if !table.is_empty() {
+        text.table(2, table);
+    }
+    text
 }
 
 /// Everything that was demanded, and what came of it.
 fn checks(experiment: &Experiment, judgement: &Judgement) -> Text {
     let mut text = Text::default();
     for check in judgement.checks.iter().filter(|check| check.ok) {
-        labelled(&mut text, Tone::Good, "ok", &demand(check));
+        labelled(&mut text, Tone::Good, "ok", &check.demand());
     }
     for demand in &experiment.scenario.must_happen {
         if !judgement
@@ -116,7 +136,7 @@ fn checks(experiment: &Experiment, judgement: &Judgement) -> Text {
 pub fn failures(judgement: &Judgement) -> Text {
     let mut text = Text::default();
     for check in judgement.failed() {
-        labelled(&mut text, Tone::Bad, "FAILED", &demand(check));
+        labelled(&mut text, Tone::Bad, "FAILED", &check.demand());
         text.hanging(
             Tone::Plain,
             LABEL,
@@ -138,23 +158,8 @@ pub fn failures(judgement: &Judgement) -> Text {
     text
 }
 
-/// `groups.workers lost: 0`.
-fn demand(check: &Check) -> String {
-    let place = if check.place.is_empty() {
-        String::new()
-    } else {
-        format!("{} ", check.place)
-    };
-    format!("{place}{}: {}", check.quantity, check.expected)
-}
-
 fn labelled(text: &mut Text, tone: Tone, label: &str, what: &str) {
-    let mut lines = Text::default();
-    lines.hanging(tone, LABEL, LABEL, what);
-    for (index, (tone, line)) in lines.lines().enumerate() {
-        let start = if index == 0 { label } else { "" };
-        text.line(tone, format!("  {start:<8}{}", &line[LABEL..]));
-    }
+    text.labelled(tone, format!("  {label}"), LABEL, what);
 }
 
 /// How the run ended, and the one word that judges it.
@@ -203,7 +208,8 @@ fn hints(text: &mut Text, file: &str, experiment: &Experiment, outcome: &Outcome
 fn anomaly(outcome: &Outcome) -> Option<(&str, String)> {
     outcome.verdict.groups.iter().find_map(|group| {
         let mut sets: Vec<&NamedSet> = group.lost.values().collect();
-        sets.extend([&group.duplicated, &group.reordered, &group.past_unprocessed]);
+        sets.extend([&group.duplicated, &group.reordered, &group.overtaken]);
+        sets.push(&group.past_unprocessed);
         let set = sets.into_iter().find(|set| !set.is_empty())?;
         let record = set.iter().last()?;
         Some((group.name.as_str(), outcome.ledger.name_of(record)))

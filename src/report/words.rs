@@ -36,16 +36,22 @@ fn group_words(text: &mut Text, group: &GroupVerdict) {
         let (one, many) = lost(*stage);
         say(set, one, many);
     }
-    say(
-        &group.duplicated,
-        "was processed more than once",
-        "were processed more than once",
-    );
+    let (one, many) = if group.effect_in_sink {
+        ("has more than one row", "have more than one row")
+    } else {
+        (
+            "was processed more than once",
+            "were processed more than once",
+        )
+    };
+    say(&group.duplicated, one, many);
     say(
         &group.reordered,
         "took effect after a later one with the same key",
         "took effect after a later one with the same key",
     );
+    let behind = "took effect after a later one with the same key, from another partition";
+    say(&group.overtaken, behind, behind);
     say(
         &group.handed_on,
         "failed and was handed on",
@@ -53,15 +59,34 @@ fn group_words(text: &mut Text, group: &GroupVerdict) {
     );
     say(&group.waiting, "is still waiting", "are still waiting");
     if is_clean {
-        let every = match group.once.len() {
-            0 => format!("{name} had no record to process."),
-            1 => format!("{name} processed its one record exactly once."),
-            count => format!(
-                "{name} processed every one of {} exactly once.",
-                counted(count, "record", "records")
-            ),
-        };
+        let every = clean(group);
         text.hanging(Tone::Good, 2, 4, &every);
+    }
+}
+
+/// The sentence on a group to which nothing happened.
+fn clean(group: &GroupVerdict) -> String {
+    let name = &group.name;
+    let records = |count| counted(count, "record", "records");
+    let again = group.totals.processed_again;
+    match group.once.len() {
+        0 => format!("{name} had no record to process."),
+        count if group.effect_in_sink && again == 0 => {
+            format!(
+                "{name} stored exactly one row for each of {}.",
+                records(count)
+            )
+        }
+        count if group.effect_in_sink => format!(
+            "{name} stored exactly one row for each of {}, though {} processed again.",
+            records(count),
+            counted(again, "was", "were"),
+        ),
+        1 => format!("{name} processed its one record exactly once."),
+        count => format!(
+            "{name} processed every one of {} exactly once.",
+            records(count)
+        ),
     }
 }
 

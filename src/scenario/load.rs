@@ -14,7 +14,7 @@ use super::tree::{Entry, Node, Place, Value};
 use crate::verdict::record::is_name;
 
 /// What an overlay cannot hold.
-const OUTSIDE: [&str; 7] = [
+pub(super) const OUTSIDE: [&str; 7] = [
     "title",
     "seed",
     "seeds",

@@ -9,6 +9,7 @@ mod not_yet;
 mod plain;
 mod reader;
 pub mod resolved;
+pub mod schema;
 mod show;
 mod suggest;
 mod tree;

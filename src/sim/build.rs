@@ -6,7 +6,7 @@ use super::dispatch::Node;
 use super::event::{Event, Turn};
 use super::fault::Faults;
 use super::setup::Setup;
-use super::{Sim, Status};
+use super::{Requests, Sim, Status};
 use crate::base::{Instant, NodeId, TopicId};
 use crate::engine::network::LinkLatency;
 use crate::engine::{Class, Network, Queue, Timers};
@@ -15,6 +15,7 @@ use crate::node::broker::{Broker, BrokerSetup, BrokerTopic};
 use crate::node::consumer::Member;
 use crate::node::controller::{Controller, ControllerSetup};
 use crate::node::producer::Producer;
+use crate::node::sink::Sink;
 use crate::node::{FactId, StepMask};
 
 impl Sim {
@@ -48,6 +49,7 @@ impl Sim {
             events: 0,
             outstanding: 0,
             data_in_flight: 0,
+            requests: Requests::none(count),
             calm_since: None,
             setup,
         };
@@ -58,11 +60,13 @@ impl Sim {
 
     fn plan_lives(&mut self) {
         let setup = self.setup.clone();
-        for node in setup
-            .cluster
+        let cluster = &setup.cluster;
+        let sinks = setup.sinks.iter().map(|sink| &sink.node);
+        for node in cluster
             .controllers
             .iter()
-            .chain(&setup.cluster.brokers)
+            .chain(&cluster.brokers)
+            .chain(sinks)
         {
             self.plan(*node, Turn::Start, Instant::ZERO, FactId::NONE);
         }
@@ -125,6 +129,9 @@ fn nodes(setup: &Setup) -> Vec<Node> {
             .expect("every member is in the cast");
         nodes[node.index()] = Some(Node::Member(Box::new(Member::new(member.clone()))));
     }
+    for sink in &setup.sinks {
+        nodes[sink.node.index()] = Some(Node::Sink(Box::new(Sink::new(sink.clone()))));
+    }
     let all = nodes
         .into_iter()
         .map(|node| node.expect("every actor has a node"));
@@ -161,6 +168,7 @@ fn broker_setup(setup: &Setup, node: NodeId, node_id: u32) -> BrokerSetup {
     let topics = setup.topics.iter().map(|topic| BrokerTopic {
         config: topic.config.clone(),
         partitions: topic.partitions,
+        partitions_max: topic.partitions_max,
         replication_factor: topic.replication_factor,
         internal: topic.internal,
     });

@@ -95,6 +95,9 @@ impl Sim {
         } else {
             (Direction::ToClient, client)
         };
+        if direction == Direction::ToServer && self.setup.warm_up <= self.now {
+            self.requests.count(client, envelope.api());
+        }
         if self.faults.watch_messages() && self.is_lost(conn, client, server, &envelope, scratch) {
             return;
         }
@@ -168,6 +171,9 @@ impl Sim {
 }
 
 fn carries_data(envelope: &Envelope) -> bool {
-    let data = matches!(envelope.api(), Api::Produce | Api::OffsetCommit);
+    let data = matches!(
+        envelope.api(),
+        Api::Produce | Api::OffsetCommit | Api::StoreRows
+    );
     data && matches!(envelope.body, Body::Request(_))
 }

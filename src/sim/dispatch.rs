@@ -1,11 +1,12 @@
 //! The one place that knows which node is what: a call to a node becomes a handler of its role.
 
-use crate::base::{ConnId, GroupId, Instant, NodeId, Offset, TopicPartition};
+use crate::base::{ConnId, GroupId, Instant, NodeId, Offset, TopicId, TopicPartition};
 use crate::kafka::message::{Body, Envelope, Response};
 use crate::node::broker::Broker;
 use crate::node::consumer::{Member, SeekRequest};
 use crate::node::controller::Controller;
 use crate::node::producer::Producer;
+use crate::node::sink::Sink;
 use crate::node::{Ctx, TimerKey};
 
 /// A process of the run.
@@ -19,6 +20,8 @@ pub(super) enum Node {
     Producer(Box<Producer>),
     /// A group member.
     Member(Box<Member>),
+    /// A sink.
+    Sink(Box<Sink>),
 }
 
 /// What the kernel says to a node.
@@ -44,8 +47,12 @@ pub(super) enum Call {
     Stall(Instant),
     /// The application seeks before its next poll.
     Seek(SeekRequest),
+    /// It is about to die: a sink states what it leaves half done.
+    Dies,
     /// A tool sets the offsets of a group at its coordinator.
     ResetOffsets(GroupId, Vec<(TopicPartition, Offset)>),
+    /// An administrator gives a topic more partitions, at the controller.
+    AddPartitions(TopicId, u32),
 }
 
 impl Node {
@@ -56,20 +63,25 @@ impl Node {
                 Call::Start => controller.on_start(ctx),
                 Call::Connected(conn) => controller.on_connected(ctx, conn),
                 Call::Disconnected(conn) => controller.on_disconnected(ctx, conn),
-                Call::Message(conn, from, envelope) => match body(*envelope) {
-                    Ok(envelope) => controller.on_request(ctx, conn, from, &envelope),
-                    Err((number, response)) => controller.on_response(ctx, conn, number, response),
+                Call::Message(conn, from, envelope) => match envelope.body {
+                    Body::Request(_) => controller.on_request(ctx, conn, from, &envelope),
+                    Body::Response(response) => {
+                        controller.on_response(ctx, conn, envelope.correlation, response);
+                    }
                 },
                 Call::Timer(key) => controller.on_timer(ctx, key),
+                Call::AddPartitions(topic, to) => controller.add_partitions(ctx, topic, to),
                 other => unreachable!("a controller is never told {other:?}"),
             },
             Self::Broker(broker) => match call {
                 Call::Start => broker.on_start(ctx),
                 Call::Connected(conn) => broker.on_connected(ctx, conn),
                 Call::Disconnected(conn) => broker.on_disconnected(ctx, conn),
-                Call::Message(conn, from, envelope) => match body(*envelope) {
-                    Ok(envelope) => broker.on_request(ctx, conn, from, Box::new(envelope)),
-                    Err((number, response)) => broker.on_response(ctx, conn, number, response),
+                Call::Message(conn, from, envelope) => match envelope.body {
+                    Body::Request(_) => broker.on_request(ctx, conn, from, envelope),
+                    Body::Response(response) => {
+                        broker.on_response(ctx, conn, envelope.correlation, response);
+                    }
                 },
                 Call::Timer(key) => broker.on_timer(ctx, key),
                 Call::ResetOffsets(group, offsets) => broker.reset_offsets(ctx, group, offsets),
@@ -80,15 +92,18 @@ impl Node {
                 Call::Connected(conn) => producer.on_connected(ctx, conn),
                 Call::Disconnected(conn) => producer.on_disconnected(ctx, conn),
                 Call::Message(conn, _, envelope) => {
-                    let (number, response) = answer(*envelope);
-                    producer.on_response(ctx, conn, number, response);
+                    let number = envelope.correlation;
+                    producer.on_response(ctx, conn, number, answer(*envelope));
                 }
                 Call::Timer(key) => producer.on_timer(ctx, key),
                 Call::GoOn => producer.go_on(ctx),
                 Call::Settle => producer.settle(ctx),
                 Call::Close => producer.close(ctx),
                 Call::Stall(until) => producer.stall(ctx, until),
-                other @ (Call::Seek(_) | Call::ResetOffsets(..)) => {
+                other @ (Call::Seek(_)
+                | Call::Dies
+                | Call::ResetOffsets(..)
+                | Call::AddPartitions(..)) => {
                     unreachable!("a producer is never told {other:?}")
                 }
             },
@@ -97,8 +112,8 @@ impl Node {
                 Call::Connected(conn) => member.on_connected(ctx, conn),
                 Call::Disconnected(conn) => member.on_disconnected(ctx, conn),
                 Call::Message(conn, _, envelope) => {
-                    let (number, response) = answer(*envelope);
-                    member.on_response(ctx, conn, number, response);
+                    let number = envelope.correlation;
+                    member.on_response(ctx, conn, number, answer(*envelope));
                 }
                 Call::Timer(key) => member.on_timer(ctx, key),
                 Call::GoOn => member.go_on(ctx),
@@ -106,10 +121,11 @@ impl Node {
                 Call::Close => member.close(ctx),
                 Call::Stall(until) => member.stall(ctx, until),
                 Call::Seek(request) => member.seek(ctx, request),
-                other @ Call::ResetOffsets(..) => {
+                other @ (Call::Dies | Call::ResetOffsets(..) | Call::AddPartitions(..)) => {
                     unreachable!("a member is never told {other:?}")
                 }
             },
+            Self::Sink(sink) => handle_sink(sink, ctx, call),
         }
     }
 
@@ -120,21 +136,26 @@ impl Node {
             Self::Broker(broker) => broker.crash(),
             Self::Producer(producer) => producer.crash(),
             Self::Member(member) => member.crash(),
+            Self::Sink(sink) => sink.crash(),
         }
     }
 }
 
-/// A request as it came, or the number and content of a response.
-fn body(envelope: Envelope) -> Result<Envelope, (u32, Response)> {
-    match envelope.body {
-        Body::Request(_) => Ok(envelope),
-        Body::Response(response) => Err((envelope.correlation, response)),
+fn handle_sink(sink: &mut Sink, ctx: &mut Ctx<'_>, call: Call) {
+    match call {
+        Call::Start | Call::Connected(_) => {}
+        Call::Disconnected(conn) => sink.on_disconnected(conn),
+        Call::Message(conn, from, envelope) => sink.on_request(ctx, conn, from, *envelope),
+        Call::Timer(_) => sink.on_timer(ctx),
+        Call::GoOn => sink.go_on(ctx),
+        Call::Dies => sink.dies(ctx),
+        other => unreachable!("a sink is never told {other:?}"),
     }
 }
 
-fn answer(envelope: Envelope) -> (u32, Response) {
-    match body(envelope) {
-        Err(answer) => answer,
-        Ok(request) => unreachable!("nobody asks a client: {request:?}"),
+fn answer(envelope: Envelope) -> Response {
+    match envelope.body {
+        Body::Response(response) => response,
+        Body::Request(request) => unreachable!("nobody asks a client: {request:?}"),
     }
 }

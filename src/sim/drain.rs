@@ -6,9 +6,32 @@
 //! by itself does so after records only, so once it is quiet nothing more can come of it. A group
 //! without a living member has no positions.
 
+use std::collections::BTreeSet;
+
 use super::dispatch::Node;
 use super::{End, Ends, Scratch, Sim, Status};
-use crate::base::{Instant, NodeId, Offset, TopicPartition};
+use crate::base::{Instant, NodeId, Offset, TopicId, TopicPartition};
+
+/// What the drain waits for. Asked for after every event, so it is worded only for a stuck run.
+#[derive(Clone, Copy, Debug)]
+enum Wait {
+    Flight,
+    Broker(NodeId),
+    Sink(NodeId),
+    Rest(NodeId),
+    Position {
+        member: NodeId,
+        partition: TopicPartition,
+        position: Option<Offset>,
+        end: Option<Offset>,
+    },
+    Commit(NodeId),
+    Owners {
+        group: usize,
+        owned: u32,
+        expected: u32,
+    },
+}
 
 impl Sim {
     /// Whether the run is over now, everything done.
@@ -26,7 +49,8 @@ impl Sim {
             return false;
         }
         self.calm_since.get_or_insert(self.now);
-        self.why_not_drained().is_none()
+        // Members are hardly ever all at rest, and quicker to ask than servers.
+        self.waits_of_groups().is_none() && self.waits_of_servers().is_none()
     }
 
     /// Whether the drain has outlasted its bound before the next event.
@@ -56,79 +80,116 @@ impl Sim {
 
     /// What the drain waits for, in words.
     pub(super) fn why_not_drained(&self) -> Option<String> {
-        if self.data_in_flight != 0 {
-            return Some("a request with records or offsets is on its way".to_owned());
-        }
-        for broker in &self.setup.cluster.brokers {
-            let Node::Broker(broker_node) = &self.nodes[broker.index()] else {
-                continue;
-            };
-            if broker_node.open_data_requests() != 0 {
-                let name = self.setup.cast.actor(*broker);
-                return Some(format!(
-                    "{name} has not answered every request with records or offsets"
-                ));
-            }
-        }
-        self.setup
-            .groups
-            .iter()
-            .find_map(|group| self.group_waits_for(group))
+        let wait = self.waits_of_servers();
+        let wait = wait.or_else(|| self.waits_of_groups());
+        wait.map(|wait| self.words_of(wait))
     }
 
-    fn group_waits_for(&self, group: &super::setup::GroupSetup) -> Option<String> {
-        let alive: Vec<NodeId> = group
-            .members
-            .iter()
-            .copied()
-            .filter(|m| self.is_up(*m))
-            .collect();
-        if alive.is_empty() {
-            return None;
+    fn waits_of_servers(&self) -> Option<Wait> {
+        if self.data_in_flight != 0 {
+            return Some(Wait::Flight);
         }
-        let mut owned = 0;
-        for &node in &alive {
+        let mut brokers = self.setup.cluster.brokers.iter().copied();
+        let open = brokers.find(|broker| match &self.nodes[broker.index()] {
+            Node::Broker(broker) => broker.open_data_requests() != 0,
+            _ => false,
+        });
+        let sinks = self.setup.sinks.iter().map(|sink| sink.node);
+        let busy = |sink: &NodeId| match &self.nodes[sink.index()] {
+            Node::Sink(sink) => !sink.is_idle(),
+            _ => false,
+        };
+        let open = open.map(Wait::Broker);
+        open.or_else(|| sinks.clone().find(busy).map(Wait::Sink))
+    }
+
+    fn waits_of_groups(&self) -> Option<Wait> {
+        let mut groups = 0..self.setup.groups.len();
+        groups.find_map(|group| self.waits_of_group(group))
+    }
+
+    fn waits_of_group(&self, index: usize) -> Option<Wait> {
+        let group = &self.setup.groups[index];
+        let mut owned = BTreeSet::new();
+        let mut alive = group.members.iter().filter(|m| self.is_up(**m)).peekable();
+        alive.peek()?;
+        for &node in alive {
             let Node::Member(member) = &self.nodes[node.index()] else {
                 continue;
             };
-            let name = self.setup.cast.actor(node);
             if !member.quiet() {
-                return Some(format!("{name} is not at rest"));
+                return Some(Wait::Rest(node));
             }
-            for (tp, position) in member.positions() {
-                owned += 1;
-                let end = self.high_watermark(tp);
+            for (partition, position) in member.positions() {
+                owned.insert(partition);
+                let end = self.high_watermark(partition);
                 // Behind the end too: the fetch from there fails, and the position is reset.
                 if end.is_some() && position != end {
-                    let partition = self.setup.cast.partition(tp);
-                    let at = position.map_or("nowhere".to_owned(), |p| p.to_string());
-                    let end = end.unwrap_or_default();
-                    return Some(format!("{name} is at {at} of {end} in {partition}"));
+                    return Some(Wait::Position {
+                        member: node,
+                        partition,
+                        position,
+                        end,
+                    });
                 }
             }
             if member.committed_is_pending() {
-                return Some(format!("{name} has not committed its position"));
+                return Some(Wait::Commit(node));
             }
         }
-        let partitions = |topic: &crate::base::TopicId| self.partition_count(*topic);
+        let partitions = |topic: &TopicId| self.partition_count(*topic);
         let expected: u32 = group.topics.iter().map(partitions).sum();
-        (owned < expected).then(|| {
-            format!(
-                "{} of {expected} partitions of group {} have an owner",
-                owned, group.name
-            )
+        let owned = owned.len() as u32;
+        (owned < expected).then_some(Wait::Owners {
+            group: index,
+            owned,
+            expected,
         })
     }
 
-    /// How many partitions a topic has now; none if nobody has created it yet.
-    fn partition_count(&self, topic: crate::base::TopicId) -> u32 {
-        let setup = &self.setup.topics[topic.index()];
-        let first = TopicPartition::new(topic, 0);
-        if self.high_watermark(first).is_some() {
-            setup.partitions
-        } else {
-            0
+    fn words_of(&self, wait: Wait) -> String {
+        let cast = &self.setup.cast;
+        match wait {
+            Wait::Flight => "a request with records or offsets is on its way".to_owned(),
+            Wait::Broker(broker) => {
+                let name = cast.actor(broker);
+                format!("{name} has not answered every request with records or offsets")
+            }
+            Wait::Sink(sink) => format!("{} has not answered every request", cast.actor(sink)),
+            Wait::Rest(member) => format!("{} is not at rest", cast.actor(member)),
+            Wait::Position {
+                member,
+                partition,
+                position,
+                end,
+            } => {
+                let (name, partition) = (cast.actor(member), cast.partition(partition));
+                let at = position.map_or("nowhere".to_owned(), |p| p.to_string());
+                let end = end.unwrap_or_default();
+                format!("{name} is at {at} of {end} in {partition}")
+            }
+            Wait::Commit(member) => {
+                format!("{} has not committed its position", cast.actor(member))
+            }
+            Wait::Owners {
+                group,
+                owned,
+                expected,
+            } => {
+                let name = &self.setup.groups[group].name;
+                format!("{owned} of {expected} partitions of group {name} have an owner")
+            }
         }
+    }
+
+    /// How many partitions a topic has now, by the controller's word; none if nobody has created it
+    /// yet.
+    pub(super) fn partition_count(&self, topic: TopicId) -> u32 {
+        let controller = self.setup.cluster.controllers[0];
+        let Node::Controller(controller) = &self.nodes[controller.index()] else {
+            unreachable!("the first controller of a setup is a controller")
+        };
+        controller.topic(topic).map_or(0, |all| all.len() as u32)
     }
 
     /// The high watermark at the leader of a partition.
@@ -157,6 +218,7 @@ impl Sim {
             events: self.events,
             how,
             unstruck: self.faults.unstruck(&self.setup),
+            requests: self.requests.clone(),
         }
     }
 }

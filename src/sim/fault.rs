@@ -152,6 +152,7 @@ impl Sim {
                         *mask = mask.with(step, phase);
                     }
                 }
+                Target::Topic(_) => {}
                 Target::OwnerOf(_, group) | Target::Group(group) => {
                     for member in &setup.groups[group.index()].members {
                         let mask = &mut self.watched[member.index()];
@@ -205,7 +206,7 @@ impl Sim {
         match target {
             Target::Actors(actors) => actors.contains(&node),
             Target::OwnerOf(tp, group) => self.owner_of(*tp, *group) == Some(node),
-            Target::Group(_) => false,
+            Target::Group(_) | Target::Topic(_) => false,
         }
     }
 

@@ -68,6 +68,9 @@ impl Sim {
         self.settle(node, scratch);
         scratch.reached = None;
         let cause = self.note(node, by, FaultFact::Crashed, scratch);
+        if matches!(self.nodes[node.index()], Node::Sink(_)) {
+            self.invoke(node, cause, scratch, Call::Dies);
+        }
         self.nodes[node.index()].crash();
         self.gone(node, cause);
         cause

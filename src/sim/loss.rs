@@ -54,7 +54,7 @@ impl Sim {
             _ => false,
         };
         match filter {
-            ServerFilter::Any => true,
+            ServerFilter::Any => matches!(self.nodes[server.index()], Node::Broker(_)),
             ServerFilter::Brokers(brokers) => brokers.contains(&server),
             ServerFilter::LeaderOf(tp) => leads(*tp),
             ServerFilter::CoordinatorOf(group) => leads(self.offsets_partition(*group)),

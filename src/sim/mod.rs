@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use crate::base::{Instant, NodeId};
 use crate::engine::{Network, Queue, Timers};
+use crate::kafka::message::Api;
 use crate::node::{Effect, FactId, Point, Stated, StepMask};
 
 use dispatch::Node;
@@ -90,6 +91,27 @@ pub struct End {
     pub how: Ends,
     /// Faults that never struck although they were not optional.
     pub unstruck: Vec<Unstruck>,
+    /// What clients asked of brokers.
+    pub requests: Requests,
+}
+
+/// How many requests each node sent since the warm-up, by API, lost ones included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requests(Vec<[u64; Api::ALL.len()]>);
+
+impl Requests {
+    fn none(nodes: usize) -> Self {
+        Self(vec![[0; Api::ALL.len()]; nodes])
+    }
+
+    fn count(&mut self, node: NodeId, api: Api) {
+        self.0[node.index()][api as usize] += 1;
+    }
+
+    /// How many requests of an API a node sent.
+    pub fn of(&self, node: NodeId, api: Api) -> u64 {
+        self.0[node.index()][api as usize]
+    }
 }
 
 /// Buffers of the loop, outside the world so that a fork does not copy them.
@@ -123,6 +145,7 @@ pub struct Sim {
     outstanding: u32,
     /// Requests with records or offsets that are on their way.
     data_in_flight: u32,
+    requests: Requests,
     /// Since when only the drain is left.
     calm_since: Option<Instant>,
 }
@@ -138,9 +161,8 @@ impl Sim {
         let mut scratch = Scratch::default();
         loop {
             let end = self.step(&mut scratch);
-            for fact in scratch.facts.drain(..) {
-                sink(&fact);
-            }
+            scratch.facts.iter().for_each(&mut *sink);
+            scratch.facts.clear();
             if let Some(end) = end {
                 return end;
             }

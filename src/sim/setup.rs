@@ -12,6 +12,7 @@ use crate::kafka::config::{BrokerConfig, TopicConfig};
 use crate::kafka::message::Api;
 use crate::node::consumer::MemberSetup;
 use crate::node::producer::ProducerSetup;
+use crate::node::sink::SinkSetup;
 use crate::node::{Phase, StepKind};
 
 /// A run, ready to be built.
@@ -31,6 +32,8 @@ pub struct Setup {
     pub producers: Vec<(ProducerSetup, Life)>,
     /// Members with their planned lives.
     pub members: Vec<(MemberSetup, Life)>,
+    /// Sinks; they are there from time 0.
+    pub sinks: Vec<SinkSetup>,
     /// Groups by [`GroupId`].
     pub groups: Vec<GroupSetup>,
     /// Faults in the order of the file.
@@ -41,6 +44,20 @@ pub struct Setup {
     pub limits: Limits,
     /// Takes every stretch step by step, for the test that both give the same.
     pub stepped: bool,
+}
+
+impl Setup {
+    /// The same world under another seed.
+    #[must_use]
+    pub fn with_seed(&self, seed: Seed) -> Self {
+        let mut setup = self.clone();
+        setup.seed = seed;
+        let producers = setup.producers.iter_mut();
+        producers.for_each(|(producer, _)| producer.seed = seed);
+        let members = setup.members.iter_mut();
+        members.for_each(|(member, _)| member.seed = seed);
+        setup
+    }
 }
 
 /// The planned life of a client.
@@ -92,8 +109,10 @@ pub struct TopicSetup {
     pub name: Arc<str>,
     /// Present at time 0; otherwise created by its first user.
     pub before_start: bool,
-    /// Partitions.
+    /// Partitions when it comes to be.
     pub partitions: u32,
+    /// Partitions when every fault that adds some has struck.
+    pub partitions_max: u32,
     /// Copies.
     pub replication_factor: u32,
     /// Explicit placement: per partition the brokers, leader first.
@@ -117,6 +136,8 @@ pub struct GroupSetup {
     pub committed: Vec<(TopicPartition, Offset)>,
     /// Whether it commits offsets at all, by a step or by auto-commit.
     pub commits: bool,
+    /// Whether its effects are rows in a sink, and not the processing itself.
+    pub effect_in_sink: bool,
 }
 
 /// A value, or a range of which one is drawn per seed from the fault's own stream.
@@ -205,6 +226,8 @@ pub enum Target {
     OwnerOf(TopicPartition, GroupId),
     /// A group, for `set-offsets`.
     Group(GroupId),
+    /// A topic, for `add-partitions`.
+    Topic(TopicId),
 }
 
 /// How a lost message takes its connection down.
@@ -262,6 +285,11 @@ pub enum Verb {
     LoseRequest(LossKind),
     /// A response is lost with its connection.
     LoseResponse(LossKind),
+    /// An administrator gives a topic so many partitions.
+    AddPartitions {
+        /// How many it has then.
+        to: u32,
+    },
 }
 
 /// One entry of `faults`.

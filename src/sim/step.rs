@@ -12,14 +12,12 @@ impl Sim {
     /// Handles the next event; its facts are left in the scratch. Gives the end of the run, if this
     /// was it.
     pub fn step(&mut self, scratch: &mut Scratch) -> Option<End> {
-        let limits = self.setup.limits;
         let Some(next) = self.queue.pop() else {
             let reason = self.why_not_drained().unwrap_or_default();
             return Some(self.end(scratch, Ends::Stuck { reason }));
         };
-        if Instant::ZERO + limits.time < next.at {
-            let which = format!("limits.time: {}", limits.time);
-            return Some(self.end(scratch, Ends::Limit { which }));
+        if let Some(limit) = self.limit_at(next.at) {
+            return Some(self.end(scratch, limit));
         }
         if let Some(stuck) = self.drain_is_over(next.at) {
             return Some(self.end(scratch, stuck));
@@ -27,14 +25,23 @@ impl Sim {
         assert!(self.now <= next.at, "time never goes back");
         self.now = next.at;
         self.events += 1;
-        if limits.events < self.events {
-            let which = format!("limits.events: {}", limits.events);
-            return Some(self.end(scratch, Ends::Limit { which }));
-        }
         self.handle(next, scratch);
         self.pass_on_failures(scratch);
         self.strike_for_facts(scratch);
         self.may_end().then(|| self.end(scratch, Ends::Drained))
+    }
+
+    /// The bound of the run that one more event, at this instant, would pass.
+    fn limit_at(&self, at: Instant) -> Option<Ends> {
+        let limits = &self.setup.limits;
+        let which = if Instant::ZERO + limits.time < at {
+            format!("limits.time: {}", limits.time)
+        } else if limits.events <= self.events {
+            format!("limits.events: {}", limits.events)
+        } else {
+            return None;
+        };
+        Some(Ends::Limit { which })
     }
 
     /// `fails: N` counts over all members of a group: what failed in one is told to the others.

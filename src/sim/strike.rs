@@ -1,10 +1,10 @@
-//! What a strike does: to a process, its application, or a group's offsets.
+//! What a strike does: to a process, its application, a group's offsets, or a topic.
 
 use super::dispatch::{Call, Node};
 use super::event::Turn;
 use super::setup::{Drawn, SeekTo, Target, Trigger, Verb};
 use super::{Scratch, Sim};
-use crate::base::{GroupId, NodeId, Offset, Span, TopicPartition};
+use crate::base::{GroupId, NodeId, Offset, Span, TopicId, TopicPartition};
 use crate::kafka::hash;
 use crate::node::FactId;
 use crate::node::consumer::SeekRequest;
@@ -30,7 +30,29 @@ impl Sim {
                     self.has_struck(index);
                 }
             }
+            Target::Topic(topic) => {
+                if let Verb::AddPartitions { to } = setup.faults[index].verb
+                    && self.add_partitions(*topic, to, by, scratch)
+                {
+                    self.has_struck(index);
+                }
+            }
         }
+    }
+
+    /// `CreatePartitions`, at the active controller. Whether it did anything: a topic that nobody
+    /// has created yet, or that has as many partitions, is refused.
+    fn add_partitions(
+        &mut self,
+        topic: TopicId,
+        to: u32,
+        by: FactId,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let before = self.partition_count(topic);
+        let controller = self.setup.cluster.controllers[0];
+        self.call(controller, by, scratch, Call::AddPartitions(topic, to));
+        before < self.partition_count(topic)
     }
 
     pub(super) fn has_struck(&mut self, index: usize) {
@@ -100,7 +122,10 @@ impl Sim {
                 self.invoke(node, cause, scratch, Call::Seek(seek_request(to)));
                 true
             }
-            Verb::SetOffsets(_) | Verb::LoseRequest(_) | Verb::LoseResponse(_) => {
+            Verb::SetOffsets(_)
+            | Verb::LoseRequest(_)
+            | Verb::LoseResponse(_)
+            | Verb::AddPartitions { .. } => {
                 unreachable!("these verbs strike no process")
             }
         }
@@ -154,7 +179,7 @@ impl Sim {
         let name = &setup.groups[group.index()].name;
         let mut offsets = Vec::new();
         for topic in &setup.groups[group.index()].topics {
-            for partition in 0..setup.topics[topic.index()].partitions {
+            for partition in 0..self.partition_count(*topic) {
                 let tp = TopicPartition::new(*topic, partition);
                 let end = self.high_watermark(tp).unwrap_or_default();
                 let offset = match to {

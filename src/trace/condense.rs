@@ -2,13 +2,18 @@
 //!
 //! Facts that are only *more of the same* (sends, appends, acknowledgements, polls, processing) are
 //! held back and joined, until a fact of another kind comes: an offset commit, a rebalance, a fault.
-//! So no line hides whether something happened before or after such a turn of events.
+//! So no line hides whether something happened before or after such a turn of events. Where that
+//! still takes more than two screens, what goes on round by round is told once (`routine`).
 
 use super::layout::Line;
 use super::line;
+use super::routine::Routine;
 use super::stretch::Stretch;
 use crate::kafka::Cast;
 use crate::node::fact::Stated;
+
+/// Two screens of 50 lines: what is longer is not read aloud.
+pub const LINES_MAX: usize = 100;
 
 /// Turns facts into lines.
 #[derive(Clone, Debug)]
@@ -16,8 +21,8 @@ pub struct Condenser {
     /// Stretches that may still grow, in order of their beginning.
     open: Vec<Stretch>,
     lines: Vec<Line>,
-    /// Whether neighbours are joined at all.
-    joins: bool,
+    /// The same told shortly, if neighbours are joined at all.
+    routine: Option<Routine>,
 }
 
 impl Condenser {
@@ -26,22 +31,25 @@ impl Condenser {
         Self {
             open: Vec::new(),
             lines: Vec::new(),
-            joins: true,
+            routine: Some(Routine::default()),
         }
     }
 
     /// One line per fact.
     pub fn plain() -> Self {
         Self {
-            joins: false,
+            routine: None,
             ..Self::joining()
         }
     }
 
     /// Takes the next fact.
     pub fn push(&mut self, cast: &Cast, stated: &Stated) {
+        if let Some(routine) = &mut self.routine {
+            routine.push(cast, stated);
+        }
         match Stretch::of(stated) {
-            Some(stretch) if self.joins => {
+            Some(stretch) if self.routine.is_some() => {
                 if !self.open.iter_mut().any(|open| open.join(&stretch)) {
                     self.open.push(stretch);
                 }
@@ -53,8 +61,17 @@ impl Condenser {
         }
     }
 
+    /// Whether joining neighbours is not enough, so that rounds are told once.
+    pub fn is_long(&self) -> bool {
+        self.routine.is_some() && LINES_MAX < self.lines.len() + self.open.len()
+    }
+
     /// The lines, in order of time; at one instant in the order in which they were stated.
     pub fn finish(mut self, cast: &Cast) -> Vec<Line> {
+        let is_long = self.is_long();
+        if let Some(routine) = self.routine.take_if(|_| is_long) {
+            return routine.finish(cast);
+        }
         self.flush(cast);
         // A stretch is stated when it ends, and told where it began.
         self.lines.sort_by_key(|line| line.at);

@@ -7,7 +7,8 @@
 use crate::base::{GroupId, Instant, NodeId, Offset, RecordId, TopicPartition};
 use crate::kafka::{Cast, Records};
 use crate::node::fact::{
-    AppFact, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, Stated, Times,
+    AppFact, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, SinkFact, Stated,
+    Times,
 };
 
 /// How much is told.
@@ -39,6 +40,8 @@ pub struct Focus {
     pub detail: Detail,
     /// Where the record in focus stands, as far as is known.
     pub(crate) places: Vec<(TopicPartition, Offset)>,
+    /// Whether partitions have been added to a topic.
+    pub(crate) grown: bool,
 }
 
 impl Focus {
@@ -57,8 +60,9 @@ impl Focus {
             && (is_fault || self.touches_partition(&stated.fact))
     }
 
-    /// Notes where the record in focus is appended.
+    /// Notes where the record in focus is appended, and whether a topic has grown.
     fn learn(&mut self, fact: &Fact) {
+        self.grown |= matches!(fact, Fact::Log(LogFact::PartitionsAdded { .. }));
         let Fact::Log(LogFact::Appended {
             partition,
             base_offset,
@@ -84,10 +88,9 @@ impl Focus {
             ) => true,
             Fact::Produce(ProduceFact::Acknowledged { base_offset, .. }) => base_offset.is_none(),
             Fact::Log(LogFact::Appended { records, .. }) => records.is_empty(),
-            Fact::Log(LogFact::Replicated { .. } | LogFact::MetadataRefreshed) => {
-                self.record.is_none()
-                    || matches!(stated.fact, Fact::Log(LogFact::MetadataRefreshed))
-            }
+            Fact::Log(LogFact::Replicated { .. }) => self.record.is_none(),
+            // Once a topic has grown it is the point of the lesson who knows of it.
+            Fact::Log(LogFact::MetadataRefreshed) => !self.grown,
             Fact::Log(LogFact::PartitionState { leader_epoch, .. }) => *leader_epoch == 0,
             Fact::Log(LogFact::TopicCreated { topic, .. }) => cast.topic(*topic).starts_with("__"),
             Fact::Group(GroupFact::JoinCompleted { .. } | GroupFact::CommitConfirmed { .. }) => {
@@ -98,6 +101,11 @@ impl Focus {
                 member.is_some() && self.record.is_none()
             }
             Fact::Group(GroupFact::CommitRequested { offsets, .. }) => offsets.is_empty(),
+            Fact::Sink(SinkFact::Received { .. }) => true,
+            // The line of the row says it, if it is the next one.
+            Fact::Sink(SinkFact::OffsetStored { offset, before, .. }) => {
+                before.is_none_or(|before| before + 1 == *offset)
+            }
             // The reset was told just before.
             Fact::Group(GroupFact::PositionSet { source, .. }) => *source == PositionSource::Reset,
             _ => false,
@@ -121,6 +129,10 @@ impl Focus {
                     },
                 ) => named(member),
                 Fact::Group(GroupFact::PartitionMoved { from, to, .. }) => named(from) || named(to),
+                Fact::Sink(fact) => named(&fact.from()),
+                Fact::Group(GroupFact::StaticRejoin { member, before, .. }) => {
+                    named(member) || named(before)
+                }
                 _ => false,
             }
     }
@@ -152,6 +164,12 @@ impl Focus {
                 offset,
                 before,
                 ..
+            })
+            | Fact::Sink(SinkFact::OffsetStored {
+                partition,
+                offset,
+                before,
+                ..
             }) => {
                 let before = before.unwrap_or(0);
                 stands(partition, before.min(*offset), before.max(*offset))
@@ -166,8 +184,11 @@ impl Focus {
     }
 
     fn touches_partition(&self, fact: &Fact) -> bool {
-        self.partition
-            .is_none_or(|partition| speaks_of(fact, partition))
+        // Once a topic has grown, new metadata is news of its partitions.
+        (self.grown && *fact == Fact::Log(LogFact::MetadataRefreshed))
+            || self
+                .partition
+                .is_none_or(|partition| speaks_of(fact, partition))
     }
 }
 
@@ -216,7 +237,19 @@ pub fn narrowed(stated: &Stated, record: RecordId) -> Stated {
             records,
             first_offset,
             ..
-        }) => {
+        })
+        | Fact::Sink(
+            SinkFact::RowsStored {
+                records,
+                first_offset,
+                ..
+            }
+            | SinkFact::InsertDeduplicated {
+                records,
+                first_offset,
+                ..
+            },
+        ) => {
             one(records);
             *first_offset += Offset::from(index);
         }
@@ -229,6 +262,7 @@ pub fn narrowed(stated: &Stated, record: RecordId) -> Stated {
 fn speaks_of(fact: &Fact, wanted: TopicPartition) -> bool {
     match fact {
         Fact::Group(fact) => group_speaks_of(fact, wanted),
+        Fact::Sink(fact) => fact.partition() == Some(wanted),
         Fact::Produce(
             ProduceFact::BatchSent { partition, .. }
             | ProduceFact::Retry { partition, .. }
@@ -255,6 +289,7 @@ fn speaks_of(fact: &Fact, wanted: TopicPartition) -> bool {
         Fact::Produce(ProduceFact::Failed {
             topic, partition, ..
         }) => *topic == wanted.topic && *partition == Some(wanted.partition),
+        Fact::Log(LogFact::PartitionsAdded { topic, .. }) => *topic == wanted.topic,
         _ => false,
     }
 }
@@ -282,6 +317,7 @@ fn group_speaks_of(fact: &GroupFact, wanted: TopicPartition) -> bool {
 fn group_of(fact: &Fact) -> Option<GroupId> {
     match fact {
         Fact::Group(fact) => Some(fact.group()),
+        Fact::Sink(fact) => Some(fact.group()),
         Fact::Fault(FaultFact::OffsetsSet { group, .. }) => Some(*group),
         _ => None,
     }

@@ -1,7 +1,9 @@
 //! The columns of a trace: time, mark of a fault, actor, verb, what.
 
+use super::link::Link;
 use crate::base::{Instant, NodeId};
 use crate::kafka::Cast;
+use crate::node::fact::FactId;
 
 /// The widest line.
 pub const COLUMNS: usize = 100;
@@ -14,6 +16,8 @@ pub(crate) const VERB: usize = 11;
 pub struct Line {
     /// When; for a stretch, when it began.
     pub at: Instant,
+    /// When it was over; for anything but a stretch the same.
+    pub until: Instant,
     /// Who.
     pub who: NodeId,
     /// Whether it was done to the actor from outside: a fault.
@@ -22,6 +26,10 @@ pub struct Line {
     pub verb: &'static str,
     /// To what.
     pub what: String,
+    /// What passes between the actor and another node, where it is a message.
+    pub link: Option<Link>,
+    /// The first fact it tells.
+    pub fact: FactId,
 }
 
 /// The widths of a trace's columns.

@@ -1,4 +1,5 @@
-//! One fact, one line: time, actor, verb, what. All wording of a trace is here.
+//! One fact, one line: time, actor, verb, what. All wording of a trace is here, but for what
+//! applications and their sinks do ([`application`]).
 //!
 //! Sentences are written for reading aloud ("broker-1 appends orders-0@0..3"), by hand, never from
 //! `Debug`. What several records do at a stretch is worded in [`Stretch`], because neighbouring
@@ -7,15 +8,17 @@
 use crate::base::{Offset, TopicPartition};
 use crate::kafka::{Cast, ErrorCode, Records};
 use crate::node::fact::{
-    AppFact, BatchReason, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource,
-    ProduceFact, Stated,
+    BatchReason, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact,
+    Stated,
 };
+use crate::trace::application;
 use crate::trace::layout::{Layout, Line, VERB};
+use crate::trace::link;
 use crate::trace::name::{self, code, counted};
 use crate::trace::stretch::{Doing, Stretch};
 
 /// Room for a list of records within a line.
-const ROOM: usize = 24;
+pub(crate) const ROOM: usize = 24;
 
 /// Room for a list of partitions within a line.
 const PARTITIONS_ROOM: usize = 40;
@@ -29,16 +32,20 @@ pub fn line_of(cast: &Cast, stated: &Stated) -> Line {
         Fact::Produce(fact) => produce(cast, fact),
         Fact::Log(fact) => log(cast, fact),
         Fact::Group(fact) => group(cast, fact),
-        Fact::App(fact) => app(cast, fact),
+        Fact::App(fact) => application::line(cast, fact),
+        Fact::Sink(fact) => application::sink(cast, fact),
         Fact::Fault(fact) => fault(cast, fact),
     };
     assert!(verb.len() <= VERB, "the verb `{verb}` fits its column");
     Line {
         at: stated.at,
+        until: stated.at,
         who: stated.who,
         fault: matches!(stated.fact, Fact::Fault(_)),
         verb,
         what,
+        link: link::of_fact(cast, stated),
+        fact: stated.id,
     }
 }
 
@@ -61,9 +68,21 @@ pub(crate) fn stretch(cast: &Cast, stretch: &Stretch) -> Line {
         Doing::Processes => ("processes", ""),
         Doing::HandsOff => ("hands off", " to its workers"),
         Doing::Drops => ("drops", ": taken away"),
+        Doing::Stores(false) => ("stores", ""),
+        Doing::Stores(true) => ("stores", " with offset"),
+        Doing::FindsThere(false) => ("ignores", ": already there"),
+        Doing::FindsThere(true) => ("overwrites", ""),
     };
     let what = match stretch.doing {
         Doing::Sends(topic) => format!("{names} to {}{until}", cast.topic(topic)),
+        Doing::HearsWritten if stretch.place.is_none() => {
+            let are = if stretch.records.len() == 1 {
+                "is"
+            } else {
+                "are"
+            };
+            format!("{names} {are} written{until}")
+        }
         _ => fitting(
             cast,
             format!("{place}{after} ({names}){until}"),
@@ -72,10 +91,13 @@ pub(crate) fn stretch(cast: &Cast, stretch: &Stretch) -> Line {
     };
     Line {
         at: stretch.first,
+        until: stretch.last,
         who: stretch.who,
         fault: false,
         verb,
         what,
+        link: link::of_stretch(cast, stretch),
+        fact: stretch.fact,
     }
 }
 
@@ -251,6 +273,16 @@ fn log(cast: &Cast, fact: &LogFact) -> (&'static str, String) {
             let place = name::offsets(cast, *partition, *from, (to - from) as u32);
             ("replicated", format!("{place} (high watermark {to})"))
         }
+        LogFact::TopicCreated { .. }
+        | LogFact::PartitionsAdded { .. }
+        | LogFact::PartitionState { .. }
+        | LogFact::MetadataRefreshed => cluster(cast, fact),
+    }
+}
+
+/// Topics and their partitions, and who knows of them.
+fn cluster(cast: &Cast, fact: &LogFact) -> (&'static str, String) {
+    match fact {
         LogFact::TopicCreated { topic, partitions } => {
             let partitions = counted(*partitions as usize, "partition", "partitions");
             (
@@ -273,6 +305,17 @@ fn log(cast: &Cast, fact: &LogFact) -> (&'static str, String) {
             ("decides", what)
         }
         LogFact::MetadataRefreshed => ("refreshes", "its metadata".to_owned()),
+        LogFact::PartitionsAdded { topic, from, to } => (
+            "adds",
+            format!(
+                "partitions to topic {}: {to} now, {from} before",
+                cast.topic(*topic)
+            ),
+        ),
+        LogFact::Appended { .. }
+        | LogFact::RetryDeduplicated { .. }
+        | LogFact::AppendRefused { .. }
+        | LogFact::Replicated { .. } => unreachable!("the logs' own facts have their words above"),
     }
 }
 
@@ -365,6 +408,22 @@ fn membership(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
                 format!("{group}: no poll() within max.poll.interval.ms"),
             )
         }
+        GroupFact::FellSilent { group } => {
+            let group = cast.group(*group);
+            (
+                "is silent",
+                format!("in {group}: no poll() within max.poll.interval.ms"),
+            )
+        }
+        GroupFact::StaticRejoin { member, before, .. } if member == before => {
+            let member = cast.actor(*member);
+            ("takes back", format!("{member}: same group.instance.id"))
+        }
+        GroupFact::StaticRejoin { member, before, .. } => {
+            let (member, before) = (cast.actor(*member), cast.actor(*before));
+            let same = "same group.instance.id";
+            ("puts", format!("{member} in the place of {before}: {same}"))
+        }
         GroupFact::PollFailed { exception, .. } => ("fails", format!("in poll(): {exception}")),
         fact => offsets(cast, fact),
     }
@@ -416,6 +475,7 @@ fn offsets(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
                 PositionSource::Committed => "the committed offset",
                 PositionSource::Reset => "auto.offset.reset",
                 PositionSource::Seek => "seek()",
+                PositionSource::Stored => "the sink's offset",
             };
             (
                 "will read",
@@ -464,53 +524,6 @@ fn upto(cast: &Cast, offsets: &[(TopicPartition, Offset)]) -> String {
         "nothing".to_owned()
     } else {
         text
-    }
-}
-
-fn app(cast: &Cast, fact: &AppFact) -> (&'static str, String) {
-    let one = |partition: &TopicPartition, offset: &Offset, records: &Records| {
-        let place = name::offsets(cast, *partition, *offset, records.len());
-        format!("{place} ({})", name::batch(cast, records, ROOM))
-    };
-    match fact {
-        AppFact::ProcessingFailed {
-            partition,
-            offset,
-            records,
-            last_attempt,
-            ..
-        } => {
-            let end = if *last_attempt {
-                " and gives up on it"
-            } else {
-                ""
-            };
-            (
-                "fails on",
-                format!("{}{end}", one(partition, offset, records)),
-            )
-        }
-        AppFact::RecordSkipped {
-            partition,
-            offset,
-            records,
-            ..
-        } => ("skips", one(partition, offset, records)),
-        AppFact::HandedOn {
-            partition,
-            offset,
-            records,
-            to,
-            ..
-        } => {
-            let to = cast.topic(*to);
-            (
-                "hands on",
-                format!("{} to {to}", one(partition, offset, records)),
-            )
-        }
-        AppFact::Stopped { reason, .. } => ("stops", (*reason).to_owned()),
-        other => unreachable!("{other:?} is told as a stretch"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::base::{Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
 use crate::kafka::Records;
-use crate::node::fact::{AppFact, Fact, LogFact, ProduceFact, Stated, Times};
+use crate::node::fact::{AppFact, Fact, FactId, LogFact, ProduceFact, SinkFact, Stated, Times};
 
 /// What an actor does to consecutive records, told as one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(crate) struct Stretch {
     pub(crate) records: Vec<RecordId>,
     pub(crate) first: Instant,
     pub(crate) last: Instant,
+    /// The first fact that states it.
+    pub(crate) fact: FactId,
 }
 
 /// The kinds of stretch.
@@ -26,6 +28,10 @@ pub(crate) enum Doing {
     Processes,
     HandsOff,
     Drops,
+    /// The flag says whether the next offset is stored with the row.
+    Stores(bool),
+    /// The flag says whether the new rows take the place of the old ones.
+    FindsThere(bool),
 }
 
 impl Stretch {
@@ -63,9 +69,33 @@ impl Stretch {
                 )
             }
             Fact::App(fact) => return Self::of_application(stated, fact),
+            Fact::Sink(SinkFact::RowsStored {
+                partition,
+                first_offset,
+                records,
+                with_offset,
+                ..
+            }) => (
+                Doing::Stores(*with_offset),
+                Some((*partition, *first_offset)),
+                records,
+                &now,
+            ),
+            Fact::Sink(SinkFact::InsertDeduplicated {
+                partition,
+                first_offset,
+                records,
+                overwritten,
+                ..
+            }) => (
+                Doing::FindsThere(*overwritten),
+                Some((*partition, *first_offset)),
+                records,
+                &now,
+            ),
             _ => return None,
         };
-        Some(Self::new(stated.who, doing, place, records, times))
+        Some(Self::new(stated, doing, place, records, times))
     }
 
     fn of_application(stated: &Stated, fact: &AppFact) -> Option<Self> {
@@ -99,11 +129,11 @@ impl Stretch {
             _ => return None,
         };
         let place = Some((*partition, *offset));
-        Some(Self::new(stated.who, doing, place, records, times))
+        Some(Self::new(stated, doing, place, records, times))
     }
 
     fn new(
-        who: NodeId,
+        stated: &Stated,
         doing: Doing,
         place: Option<(TopicPartition, Offset)>,
         records: &Records,
@@ -111,13 +141,22 @@ impl Stretch {
     ) -> Self {
         let last = records.len().checked_sub(1);
         Self {
-            who,
+            who: stated.who,
+            fact: stated.id,
             doing,
             place,
             records: records.iter().collect(),
             first: times.get(0),
             last: times.get(last.expect("a stretch is of at least one record")),
         }
+    }
+
+    /// The same, but what a producer is told of its records is told whatever partition they are in.
+    pub(crate) fn anywhere(mut self) -> Self {
+        if self.doing == Doing::HearsWritten {
+            self.place = None;
+        }
+        self
     }
 
     /// Takes in a stretch that goes on where this one ends.

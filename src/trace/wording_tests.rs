@@ -173,6 +173,11 @@ fn what_brokers_do_reads_aloud() {
             isr: Arc::new([BROKER]),
         },
         LogFact::MetadataRefreshed,
+        LogFact::PartitionsAdded {
+            topic: TopicId(0),
+            from: 3,
+            to: 6,
+        },
     ];
     insta::assert_snapshot!(text(&all_of(BROKER, facts)), @r#"
     0.000001   broker-1   appends     orders-0@0..3 (shop#1..4)
@@ -183,6 +188,7 @@ fn what_brokers_do_reads_aloud() {
     0.000006   broker-1   creates     topic orders with 3 partitions
     0.000007   broker-1   decides     orders-0: broker-1 leads (epoch 0), in sync: broker-1
     0.000008   broker-1   refreshes   its metadata
+    0.000009   broker-1   adds        partitions to topic orders: 6 now, 3 before
     "#);
 }
 
@@ -251,6 +257,20 @@ fn what_coordinators_do_reads_aloud() {
 }
 
 #[test]
+fn what_coordinators_do_with_static_members_reads_aloud() {
+    let back = |member, before| GroupFact::StaticRejoin {
+        group: GROUP,
+        member,
+        before,
+    };
+    let facts = vec![back(MEMBER, MEMBER), back(NodeId(4), MEMBER)];
+    insta::assert_snapshot!(text(&all_of(BROKER, facts)), @r#"
+    0.000001   broker-1   takes back  workers-1: same group.instance.id
+    0.000002   broker-1   puts        workers-2 in the place of workers-1: same group.instance.id
+    "#);
+}
+
+#[test]
 fn what_members_do_reads_aloud() {
     let group = GROUP;
     let facts = vec![
@@ -274,6 +294,7 @@ fn what_members_do_reads_aloud() {
             partitions: shared(&[0, 1, 2, 3, 4, 5]),
         },
         GroupFact::PollIntervalExceeded { group },
+        GroupFact::FellSilent { group },
     ];
     insta::assert_snapshot!(text(&all_of(MEMBER, facts)), @r#"
     0.000001   workers-1  joins       workers
@@ -282,6 +303,7 @@ fn what_members_do_reads_aloud() {
     0.000004   workers-1  gives back  orders-0
     0.000005   workers-1  loses       orders-0..5: no longer a member
     0.000006   workers-1  leaves      workers: no poll() within max.poll.interval.ms
+    0.000007   workers-1  is silent   in workers: no poll() within max.poll.interval.ms
     "#);
 }
 
@@ -395,7 +417,7 @@ fn what_applications_do_reads_aloud() {
     insta::assert_snapshot!(text(&all_of(MEMBER, facts)), @r#"
      0.000001   workers-1  polls       orders-0@0..3 (shop#1..4)
     10.121000   workers-1  processes   orders-0@0..3 (shop#1..4), until 10.181s
-     0.000003   workers-1  fails on    orders-0@4 (shop#5) and gives up on it
+     0.000003   workers-1  fails on    orders-0@4 (shop#5), no try left
      0.000004   workers-1  skips       orders-0@4 (shop#5)
      0.000005   workers-1  hands on    orders-0@4 (shop#5) to orders
      0.000006   workers-1  hands off   orders-0@0..3 to its workers (shop#1..4)

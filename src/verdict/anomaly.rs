@@ -9,6 +9,7 @@
 //! | `effect-lost` | lost records that were written, over all groups |
 //! | `effect-duplicated`, `effect-reordered` | records, over all groups |
 //! | `committed-past-unprocessed` | records an offset commit passed too early, over all groups |
+//! | `zombie-write` | rows in a sink for a partition that was its member's no longer |
 //! | `unavailable` | 1 if the run was stuck |
 //! | `duplicate` | records at more than one offset of a partition |
 //! | `lost-write` | acknowledged records that nobody was given, below one that somebody was given |
@@ -57,6 +58,7 @@ pub(super) fn count(
         "effect-duplicated" => sum(|g| g.duplicated.len()),
         "effect-reordered" => sum(|g| g.reordered.len()),
         "committed-past-unprocessed" => sum(|g| g.past_unprocessed.len()),
+        "zombie-write" => sum(|g| g.totals.zombie_writes),
         "unavailable" => stuck.into(),
         "duplicate" => log.duplicate,
         "lost-write" => log.lost_write,

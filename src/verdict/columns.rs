@@ -62,9 +62,14 @@ impl Bits {
             return;
         }
         for record in records.iter() {
-            if let Some(word) = self.words.get_mut(record.index() / 64) {
-                *word &= !(1 << (record.0 % 64));
-            }
+            self.clear(record);
+        }
+    }
+
+    /// Clears the bit of one record.
+    pub(super) fn clear(&mut self, record: RecordId) {
+        if let Some(word) = self.words.get_mut(record.index() / 64) {
+            *word &= !(1 << (record.0 % 64));
         }
     }
 

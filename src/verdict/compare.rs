@@ -131,7 +131,10 @@ impl Comparison<'_> {
         let chosen = |group: &&GroupVerdict| match of {
             Subject::Run => true,
             Subject::Group(name) => group.name == *name,
-            Subject::Topic(_) | Subject::Partition(..) | Subject::Producer(_) => false,
+            Subject::Topic(_)
+            | Subject::Partition(..)
+            | Subject::Producer(_)
+            | Subject::Sink(_) => false,
         };
         self.verdict.groups.iter().filter(chosen).collect()
     }
@@ -140,7 +143,9 @@ impl Comparison<'_> {
         let chosen = |producer: &&ProducerVerdict| match of {
             Subject::Run => true,
             Subject::Producer(name) => producer.name == *name,
-            Subject::Topic(_) | Subject::Partition(..) | Subject::Group(_) => false,
+            Subject::Topic(_) | Subject::Partition(..) | Subject::Group(_) | Subject::Sink(_) => {
+                false
+            }
         };
         self.verdict.producers.iter().filter(chosen).collect()
     }
@@ -149,7 +154,9 @@ impl Comparison<'_> {
         let (name, only) = match of {
             Subject::Topic(name) => (name, None),
             Subject::Partition(name, number) => (name, Some(*number)),
-            Subject::Run | Subject::Group(_) | Subject::Producer(_) => return Vec::new(),
+            Subject::Run | Subject::Group(_) | Subject::Producer(_) | Subject::Sink(_) => {
+                return Vec::new();
+            }
         };
         let topic = self.ledger.cast.topic_id(name);
         let all = topic.into_iter().flat_map(|topic| self.ledger.logs(topic));
@@ -173,6 +180,12 @@ impl Comparison<'_> {
         let of_group = |q| Shape::of(q, SubjectKind::Group).is_some();
         match &claim.of {
             Subject::Topic(_) | Subject::Partition(..) => self.topic_number(claim),
+            Subject::Sink(name) => self.verdict.sink(name).map(|sink| match claim.quantity {
+                Quantity::Rows => sink.rows,
+                Quantity::Requests => sink.requests,
+                Quantity::Refused => sink.refused,
+                other => unreachable!("{other} is no count of a sink"),
+            }),
             Subject::Group(_) | Subject::Run if of_group(claim.quantity) => {
                 let numbers = self.groups(&claim.of).into_iter();
                 Some(numbers.map(|g| group_number(g, claim.quantity)).sum())
@@ -382,6 +395,7 @@ impl Pick {
             Self::All(Quantity::Once) => vec![&group.once],
             Self::All(Quantity::Duplicated) => vec![&group.duplicated],
             Self::All(Quantity::Reordered) => vec![&group.reordered],
+            Self::All(Quantity::Overtaken) => vec![&group.overtaken],
             Self::All(Quantity::HandedOn) => vec![&group.handed_on],
             Self::All(Quantity::Waiting) => vec![&group.waiting],
             Self::All(Quantity::PastUnprocessed) => vec![&group.past_unprocessed],

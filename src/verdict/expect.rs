@@ -22,17 +22,38 @@ pub struct Expect {
     pub claims: Vec<Claim>,
 }
 
+impl Expect {
+    /// Whether a latency is demanded, so that latencies have to be kept.
+    pub fn asks_for_latency(&self) -> bool {
+        let latencies = [
+            Quantity::LatencyP50,
+            Quantity::LatencyP99,
+            Quantity::LatencyMax,
+        ];
+        let mut claims = self.claims.iter();
+        claims.any(|claim| latencies.contains(&claim.quantity))
+    }
+}
+
 words! {
     /// How a run ends.
-    #[derive(Default)]
     pub enum Ends {
         /// Everything was processed and committed.
-        #[default]
         Drained = "drained",
         /// The drain bound was reached.
         Stuck = "stuck",
         /// Not judged.
         Any = "any",
+    }
+}
+
+#[allow(
+    clippy::derivable_impls,
+    reason = "the table of words takes documentation and no other attribute"
+)]
+impl Default for Ends {
+    fn default() -> Self {
+        Self::Drained
     }
 }
 
@@ -60,6 +81,8 @@ pub enum Subject {
     Partition(String, u32),
     /// A producer with all its instances.
     Producer(String),
+    /// A sink.
+    Sink(String),
 }
 
 /// What a quantity must be.
@@ -130,6 +153,7 @@ impl Subject {
             Self::Group(_) => SubjectKind::Group,
             Self::Topic(_) | Self::Partition(..) => SubjectKind::Topic,
             Self::Producer(_) => SubjectKind::Producer,
+            Self::Sink(_) => SubjectKind::Sink,
         }
     }
 
@@ -137,7 +161,9 @@ impl Subject {
     pub fn name(&self) -> String {
         match self {
             Self::Run => String::new(),
-            Self::Group(name) | Self::Topic(name) | Self::Producer(name) => name.clone(),
+            Self::Group(name) | Self::Topic(name) | Self::Producer(name) | Self::Sink(name) => {
+                name.clone()
+            }
             Self::Partition(topic, partition) => format!("{topic}-{partition}"),
         }
     }
@@ -156,7 +182,7 @@ impl Expect {
 }
 
 impl Serialize for Expect {
-    /// The tree of the file: quantities of all, then by group, topic and producer.
+    /// The tree of the file: quantities of all, then by group, topic, producer and sink.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("ends", &self.ends)?;
@@ -167,6 +193,7 @@ impl Serialize for Expect {
             ("groups", SubjectKind::Group),
             ("topics", SubjectKind::Topic),
             ("producers", SubjectKind::Producer),
+            ("sinks", SubjectKind::Sink),
         ];
         for (key, kind) in kinds {
             let subjects = self.subjects(kind);

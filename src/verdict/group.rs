@@ -15,7 +15,7 @@ use super::seen::{Concerns, Seen};
 use super::spans::Spans;
 use crate::base::{Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
 use crate::kafka::Records;
-use crate::node::fact::{AppFact, GroupFact, PositionSource, Stated, Times};
+use crate::node::fact::{AppFact, GroupFact, PositionSource, SinkFact, Stated, Times};
 
 /// What is known of the records of one group.
 #[derive(Clone, Debug)]
@@ -23,8 +23,10 @@ pub(super) struct GroupLedger {
     pub(super) topics: Vec<TopicId>,
     pub(super) membership: Membership,
     pub(super) partitions: BTreeMap<TopicPartition, Reading>,
-    /// How often the effect of each record was applied.
+    /// How often the effect of each record was applied: it was processed, or its row stored.
     pub(super) processed: Counts,
+    /// Where effects are rows in a sink: how often each record was processed.
+    executed: Option<Counts>,
     /// Records the application went on without, or threw away.
     pub(super) dropped: Bits,
     /// Records sent on to another topic instead.
@@ -46,6 +48,9 @@ pub struct Totals {
     pub processed: u64,
     /// Executions beyond the first of each record.
     pub processed_again: u64,
+    /// Rows that a member stored for a partition that was no longer its own.
+    #[serde(skip)]
+    pub zombie_writes: u64,
     /// Deliveries that left a record of the partition out, after the last one.
     pub poll_skip: u64,
     /// Deliveries that went back, or gave a record again.
@@ -112,6 +117,7 @@ impl GroupLedger {
             membership: Membership::new(&info.members, warm_up),
             partitions: info.committed.iter().map(reading).collect(),
             processed: Counts::default(),
+            executed: info.effect_in_sink.then(Counts::default),
             dropped: Bits::default(),
             handed_on: Bits::default(),
             passed: Bits::default(),
@@ -190,7 +196,8 @@ impl GroupLedger {
         }
         gaps.push((next, offset));
         for (from, to) in gaps {
-            if pass(&self.processed, &mut self.passed, reading, log, (from, to)) {
+            let done = self.executed.as_ref().unwrap_or(&self.processed);
+            if pass(done, &mut self.passed, reading, log, (from, to)) {
                 reading.passings.push(Passing { at, from, to });
             }
         }
@@ -242,7 +249,9 @@ impl GroupLedger {
             }
             AppFact::Dropped { records, .. } => self.dropped.set_all(records),
             AppFact::Stopped { .. } => self.no_longer_holds(stated.who),
-            AppFact::ProcessingFailed { .. } | AppFact::HandedOff { .. } => {}
+            AppFact::ProcessingFailed { .. }
+            | AppFact::HandedOff { .. }
+            | AppFact::SinkOutage { .. } => {}
         }
     }
 
@@ -279,7 +288,28 @@ impl GroupLedger {
         }
     }
 
-    /// Counts effects; says how many were repeated.
+    /// What a sink did for this group.
+    pub(super) fn sink_fact(&mut self, at: Instant, fact: &SinkFact, sent: Option<&SendTimes>) {
+        let SinkFact::RowsStored {
+            from,
+            partition,
+            first_offset,
+            records,
+            ..
+        } = fact
+        else {
+            return;
+        };
+        if !self.membership.has(*from, *partition) {
+            self.totals.zombie_writes += u64::from(records.len());
+        }
+        if self.executed.is_some() {
+            let times = Times::at(at);
+            self.effects(*partition, *first_offset, (records, &times), sent);
+        }
+    }
+
+    /// Counts executions; says how many were repeated.
     fn processed(
         &mut self,
         partition: TopicPartition,
@@ -288,18 +318,34 @@ impl GroupLedger {
         sent: Option<&SendTimes>,
     ) -> u32 {
         let count = records.len();
-        let fresh = self.processed.add_all(records);
+        let fresh = match &mut self.executed {
+            Some(executed) => executed.add_all(records),
+            None => self.effects(partition, first_offset, (records, times), sent),
+        };
         self.totals.processed += u64::from(count);
         self.totals.processed_again += u64::from(count - fresh);
         self.deal_with(partition, first_offset, count);
         self.forgive(partition, first_offset, (records, times));
+        count - fresh
+    }
+
+    /// Counts effects; says how many are the first of their record.
+    fn effects(
+        &mut self,
+        partition: TopicPartition,
+        first_offset: Offset,
+        (records, times): (&Records, &Times),
+        sent: Option<&SendTimes>,
+    ) -> u32 {
+        let count = records.len();
+        let fresh = self.processed.add_all(records);
         self.reading(partition).applied(first_offset, count, times);
         let Some(sent) = sent else {
-            return count - fresh;
+            return fresh;
         };
         if fresh == count {
             self.note_latencies(sent, records, times);
-            return 0;
+            return fresh;
         }
         for index in 0..count {
             if self.processed.get(records.get(index)) == 1 {
@@ -307,7 +353,7 @@ impl GroupLedger {
                 self.note_latencies(sent, &record, &Times::at(times.get(index)));
             }
         }
-        count - fresh
+        fresh
     }
 
     /// An offset commit did not pass what had been processed by then, though it is stated only now:
@@ -366,6 +412,11 @@ impl GroupLedger {
         for reading in self.partitions.values_mut() {
             reading.given_up_by(member);
         }
+    }
+
+    /// Whether effects are rows in a sink.
+    pub(super) fn effect_in_sink(&self) -> bool {
+        self.executed.is_some()
     }
 
     pub(super) fn times_processed(&self, record: RecordId) -> u8 {

@@ -60,6 +60,18 @@ pub struct Judgement {
     pub unstruck: Vec<Unstruck>,
 }
 
+impl Check {
+    /// The demand as a line: `groups.workers lost: 0`.
+    pub fn demand(&self) -> String {
+        let place = if self.place.is_empty() {
+            String::new()
+        } else {
+            format!("{} ", self.place)
+        };
+        format!("{place}{}: {}", self.quantity, self.expected)
+    }
+}
+
 impl Judgement {
     /// Whether the run is as demanded.
     pub fn as_expected(&self) -> bool {
@@ -203,7 +215,7 @@ const THEMES: [&[FactWord]; 5] = {
             F::ResponseLost,
             F::RequestLost,
         ],
-        &[F::TopicCreated, F::MetadataRefreshed],
+        &[F::TopicCreated, F::PartitionsAdded, F::MetadataRefreshed],
         &[
             F::GroupFormed,
             F::Rebalance,
@@ -211,6 +223,7 @@ const THEMES: [&[FactWord]; 5] = {
             F::SessionExpired,
             F::PollIntervalExceeded,
             F::MemberFenced,
+            F::StaticRejoin,
             F::OffsetCommitted,
             F::CommitFailed,
             F::PollFailed,
@@ -255,6 +268,7 @@ pub(super) fn place(claim: &Claim) -> String {
         Subject::Group(name) => format!("groups.{name}"),
         Subject::Topic(_) | Subject::Partition(..) => format!("topics.{}", claim.of.name()),
         Subject::Producer(name) => format!("producers.{name}"),
+        Subject::Sink(name) => format!("sinks.{name}"),
     }
 }
 

@@ -3,9 +3,12 @@
 
 use super::about::offsets_of;
 use super::why::Place;
-use crate::base::{GroupId, NodeId, Offset, TopicPartition};
+use crate::base::{GroupId, NodeId, Offset, RecordId, TopicPartition};
 use crate::kafka::message::Api;
-use crate::node::fact::{AppFact, Fact, FaultFact, GroupFact, PositionSource, ProduceFact, Stated};
+use crate::node::fact::{
+    AppFact, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, SinkFact,
+    SinkSilence, Stated,
+};
 
 pub(super) fn is_batch(stated: &Stated) -> bool {
     matches!(stated.fact, Fact::Produce(ProduceFact::BatchSent { .. }))
@@ -58,6 +61,10 @@ pub(super) fn is_blow(stated: &Stated, member: NodeId) -> bool {
     blow && stated.who == member
 }
 
+pub(super) fn is_crash(stated: &Stated) -> bool {
+    stated.fact == Fact::Fault(FaultFact::Crashed)
+}
+
 /// What ended the membership, or made it worthless.
 pub(super) fn is_expiry(stated: &Stated, group: GroupId, member: NodeId) -> bool {
     match &stated.fact {
@@ -71,9 +78,20 @@ pub(super) fn is_expiry(stated: &Stated, group: GroupId, member: NodeId) -> bool
                 member: m,
             },
         ) => *g == group && *m == member,
-        Fact::Group(GroupFact::PollIntervalExceeded { .. }) => stated.who == member,
+        Fact::Group(GroupFact::PollIntervalExceeded { .. } | GroupFact::FellSilent { .. }) => {
+            stated.who == member
+        }
         _ => false,
     }
+}
+
+/// Another process has the `group.instance.id` of this member now.
+pub(super) fn is_static_rejoin(stated: &Stated, group: GroupId, member: NodeId) -> bool {
+    matches!(
+        &stated.fact,
+        Fact::Group(GroupFact::StaticRejoin { group: g, before, .. })
+            if *g == group && *before == member
+    )
 }
 
 pub(super) fn is_round(stated: &Stated, group: GroupId) -> bool {
@@ -161,15 +179,73 @@ fn is_about(stated: &Stated, group: GroupId, place: Place) -> bool {
     })
 }
 
+/// The member that acts: for what a sink does, the one that asked it.
+pub(super) fn actor_of(stated: &Stated) -> NodeId {
+    match &stated.fact {
+        Fact::Sink(fact) => fact.from(),
+        _ => stated.who,
+    }
+}
+
+/// Whether a fact states effects: rows where the effect is in a sink, else processing.
+pub(super) fn is_effect(stated: &Stated, in_sink: bool) -> bool {
+    match &stated.fact {
+        Fact::Sink(SinkFact::RowsStored { .. }) => in_sink,
+        Fact::App(AppFact::Processed { .. }) => !in_sink,
+        _ => false,
+    }
+}
+
+/// The member had no answer of its sink to a request that had left.
+pub(super) fn is_outage(stated: &Stated, member: NodeId) -> bool {
+    let unknown = match &stated.fact {
+        Fact::App(AppFact::SinkOutage { silence, .. }) => *silence != SinkSilence::NotSent,
+        _ => false,
+    };
+    unknown && stated.who == member
+}
+
 /// The offsets whose effects a fact states for this partition.
 pub(super) fn effects_of(
     stated: &Stated,
     group: GroupId,
     partition: TopicPartition,
+    in_sink: bool,
 ) -> Option<(Offset, Offset)> {
-    if !matches!(stated.fact, Fact::App(AppFact::Processed { .. })) {
+    if !is_effect(stated, in_sink) {
         return None;
     }
     let (g, p, offsets) = offsets_of(&stated.fact)?;
     (g == group && p == partition).then_some((offsets.start, offsets.end))
+}
+
+/// The effect on any record by the group that this fact states, if it does: its place.
+pub(super) fn effect_of(
+    stated: &Stated,
+    group: GroupId,
+    record: RecordId,
+    in_sink: bool,
+) -> Option<Place> {
+    if !is_effect(stated, in_sink) {
+        return None;
+    }
+    let (of, partition, offsets) = offsets_of(&stated.fact)?;
+    let index = stated.fact.records()?.position(record);
+    let index = index.filter(|_| of == group)?;
+    Some((partition, offsets.start + Offset::from(index)))
+}
+
+/// Where a fact says that any record was written.
+pub(super) fn write_of(stated: &Stated, record: RecordId) -> Option<Place> {
+    let Fact::Log(LogFact::Appended {
+        partition,
+        base_offset,
+        records,
+        ..
+    }) = &stated.fact
+    else {
+        return None;
+    };
+    let index = records.position(record)?;
+    Some((*partition, base_offset + Offset::from(index)))
 }

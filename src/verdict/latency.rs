@@ -1,4 +1,5 @@
-//! Latencies, exact to the nanosecond, from `send()` to the effect or to the acknowledgement.
+//! Latencies from `send()` to the effect or to the acknowledgement: exact to the nanosecond up to a
+//! million of them, from then on in a [`Histogram`], and the summary says so.
 //!
 //! Instants of `send()` are shared with the facts that stated them, and latencies of records that
 //! were sent and dealt with at a steady pace are kept as one arithmetic series, so that a regular
@@ -6,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::histogram::Histogram;
 use crate::base::{Instant, RecordId, Span};
 use crate::kafka::{Cast, Records};
 use crate::node::fact::Times;
@@ -27,11 +29,18 @@ struct SentRun {
     times: Times,
 }
 
+/// So many latencies are kept one by one.
+const EXACT_MAX: u64 = 1_000_000;
+
 /// A collection of latencies.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Latencies {
     series: Vec<Series>,
     single: Vec<Span>,
+    /// How many are in `series`.
+    in_series: u64,
+    /// Everything, once there are too many to be kept; the others are empty then.
+    histogram: Option<Box<Histogram>>,
 }
 
 /// `first`, `first + step`, … in nanoseconds, `count` of them.
@@ -51,6 +60,10 @@ pub struct LatencySummary {
     pub p99: Span,
     /// The largest.
     pub max: Span,
+    /// Whether the percentiles are from a histogram, and so up to one part in 128 too large. The
+    /// largest is always exact.
+    #[serde(rename = "from-histogram", skip_serializing_if = "std::ops::Not::not")]
+    pub from_histogram: bool,
 }
 
 impl SendTimes {
@@ -132,7 +145,7 @@ impl Latencies {
         if let (Records::Run { first, count }, Times::Every { first: at, step }) = (records, times)
             && let Some((sent_at, pace)) = sent.pace(*first, *count)
         {
-            self.series.push(Series {
+            self.series(Series {
                 first: at.since(sent_at).0,
                 step: step.0 as i64 - pace.0 as i64,
                 count: *count,
@@ -141,33 +154,106 @@ impl Latencies {
         }
         for (index, record) in (0..).zip(records.iter()) {
             if let Some(sent_at) = sent.get(record) {
-                self.single.push(times.get(index).since(sent_at));
+                self.single(times.get(index).since(sent_at));
             }
         }
     }
 
-    /// All latencies, in no order.
-    pub(super) fn values(&self) -> Vec<Span> {
-        let mut values = self.single.clone();
-        for series in &self.series {
-            let at = |i: u32| series.first.wrapping_add_signed(series.step * i64::from(i));
-            values.extend((0..series.count).map(|i| Span(at(i))));
+    fn series(&mut self, series: Series) {
+        if let Some(histogram) = &mut self.histogram {
+            series.values().for_each(|value| histogram.add(value));
+            return;
         }
-        values
+        self.series.push(series);
+        self.in_series += u64::from(series.count);
+        self.fold(EXACT_MAX);
+    }
+
+    fn single(&mut self, value: Span) {
+        if let Some(histogram) = &mut self.histogram {
+            histogram.add(value);
+            return;
+        }
+        self.single.push(value);
+        self.fold(EXACT_MAX);
+    }
+
+    /// How many latencies there are.
+    fn len(&self) -> u64 {
+        let exact = self.in_series + self.single.len() as u64;
+        exact
+            + self
+                .histogram
+                .as_ref()
+                .map_or(0, |histogram| histogram.len())
+    }
+
+    /// Goes over to a histogram if there are more than `most`.
+    fn fold(&mut self, most: u64) {
+        if self.len() <= most || self.histogram.is_some() {
+            return;
+        }
+        let mut histogram = Box::<Histogram>::default();
+        self.values().for_each(|value| histogram.add(value));
+        *self = Self {
+            histogram: Some(histogram),
+            ..Self::default()
+        };
+    }
+
+    /// Adds the latencies of another collection.
+    pub(super) fn merge(&mut self, other: &Self) {
+        if self.len() + other.len() <= EXACT_MAX {
+            self.series.extend(&other.series);
+            self.single.extend(&other.single);
+            self.in_series += other.in_series;
+            return;
+        }
+        self.fold(0);
+        let histogram = self.histogram.get_or_insert_default();
+        match &other.histogram {
+            Some(others) => histogram.merge(others),
+            None => other.values().for_each(|value| histogram.add(value)),
+        }
+    }
+
+    /// All latencies that are kept one by one, in no order.
+    fn values(&self) -> impl Iterator<Item = Span> + '_ {
+        let series = self.series.iter().flat_map(Series::values);
+        self.single.iter().copied().chain(series)
     }
 
     /// Percentiles by nearest rank; `None` without a latency.
-    pub(super) fn summary(values: &mut [Span]) -> Option<LatencySummary> {
-        if values.is_empty() {
+    pub(super) fn summary(&self) -> Option<LatencySummary> {
+        let count = self.len();
+        let rank = |percent: u64| (count * percent).div_ceil(100).max(1);
+        if count == 0 {
             return None;
         }
+        if let Some(histogram) = &self.histogram {
+            return Some(LatencySummary {
+                p50: histogram.at_rank(rank(50)),
+                p99: histogram.at_rank(rank(99)),
+                max: histogram.max(),
+                from_histogram: true,
+            });
+        }
+        let mut values: Vec<Span> = self.values().collect();
         values.sort_unstable();
-        let rank = |percent: usize| values[(values.len() * percent).div_ceil(100).max(1) - 1];
+        let at = |percent| values[rank(percent) as usize - 1];
         Some(LatencySummary {
-            p50: rank(50),
-            p99: rank(99),
-            max: rank(100),
+            p50: at(50),
+            p99: at(99),
+            max: at(100),
+            from_histogram: false,
         })
+    }
+}
+
+impl Series {
+    fn values(&self) -> impl Iterator<Item = Span> + use<> {
+        let Self { first, step, count } = *self;
+        (0..count).map(move |index| Span(first.wrapping_add_signed(step * i64::from(index))))
     }
 }
 
@@ -213,24 +299,60 @@ mod tests {
         whole.done(&sent, &records, &steady);
         single.done(&sent, &records, &listed);
         assert_eq!(whole.series.len(), 1);
-        assert_eq!(
-            Latencies::summary(&mut whole.values()),
-            Latencies::summary(&mut single.values())
-        );
-        assert_eq!(
-            Latencies::summary(&mut whole.values()).unwrap().max,
-            Span(1_800)
-        );
+        assert_eq!(whole.summary(), single.summary());
+        assert_eq!(whole.summary().unwrap().max, Span(1_800));
     }
 
     #[test]
     fn percentiles_are_by_nearest_rank() {
-        let mut values: Vec<Span> = (1..=200).rev().map(Span).collect();
-        let summary = Latencies::summary(&mut values).unwrap();
+        let mut latencies = Latencies::default();
+        (1..=200)
+            .rev()
+            .for_each(|value| latencies.single(Span(value)));
+        let summary = latencies.summary().unwrap();
         assert_eq!(summary.p50, Span(100));
         assert_eq!(summary.p99, Span(198));
         assert_eq!(summary.max, Span(200));
-        assert_eq!(Latencies::summary(&mut []), None);
+        assert!(!summary.from_histogram);
+        assert_eq!(Latencies::default().summary(), None);
+    }
+
+    /// So many latencies, the last half of them as a series.
+    fn many(count: u64) -> Latencies {
+        let mut latencies = Latencies::default();
+        (1..=count / 2).for_each(|value| latencies.single(Span(value)));
+        latencies.series(Series {
+            first: count / 2 + 1,
+            step: 1,
+            count: (count - count / 2) as u32,
+        });
+        latencies
+    }
+
+    #[test]
+    fn a_million_latencies_are_exact_and_one_more_makes_a_histogram() {
+        let mut latencies = many(EXACT_MAX);
+        let exact = latencies.summary().unwrap();
+        assert_eq!((exact.p99, exact.from_histogram), (Span(990_000), false));
+        latencies.single(Span(EXACT_MAX + 1));
+        let rough = latencies.summary().unwrap();
+        assert!(rough.from_histogram && exact.p99 < rough.p99);
+        assert!(rough.p99.0 - exact.p99.0 <= exact.p99.0 / 128);
+        assert_eq!(rough.max, Span(EXACT_MAX + 1), "the largest stays exact");
+        assert!(latencies.single.is_empty() && latencies.series.is_empty());
+    }
+
+    #[test]
+    fn merging_gives_what_one_collection_would_have() {
+        for count in [1_000, EXACT_MAX] {
+            let (mut merged, mut whole) = (many(count), many(count));
+            merged.merge(&many(10));
+            (1..=10).for_each(|value| whole.single(Span(value)));
+            assert_eq!(merged.summary(), whole.summary());
+            let mut other_way = many(10);
+            other_way.merge(&many(count));
+            assert_eq!(other_way.summary(), whole.summary());
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! | appended, how often and where; replicated | runs of the logs, high watermarks | 8 bytes a run |
 //! | delivered, offset committed past it | per group and partition, as ranges of offsets | per range |
 //! | processed, how often | a count per record and group, only where the group processed | 1 byte |
+//! | rows in a sink, how often | the same once more, only where rows are the effect | 1 byte |
 //! | in which order | per group and partition, runs of offsets by first effect | 8 bytes a run |
 //! | skipped, handed on, passed by an offset commit too early | bits, only where it happened | 1/8 byte |
 
@@ -25,7 +26,7 @@ use crate::base::hash::Fingerprint;
 use crate::base::{GroupId, Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
 use crate::kafka::Cast;
 use crate::kafka::cast::Role;
-use crate::node::fact::{AppFact, Fact, FaultFact, LogFact, ProduceFact, Stated, Times};
+use crate::node::fact::{AppFact, Fact, FaultFact, LogFact, ProduceFact, SinkFact, Stated, Times};
 
 /// A group as the ledger has to know it.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +39,8 @@ pub struct GroupInfo {
     pub members: Vec<NodeId>,
     /// Offsets it had committed before time 0: what lies below was dealt with before the run.
     pub committed: Vec<(TopicPartition, Offset)>,
+    /// Whether its effects are rows in a sink, and not the processing itself.
+    pub effect_in_sink: bool,
 }
 
 /// What to keep.
@@ -47,8 +50,13 @@ pub struct Options {
     pub warm_up: Instant,
     /// Whether latencies are kept; up to 16 bytes per record where the pace is irregular.
     pub latencies: bool,
+    /// Whether sets of records are given their names; who only counts does without.
+    pub names: bool,
     /// The partitions of each topic at time 0, by [`TopicId`]; 0 for a topic created later.
     pub partitions: Vec<u32>,
+    /// Whether a key can come to lie in several partitions of a topic, by [`TopicId`]. A topic that
+    /// is not listed is taken for one in which it can.
+    pub scattered: Vec<bool>,
 }
 
 /// What is known of every record of a run.
@@ -62,6 +70,8 @@ pub struct Ledger {
     pub(super) send_times: SendTimes,
     pub(super) topics: Vec<TopicLedger>,
     pub(super) producers: Vec<ProducerLedger>,
+    /// By [`NodeId`]; unused for other nodes.
+    pub(super) sinks: Vec<SinkLedger>,
     pub(super) groups: Vec<GroupLedger>,
     pub(super) seen: Seen,
     pub(super) fingerprint: Fingerprint,
@@ -93,6 +103,14 @@ pub(super) struct ProducerLedger {
     pub(super) orphaned: Bits,
 }
 
+/// A sink, by [`NodeId`]; unused for other nodes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SinkLedger {
+    pub(super) rows: u64,
+    pub(super) requests: u64,
+    pub(super) refused: u64,
+}
+
 impl Ledger {
     /// An empty ledger for a run with this cast.
     pub fn new(cast: Arc<Cast>, groups: &[GroupInfo], options: Options) -> Self {
@@ -109,6 +127,7 @@ impl Ledger {
             send_times: SendTimes::new(Arc::clone(&cast)),
             topics,
             producers: vec![ProducerLedger::default(); cast.actors.len()],
+            sinks: vec![SinkLedger::default(); cast.actors.len()],
             groups: (groups.iter().enumerate())
                 .map(|(index, group)| {
                     assert!(
@@ -137,6 +156,7 @@ impl Ledger {
                 group.group_fact(stated, fact, &self.topics);
             }
             Fact::App(fact) => self.application(stated, fact),
+            Fact::Sink(fact) => self.sink(stated, fact),
             Fact::Fault(fact) => self.fault(stated, fact),
         }
     }
@@ -207,6 +227,10 @@ impl Ledger {
                 let known = &mut self.topics[topic.index()].partitions;
                 known.resize_with(*partitions as usize, PartitionLedger::default);
             }
+            LogFact::PartitionsAdded { topic, to, .. } => {
+                let known = &mut self.topics[topic.index()].partitions;
+                known.resize_with(*to as usize, PartitionLedger::default);
+            }
             LogFact::PartitionState {
                 partition,
                 leader,
@@ -232,11 +256,27 @@ impl Ledger {
             | AppFact::HandedOn { group, .. }
             | AppFact::HandedOff { group, .. }
             | AppFact::Dropped { group, .. }
+            | AppFact::SinkOutage { group, .. }
             | AppFact::Stopped { group, .. } => group,
         };
         let group = &mut self.groups[group.index()];
         let sent = self.options.latencies.then_some(&self.send_times);
         group.application(stated, fact, sent, &mut self.seen);
+    }
+
+    fn sink(&mut self, stated: &Stated, fact: &SinkFact) {
+        let counted = u64::from(self.options.warm_up <= stated.at);
+        let sink = &mut self.sinks[stated.who.index()];
+        match fact {
+            SinkFact::Received { .. } => sink.requests += counted,
+            SinkFact::InsertRefused { .. } => sink.refused += counted,
+            SinkFact::RowsStored { records, .. } => sink.rows += u64::from(records.len()),
+            SinkFact::OffsetStored { .. }
+            | SinkFact::InsertDeduplicated { .. }
+            | SinkFact::BulkTorn { .. } => {}
+        }
+        let sent = self.options.latencies.then_some(&self.send_times);
+        self.groups[fact.group().index()].sink_fact(stated.at, fact, sent);
     }
 
     fn fault(&mut self, stated: &Stated, fact: &FaultFact) {
@@ -250,7 +290,7 @@ impl Ledger {
                 self.groups[group.index()].member_died(stated.at, stated.who);
             }
             Role::Producer => self.orphan(stated.who),
-            Role::Broker | Role::Controller => {}
+            Role::Broker | Role::Controller | Role::Sink => {}
         }
     }
 
@@ -293,6 +333,11 @@ impl Ledger {
         (0..)
             .zip(partitions)
             .map(move |(number, log)| (TopicPartition::new(topic, number), log))
+    }
+
+    /// How many records were passed to `send()` for a topic.
+    pub fn sent_to(&self, topic: TopicId) -> u64 {
+        self.topics[topic.index()].sent.count()
     }
 
     /// How often each word of the scenario file was seen.

@@ -21,6 +21,8 @@ pub(super) struct Membership {
     moved: BTreeSet<TopicPartition>,
     /// What the coordinator last assigned.
     pub(super) assignment: BTreeMap<NodeId, Arc<[TopicPartition]>>,
+    /// Members that the coordinator has removed since.
+    removed: BTreeSet<NodeId>,
     /// Calls of each member's rebalance listener.
     pub(super) calls: BTreeMap<NodeId, Vec<ListenerCall>>,
     ownership: BTreeMap<TopicPartition, Ownership>,
@@ -61,6 +63,7 @@ impl Membership {
                 let idle = assignment.iter().filter(|(_, has)| has.is_empty()).count();
                 self.idle_members = self.idle_members.max(idle as u64);
                 self.assignment = assignment.iter().cloned().collect();
+                self.removed.clear();
             }
             GroupFact::GroupEmpty { .. } => self.assignment.clear(),
             GroupFact::PartitionMoved { partition, .. } if self.warm_up <= at => {
@@ -80,7 +83,16 @@ impl Membership {
                 self.call(at, who, "lost", partitions);
                 self.loses(at, who, partitions);
             }
-            GroupFact::SessionExpired { member, .. } => self.member_died(at, *member),
+            GroupFact::SessionExpired { member, .. } => {
+                self.removed.insert(*member);
+                self.member_died(at, *member);
+            }
+            GroupFact::MemberLeft { member, .. } => {
+                self.removed.insert(*member);
+            }
+            GroupFact::StaticRejoin { member, before, .. } if member != before => {
+                self.replaced(at, *before, *member);
+            }
             _ => {}
         }
     }
@@ -119,6 +131,23 @@ impl Membership {
         for ownership in self.ownership.values_mut() {
             ownership.lost_by(at, member);
         }
+    }
+
+    /// Whether a member has a partition by the coordinator's word.
+    pub(super) fn has(&self, member: NodeId, partition: TopicPartition) -> bool {
+        let assigned = self.assignment.get(&member);
+        !self.removed.contains(&member) && assigned.is_some_and(|has| has.contains(&partition))
+    }
+
+    /// Another member has taken a static member's place, without a round.
+    fn replaced(&mut self, at: Instant, before: NodeId, member: NodeId) {
+        let Some(partitions) = self.assignment.remove(&before) else {
+            return;
+        };
+        if self.warm_up <= at {
+            self.moved.extend(partitions.iter());
+        }
+        self.assignment.insert(member, partitions);
     }
 
     /// How many partitions changed owner.

@@ -82,6 +82,13 @@ impl Serialize for NamedSet {
 impl Ledger {
     /// A set with its names by the logs of these topics.
     pub fn named(&self, ids: Spans, topics: &[TopicId]) -> NamedSet {
+        if !self.options.names || ids.is_empty() {
+            return NamedSet {
+                complete: ids.is_empty(),
+                ids,
+                names: Vec::new(),
+            };
+        }
         let mut names = Vec::new();
         let mut named = Bits::default();
         for topic in topics {

@@ -188,7 +188,7 @@ impl Ledger {
         first.expect("a record that lies somewhere has a first place")
     }
 
-    fn unwritten(&self, record: RecordId, drained: bool) -> Outcome {
+    pub(super) fn unwritten(&self, record: RecordId, drained: bool) -> Outcome {
         let (producer, _) = self.cast.sender(record);
         let orphaned = self.producers[producer.index()].orphaned.get(record);
         if self.acknowledged.get(record) {

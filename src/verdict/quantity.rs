@@ -15,6 +15,9 @@ words! {
         Lost = "lost",
         /// Group: effects against offset order per key. Topic: appends against send order.
         Reordered = "reordered",
+        /// Records whose effect came after that of a record with the same key, which the same
+        /// producer sent later and which lies in another partition.
+        Overtaken = "overtaken",
         /// Records that failed here and were sent to another topic.
         HandedOn = "handed-on",
         /// Records neither done nor lost when the run ended.
@@ -61,12 +64,16 @@ words! {
         Acknowledged = "acknowledged",
         /// Records whose future failed.
         Failed = "failed",
-        /// Produce requests sent.
+        /// Produce requests sent; requests that reached a sink.
         Requests = "requests",
         /// Batches sent again.
         Retries = "retries",
         /// Batches closed.
         Batches = "batches",
+        /// Rows in a sink.
+        Rows = "rows",
+        /// Requests that a sink refused.
+        Refused = "refused",
         /// Records in the log.
         Appended = "appended",
         /// Records in the log more than once.
@@ -139,6 +146,8 @@ words! {
         BufferFull = "buffer-full",
         /// A topic came into being.
         TopicCreated = "topic-created",
+        /// A topic got more partitions.
+        PartitionsAdded = "partitions-added",
         /// A client learnt new metadata.
         MetadataRefreshed = "metadata-refreshed",
         /// A group completed its first round.
@@ -153,6 +162,8 @@ words! {
         PollIntervalExceeded = "poll-interval-exceeded",
         /// A member was told that it is no member any more.
         MemberFenced = "member-fenced",
+        /// A static member came back under a new member id.
+        StaticRejoin = "static-rejoin",
         /// An offset commit was stored.
         OffsetCommitted = "offset-committed",
         /// An offset commit failed.
@@ -167,6 +178,14 @@ words! {
         ProcessingFailed = "processing-failed",
         /// The application gave a record up.
         RecordSkipped = "record-skipped",
+        /// A sink had a row already.
+        InsertDeduplicated = "insert-deduplicated",
+        /// A sink refused a request.
+        InsertRefused = "insert-refused",
+        /// A sink died amid a request and kept its first rows.
+        BulkTorn = "bulk-torn",
+        /// A sink did not answer.
+        SinkOutage = "sink-outage",
         /// A record was processed that had been processed before. Derived from the whole run.
         ProcessedAgain = "processed-again",
         /// A process died.
@@ -203,6 +222,8 @@ pub enum SubjectKind {
     Topic,
     /// One producer.
     Producer,
+    /// One sink.
+    Sink,
 }
 
 /// What a quantity is compared with.
@@ -242,6 +263,7 @@ impl Shape {
             SubjectKind::Group => Self::of_group(quantity),
             SubjectKind::Topic => Self::of_topic(quantity),
             SubjectKind::Producer => Self::of_producer(quantity),
+            SubjectKind::Sink => Self::of_sink(quantity),
             SubjectKind::Run => {
                 let shape = Self::of_group(quantity).or_else(|| Self::of_producer(quantity));
                 let summed =
@@ -255,7 +277,7 @@ impl Shape {
         use Quantity as Q;
         Some(match quantity {
             Q::Once | Q::Duplicated | Q::Reordered | Q::HandedOn | Q::Waiting => Self::Records,
-            Q::PastUnprocessed => Self::Records,
+            Q::PastUnprocessed | Q::Overtaken => Self::Records,
             Q::Lost => Self::LostRecords,
             Q::Delivered | Q::Processed | Q::ProcessedAgain | Q::Rebalances => Self::Count,
             Q::Moved | Q::PartitionsStopped | Q::IdleMembers => Self::Count,
@@ -280,6 +302,11 @@ impl Shape {
             Q::HighWatermark => Self::Offset,
             _ => return None,
         })
+    }
+
+    fn of_sink(quantity: Quantity) -> Option<Self> {
+        use Quantity as Q;
+        matches!(quantity, Q::Rows | Q::Requests | Q::Refused).then_some(Self::Count)
     }
 
     fn of_producer(quantity: Quantity) -> Option<Self> {

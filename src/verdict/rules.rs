@@ -3,22 +3,50 @@
 //! A rule names its source: a setting, a class of the Java client or broker, or a KIP. Values of
 //! settings stand in it where the caller knows them.
 
-use super::why::{Part, Question, Symptom};
-use crate::base::NodeId;
+use super::why::{Part, Question, Settings, Symptom};
+use crate::base::{GroupId, NodeId, RecordId};
 use crate::kafka::message::Api;
+use crate::kafka::{Cast, ErrorCode};
 use crate::node::fact::{
-    AppFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, Stated,
+    AppFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact,
+    SinkFact, Stated,
 };
 
 /// The rule behind a link.
 pub(super) fn rule(q: &Question<'_>, stated: &Stated, part: Part) -> Option<String> {
     match &stated.fact {
         Fact::Produce(fact) => rule_produce(q, stated.who, fact),
-        Fact::Log(fact) => rule_log(q, fact, part),
+        Fact::Log(fact) => rule_log(q, stated.who, fact, part),
         Fact::Group(fact) => rule_group(q, stated.who, fact, part),
         Fact::App(fact) => rule_app(q, fact, part),
+        Fact::Sink(fact) => rule_sink(fact, part).map(str::to_owned),
         Fact::Fault(fact) => rule_fault(fact).map(str::to_owned),
     }
+}
+
+/// The rule behind a fact by itself, without a record that came to grief over it. Not every fact has
+/// one: most only say that something went its way.
+pub fn rule_of(cast: &Cast, setting: Settings<'_>, stated: &Stated) -> Option<String> {
+    let record = match (&stated.fact, stated.fact.records()) {
+        (_, Some(records)) => records.iter().next()?,
+        (Fact::Log(_), None) => return None,
+        // Rules about groups and faults look at no record.
+        (_, None) => RecordId(0),
+    };
+    let question = Question {
+        facts: &[],
+        cast,
+        setting,
+        record,
+        symptom: Symptom::Duplicated(GroupId(0)),
+        effect_in_sink: false,
+    };
+    // A chain tells a reset by the position that it gave; a trace tells it by the reset.
+    if let Fact::Group(GroupFact::OffsetReset { .. }) = stated.fact {
+        let source = PositionSource::Reset;
+        return Some(rule_position(&question, stated.who, source, false));
+    }
+    rule(&question, stated, Part::Setting)
 }
 
 /// A setting with its value, where it is known.
@@ -66,9 +94,28 @@ fn rule_produce(q: &Question<'_>, who: NodeId, fact: &ProduceFact) -> Option<Str
     })
 }
 
-fn rule_log(q: &Question<'_>, fact: &LogFact, part: Part) -> Option<String> {
+fn rule_log(q: &Question<'_>, who: NodeId, fact: &LogFact, part: Part) -> Option<String> {
     let producer = q.cast.sender(q.record).0;
     Some(match (fact, q.symptom, part) {
+        (LogFact::PartitionsAdded { .. }, Symptom::Overtaken(..), _) => {
+            "A key's partition is its hash modulo the number of partitions, so with another number \
+             most keys have another partition (BuiltInPartitioner.partitionForKey); what is written \
+             stays where it is."
+                .to_owned()
+        }
+        (LogFact::PartitionsAdded { .. }, ..) => {
+            "CreatePartitions tells the brokers; clients are not told, they ask.".to_owned()
+        }
+        (LogFact::MetadataRefreshed, ..) if who == producer => format!(
+            "{}: a producer learns of new partitions with its next metadata, and hashes keys over \
+             all of them from then on.",
+            setting(q, who, "metadata.max.age.ms")
+        ),
+        (LogFact::MetadataRefreshed, ..) => format!(
+            "{}: the leader of the group compares the partitions it assigned with its metadata, and \
+             asks for a rebalance when they differ (ConsumerCoordinator.rejoinNeededOrPending).",
+            setting(q, who, "metadata.max.age.ms")
+        ),
         (LogFact::Appended { .. }, Symptom::AppendedLate(_), Part::Symptom) => format!(
             "{} without idempotence: a batch that is sent again arrives behind those sent after it.",
             setting(q, producer, "max.in.flight.requests.per.connection")
@@ -88,6 +135,9 @@ fn rule_log(q: &Question<'_>, fact: &LogFact, part: Part) -> Option<String> {
 }
 
 fn rule_group(q: &Question<'_>, who: NodeId, fact: &GroupFact, part: Part) -> Option<String> {
+    if let Some(rule) = rule_static(fact) {
+        return Some(rule.to_owned());
+    }
     let lost = matches!(q.symptom, Symptom::Lost(..));
     Some(match fact {
         GroupFact::SessionExpired { member, .. } => format!(
@@ -98,6 +148,11 @@ fn rule_group(q: &Question<'_>, who: NodeId, fact: &GroupFact, part: Part) -> Op
         GroupFact::PollIntervalExceeded { .. } => format!(
             "{}: an application that does not call poll() for so long is taken for stuck, and its \
              client leaves the group, however well it sends heartbeats (KIP-62).",
+            setting(q, who, "max.poll.interval.ms")
+        ),
+        GroupFact::FellSilent { .. } => format!(
+            "{}: a static member that does not call poll() for so long stops its heartbeats and \
+             does not leave; session.timeout.ms later the coordinator gives it up (KIP-345).",
             setting(q, who, "max.poll.interval.ms")
         ),
         GroupFact::MemberLeft { .. } => {
@@ -137,6 +192,28 @@ fn rule_group(q: &Question<'_>, who: NodeId, fact: &GroupFact, part: Part) -> Op
                 .to_owned()
         }
         GroupFact::PositionSet { source, .. } => rule_position(q, who, *source, lost),
+        _ => return None,
+    })
+}
+
+/// The rules of static membership, which go before those of every member.
+fn rule_static(fact: &GroupFact) -> Option<&'static str> {
+    Some(match fact {
+        GroupFact::StaticRejoin { member, before, .. } if member != before => {
+            "group.instance.id: who joins under an id that is taken replaces its holder; the older \
+             process is refused from its next request on (FENCED_INSTANCE_ID, KIP-345)."
+        }
+        GroupFact::StaticRejoin { .. } => {
+            "group.instance.id: a static member that comes back within its session gets its \
+             partitions back under a new member id, and nobody else notices (KIP-345)."
+        }
+        GroupFact::CommitFailed {
+            error: Some(ErrorCode::FencedInstanceId),
+            ..
+        } => {
+            "Another process has joined with the same group.instance.id: the older one is refused \
+             (FENCED_INSTANCE_ID); what it did stays done."
+        }
         _ => return None,
     })
 }
@@ -197,6 +274,11 @@ fn rule_position(q: &Question<'_>, who: NodeId, source: PositionSource, lost: bo
              setting says.",
             setting(q, who, "auto.offset.reset")
         ),
+        (PositionSource::Stored, _) => {
+            "on-assigned: the application asks its sink where the rows end and seeks there; the \
+             committed offset of the group plays no part."
+                .to_owned()
+        }
         (PositionSource::Seek, _) => {
             "seek() sets the position of this member, and nothing else.".to_owned()
         }
@@ -206,6 +288,10 @@ fn rule_position(q: &Question<'_>, who: NodeId, source: PositionSource, lost: bo
 fn rule_app(q: &Question<'_>, fact: &AppFact, part: Part) -> Option<String> {
     let rule = match (fact, part) {
         (AppFact::Processed { .. }, Part::Symptom) => match q.symptom {
+            Symptom::Overtaken(..) => {
+                "Kafka keeps order within a partition only: nobody waits with one partition for \
+                 what still lies in another."
+            }
             Symptom::Reordered(_) => {
                 "Kafka keeps the order of a partition up to poll(); what the application does at \
                  once, or again later, has none."
@@ -233,12 +319,34 @@ fn rule_app(q: &Question<'_>, fact: &AppFact, part: Part) -> Option<String> {
         (AppFact::Dropped { .. }, _) => {
             "The partition was taken away, and the application throws away what it had queued."
         }
+        (AppFact::SinkOutage { .. }, _) => {
+            "A request without an answer may have been carried out or not; to send it again is \
+             right only where a second row does no harm."
+        }
         (AppFact::Stopped { .. }, _) => {
             "An application that stops closes its consumer, and its partitions go to others."
         }
         _ => return None,
     };
     Some(rule.to_owned())
+}
+
+fn rule_sink(fact: &SinkFact, part: Part) -> Option<&'static str> {
+    Some(match (fact, part) {
+        (SinkFact::RowsStored { .. }, Part::Symptom) => {
+            "A sink without a unique key takes a second row for the same record like any other."
+        }
+        (SinkFact::OffsetStored { .. }, _) => {
+            "Row and offset are one transaction: both are there, or neither."
+        }
+        (SinkFact::InsertDeduplicated { .. }, _) => {
+            "The row bears the id of its record, and the sink keeps one row for an id."
+        }
+        (SinkFact::BulkTorn { .. }, _) => {
+            "The sink takes rows one by one, so a request cut short leaves those that were in."
+        }
+        _ => return None,
+    })
 }
 
 fn rule_fault(fact: &FaultFact) -> Option<&'static str> {

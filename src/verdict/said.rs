@@ -8,7 +8,8 @@ use super::why::{Question, Symptom};
 use crate::base::{Instant, NodeId, Offset, TopicPartition};
 use crate::kafka::Records;
 use crate::node::fact::{
-    AppFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, Stated,
+    AppFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact,
+    SinkFact, SinkSilence, Stated,
 };
 
 /// The symptom as a sentence.
@@ -29,6 +30,13 @@ pub(super) fn symptom(q: &Question<'_>) -> String {
         Symptom::Reordered(group) => {
             let group = q.cast.group(group);
             format!("{group} applied the effect of {record} after that of a later record")
+        }
+        Symptom::Overtaken(group, by) => {
+            let (group, by) = (q.cast.group(group), q.cast.record(by));
+            format!(
+                "{group} applied the effect of {record} after that of {by}, which has the same key \
+                 and was sent later, to another partition"
+            )
         }
         Symptom::AppendedTwice(topic) => {
             format!(
@@ -61,9 +69,20 @@ pub(super) fn instant(q: &Question<'_>, stated: &Stated) -> Instant {
         | Fact::Produce(ProduceFact::Sent { records, times, .. })
             if !records.is_empty() =>
         {
-            times.get(records.position(q.record).unwrap_or(0))
+            let index = records
+                .position(q.record)
+                .or_else(|| overtaker_in(q, records));
+            times.get(index.unwrap_or(0))
         }
         _ => stated.at,
+    }
+}
+
+/// Where among these records the one is that overtook the record in question, if one did.
+fn overtaker_in(q: &Question<'_>, records: &Records) -> Option<u32> {
+    match q.symptom {
+        Symptom::Overtaken(_, by) => records.position(by),
+        _ => None,
     }
 }
 
@@ -81,6 +100,7 @@ pub(super) fn sets_state(fact: &Fact) -> bool {
         Fact::Fault(_) => true,
         Fact::Produce(ProduceFact::Retry { .. } | ProduceFact::RequestTimedOut { .. }) => true,
         Fact::Log(LogFact::AppendRefused { .. }) => true,
+        Fact::Sink(fact) => matches!(fact, SinkFact::OffsetStored { .. }),
         Fact::Produce(_) | Fact::Log(_) | Fact::App(_) => false,
     }
 }
@@ -93,6 +113,7 @@ pub(super) fn what(q: &Question<'_>, stated: &Stated) -> String {
         Fact::Log(fact) => what_log(q, who, fact),
         Fact::Group(fact) => what_group(q, who, fact),
         Fact::App(fact) => what_app(q, who, stated, fact),
+        Fact::Sink(fact) => what_sink(q, who, stated, fact),
         Fact::Fault(fact) => what_fault(q, who, fact),
     }
 }
@@ -166,6 +187,14 @@ fn what_log(q: &Question<'_>, who: &str, fact: &LogFact) -> String {
             ..
         } => {
             let place = q.cast.partition(*partition);
+            if let (None, Some(index), Symptom::Overtaken(_, by)) = (
+                records.position(q.record),
+                overtaker_in(q, records),
+                q.symptom,
+            ) {
+                let (by, offset) = (q.cast.record(by), base_offset + Offset::from(index));
+                return format!("{who} writes {by}, of the same key, at {place}@{offset}");
+            }
             let Some(index) = records.position(q.record) else {
                 let last = base_offset + Offset::from(*count) - 1;
                 return format!("{who} writes later records at {place}@{base_offset}..{last}");
@@ -191,6 +220,12 @@ fn what_log(q: &Question<'_>, who: &str, fact: &LogFact) -> String {
             format!("{} is led by {leader}", q.cast.partition(*partition))
         }
         LogFact::MetadataRefreshed => format!("{who} has new metadata"),
+        LogFact::PartitionsAdded { topic, from, to } => {
+            format!(
+                "{} has {to} partitions now, it had {from}",
+                q.cast.topic(*topic)
+            )
+        }
     }
 }
 
@@ -233,6 +268,14 @@ fn what_coordinator(q: &Question<'_>, fact: &GroupFact) -> Option<String> {
             name(member),
             error.name()
         ),
+        GroupFact::StaticRejoin { member, before, .. } if member == before => {
+            format!("{} is back as the static member it was", name(member))
+        }
+        GroupFact::StaticRejoin { member, before, .. } => format!(
+            "{} takes the place of {}: both have one group.instance.id",
+            name(member),
+            name(before)
+        ),
         GroupFact::GroupEmpty { .. } => "the group has no members left".to_owned(),
         GroupFact::OffsetCommitted {
             partition,
@@ -264,6 +307,9 @@ fn what_group(q: &Question<'_>, who: &str, fact: &GroupFact) -> String {
         GroupFact::PollIntervalExceeded { .. } => {
             format!("{who} has not called poll() for too long and leaves the group")
         }
+        GroupFact::FellSilent { .. } => {
+            format!("{who} has not called poll() for too long and stops its heartbeats")
+        }
         GroupFact::CommitRequested { kind, offsets, .. } => {
             format!(
                 "{who} asks for an offset commit ({}): {}",
@@ -291,6 +337,7 @@ fn what_group(q: &Question<'_>, who: &str, fact: &GroupFact) -> String {
                 PositionSource::Committed => "the committed offset",
                 PositionSource::Reset => "auto.offset.reset",
                 PositionSource::Seek => "seek()",
+                PositionSource::Stored => "the offset that the sink keeps",
             };
             format!("{who} starts to read {place} at {offset}, from {from}")
         }
@@ -302,20 +349,48 @@ fn what_group(q: &Question<'_>, who: &str, fact: &GroupFact) -> String {
     }
 }
 
-fn what_app(q: &Question<'_>, who: &str, stated: &Stated, fact: &AppFact) -> String {
-    let place = offsets_of(&stated.fact).map_or_else(String::new, |(_, partition, offsets)| {
-        let own = stated
-            .fact
-            .records()
-            .and_then(|records| records.position(q.record));
-        let single = !matches!(fact, AppFact::Polled { .. }) && own.is_some();
+/// Where the records of a fact lie: the one in question alone, but for a poll.
+fn place_of(q: &Question<'_>, stated: &Stated) -> String {
+    offsets_of(&stated.fact).map_or_else(String::new, |(_, partition, offsets)| {
+        let own = stated.fact.records().and_then(|records| {
+            records
+                .position(q.record)
+                .or_else(|| overtaker_in(q, records))
+        });
+        let is_poll = matches!(stated.fact, Fact::App(AppFact::Polled { .. }));
         let partition = q.cast.partition(partition);
-        match own.filter(|_| single) {
+        match own.filter(|_| !is_poll) {
             Some(index) => format!("{partition}@{}", offsets.start + Offset::from(index)),
             None if offsets.start + 1 == offsets.end => format!("{partition}@{}", offsets.start),
             None => format!("{partition}@{}..{}", offsets.start, offsets.end.max(1) - 1),
         }
-    });
+    })
+}
+
+fn what_sink(q: &Question<'_>, who: &str, stated: &Stated, fact: &SinkFact) -> String {
+    let from = q.cast.actor(fact.from());
+    let place = place_of(q, stated);
+    match fact {
+        SinkFact::Received { .. } => format!("{who} has a request of {from}"),
+        SinkFact::RowsStored { .. } => format!("{who} stores the row of {place}, sent by {from}"),
+        SinkFact::OffsetStored {
+            partition, offset, ..
+        } => {
+            let partition = q.cast.partition(*partition);
+            format!("{who} keeps {offset} as the next offset of {partition}")
+        }
+        SinkFact::InsertDeduplicated { .. } => {
+            format!("{who} has the row of {place} already, and counts it once")
+        }
+        SinkFact::InsertRefused { .. } => format!("{who} refuses a request of {from}"),
+        SinkFact::BulkTorn { stored, of, .. } => {
+            format!("{who} keeps {stored} of {of} rows of a request of {from}")
+        }
+    }
+}
+
+fn what_app(q: &Question<'_>, who: &str, stated: &Stated, fact: &AppFact) -> String {
+    let place = place_of(q, stated);
     match fact {
         AppFact::Polled { .. } => format!("poll() of {who} returns {place}"),
         AppFact::Processed { .. } => format!("{who} applies the effect of {place}"),
@@ -332,6 +407,14 @@ fn what_app(q: &Question<'_>, who: &str, stated: &Stated, fact: &AppFact) -> Str
         AppFact::HandedOff { .. } => format!("{who} gives {place} to its workers"),
         AppFact::Dropped { .. } => format!("{who} throws {place} away unprocessed"),
         AppFact::Stopped { reason, .. } => format!("{who} stops: {reason}"),
+        AppFact::SinkOutage { sink, silence, .. } => {
+            let sink = q.cast.actor(*sink);
+            match silence {
+                SinkSilence::NotSent => format!("{who} cannot reach {sink}"),
+                SinkSilence::ConnectionLost => format!("{who} loses its connection to {sink}"),
+                SinkSilence::TimedOut => format!("{who} has no answer of {sink} in time"),
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::quantity::FactWord;
 use crate::base::{GroupId, NodeId, TopicId, TopicPartition};
 use crate::kafka::{Cast, ErrorCode};
 use crate::node::fact::{
-    AppFact, BatchReason, Fact, FaultFact, GroupFact, LogFact, ProduceFact, Stated,
+    AppFact, BatchReason, Fact, FaultFact, GroupFact, LogFact, ProduceFact, SinkFact, Stated,
 };
 
 /// The word of a fact, if it has one.
@@ -22,8 +22,10 @@ pub fn word_of(fact: &Fact) -> Option<FactWord> {
         Fact::App(fact) => match fact {
             AppFact::ProcessingFailed { .. } => Some(FactWord::ProcessingFailed),
             AppFact::RecordSkipped { .. } => Some(FactWord::RecordSkipped),
+            AppFact::SinkOutage { .. } => Some(FactWord::SinkOutage),
             _ => None,
         },
+        Fact::Sink(fact) => sink_word(fact),
         Fact::Fault(fact) => fault_word(fact),
     }
 }
@@ -31,17 +33,21 @@ pub fn word_of(fact: &Fact) -> Option<FactWord> {
 /// The second word of a fact: why a batch left, and an offset commit that moved backwards.
 pub fn second_word(fact: &Fact) -> Option<FactWord> {
     match fact {
-        Fact::Produce(ProduceFact::BatchSent { reason, .. }) => match reason {
-            BatchReason::Full => Some(FactWord::BatchFull),
-            BatchReason::LingerOver => Some(FactWord::LingerOver),
-            BatchReason::Piggyback | BatchReason::Retry | BatchReason::Flush => None,
-        },
+        Fact::Produce(ProduceFact::BatchSent { reason, .. }) => reason_word(*reason),
         Fact::Group(GroupFact::OffsetCommitted {
             offset,
             before: Some(before),
             ..
         }) if offset < before => Some(FactWord::CommitRewound),
         _ => None,
+    }
+}
+
+fn reason_word(reason: BatchReason) -> Option<FactWord> {
+    match reason {
+        BatchReason::Full => Some(FactWord::BatchFull),
+        BatchReason::LingerOver => Some(FactWord::LingerOver),
+        BatchReason::Piggyback | BatchReason::Retry | BatchReason::Flush => None,
     }
 }
 
@@ -68,6 +74,7 @@ fn log_word(fact: &LogFact) -> Option<FactWord> {
         LogFact::RetryDeduplicated { .. } => Some(FactWord::RetryDeduplicated),
         LogFact::TopicCreated { .. } => Some(FactWord::TopicCreated),
         LogFact::MetadataRefreshed => Some(FactWord::MetadataRefreshed),
+        LogFact::PartitionsAdded { .. } => Some(FactWord::PartitionsAdded),
         LogFact::Appended { .. }
         | LogFact::AppendRefused { .. }
         | LogFact::Replicated { .. }
@@ -83,7 +90,10 @@ fn group_word(fact: &GroupFact) -> Option<FactWord> {
         GroupFact::SessionExpired { .. } => FactWord::SessionExpired,
         GroupFact::MemberFenced { .. } => FactWord::MemberFenced,
         GroupFact::OffsetCommitted { .. } => FactWord::OffsetCommitted,
-        GroupFact::PollIntervalExceeded { .. } => FactWord::PollIntervalExceeded,
+        GroupFact::PollIntervalExceeded { .. } | GroupFact::FellSilent { .. } => {
+            FactWord::PollIntervalExceeded
+        }
+        GroupFact::StaticRejoin { .. } => FactWord::StaticRejoin,
         GroupFact::CommitFailed { .. } => FactWord::CommitFailed,
         GroupFact::PollFailed { .. } => FactWord::PollFailed,
         GroupFact::OffsetReset { .. } => FactWord::OffsetReset,
@@ -98,6 +108,17 @@ fn group_word(fact: &GroupFact) -> Option<FactWord> {
         | GroupFact::CommitRequested { .. }
         | GroupFact::CommitConfirmed { .. }
         | GroupFact::PositionSet { .. } => return None,
+    })
+}
+
+fn sink_word(fact: &SinkFact) -> Option<FactWord> {
+    Some(match fact {
+        SinkFact::InsertDeduplicated { .. } => FactWord::InsertDeduplicated,
+        SinkFact::InsertRefused { .. } => FactWord::InsertRefused,
+        SinkFact::BulkTorn { .. } => FactWord::BulkTorn,
+        SinkFact::Received { .. } | SinkFact::RowsStored { .. } | SinkFact::OffsetStored { .. } => {
+            return None;
+        }
     })
 }
 
@@ -143,6 +164,11 @@ impl Concerns {
             Fact::Log(fact) => Self::of_log(fact),
             Fact::Group(fact) => Self::of_group(fact),
             Fact::App(fact) => Self::of_app(fact),
+            Fact::Sink(fact) => Self {
+                actors: [None, Some(fact.from()), None],
+                group: Some(fact.group()),
+                ..fact.partition().map_or_else(Self::default, Self::at)
+            },
             Fact::Fault(FaultFact::OffsetsSet { group, error }) => Self {
                 group: Some(*group),
                 error: Some(*error),
@@ -211,7 +237,7 @@ impl Concerns {
             | LogFact::RetryDeduplicated { partition, .. }
             | LogFact::Replicated { partition, .. }
             | LogFact::PartitionState { partition, .. } => Self::at(*partition),
-            LogFact::TopicCreated { topic, .. } => Self {
+            LogFact::TopicCreated { topic, .. } | LogFact::PartitionsAdded { topic, .. } => Self {
                 topic: Some(*topic),
                 ..Self::default()
             },
@@ -236,6 +262,10 @@ impl Concerns {
                     ..Self::default()
                 }
             }
+            GroupFact::StaticRejoin { member, before, .. } => Self {
+                actors: [None, Some(*member), Some(*before)],
+                ..Self::default()
+            },
             GroupFact::MemberFenced { member, error, .. } => Self {
                 actors: [None, Some(*member), None],
                 error: Some(*error),
@@ -294,6 +324,11 @@ impl Concerns {
                 group: Some(*group),
                 ..Self::at(*partition)
             },
+            AppFact::SinkOutage { group, sink, .. } => Self {
+                actors: [None, Some(*sink), None],
+                group: Some(*group),
+                ..Self::default()
+            },
             AppFact::Stopped { group, reason } => Self {
                 group: Some(*group),
                 exception: Some(reason),
@@ -325,9 +360,30 @@ impl Concerns {
 }
 
 /// How often each word was seen, by what it concerned.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Seen {
     counts: BTreeMap<(FactWord, Concerns), u64>,
+    /// Batches that left one after the other, all alike, not counted above yet.
+    batches: Option<Batches>,
+}
+
+/// Batches that one producer sent to one partition, for one reason.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Batches {
+    producer: NodeId,
+    partition: TopicPartition,
+    reason: BatchReason,
+    count: u64,
+}
+
+impl Batches {
+    /// The words of each, and what it concerns.
+    fn words(&self) -> (Concerns, impl Iterator<Item = FactWord> + use<>) {
+        let mut concerns = Concerns::at(self.partition);
+        concerns.actors[0] = Some(self.producer);
+        let words = [Some(FactWord::BatchSent), reason_word(self.reason)];
+        (concerns, words.into_iter().flatten())
+    }
 }
 
 impl fmt::Debug for Seen {
@@ -342,6 +398,12 @@ impl fmt::Debug for Seen {
 impl Seen {
     /// Takes in a fact.
     pub fn observe(&mut self, stated: &Stated) {
+        if let Fact::Produce(ProduceFact::BatchSent {
+            partition, reason, ..
+        }) = &stated.fact
+        {
+            return self.batch_sent(stated.who, *partition, *reason);
+        }
         let Some(word) = word_of(&stated.fact) else {
             return;
         };
@@ -350,6 +412,26 @@ impl Seen {
             *self.counts.entry((second, concerns.clone())).or_default() += 1;
         }
         *self.counts.entry((word, concerns)).or_default() += 1;
+    }
+
+    /// Nearly every batch is like the one before: the map need not be asked for each.
+    fn batch_sent(&mut self, producer: NodeId, partition: TopicPartition, reason: BatchReason) {
+        let one = Batches {
+            producer,
+            partition,
+            reason,
+            count: 1,
+        };
+        let last = self.batches.get_or_insert(Batches { count: 0, ..one });
+        if (Batches { count: 1, ..*last }) == one {
+            last.count += 1;
+            return;
+        }
+        let (concerns, words) = last.words();
+        let count = std::mem::replace(last, one).count;
+        for word in words {
+            self.add(word, concerns.clone(), count);
+        }
     }
 
     /// Takes in a fact derived from the whole run, so often.
@@ -365,7 +447,13 @@ impl Seen {
     /// How often a word was seen of what the test accepts.
     pub fn count_where(&self, word: FactWord, test: impl Fn(&Concerns) -> bool) -> u64 {
         let of_word = self.counts.iter().filter(|((w, _), _)| *w == word);
-        of_word.filter(|((_, c), _)| test(c)).map(|(_, n)| n).sum()
+        let counted: u64 = of_word.filter(|((_, c), _)| test(c)).map(|(_, n)| n).sum();
+        let last = self.batches.map_or(0, |last| {
+            let (concerns, mut words) = last.words();
+            let counts = words.any(|w| w == word) && test(&concerns);
+            if counts { last.count } else { 0 }
+        });
+        counted + last
     }
 }
 

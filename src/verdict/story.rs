@@ -75,6 +75,7 @@ impl Story {
             topics: vec![topic],
             members: members.to_vec(),
             committed: Vec::new(),
+            effect_in_sink: false,
         };
         Self {
             cast: Arc::new(cast),
@@ -249,9 +250,19 @@ impl Story {
         first_offset: Offset,
         ids: Range<u32>,
     ) -> FactId {
+        self.processed_in(member, P0, (first_offset, ids))
+    }
+
+    /// The effects of these records of a partition, which lie there from an offset on.
+    pub(super) fn processed_in(
+        &mut self,
+        member: NodeId,
+        partition: TopicPartition,
+        (first_offset, ids): (Offset, Range<u32>),
+    ) -> FactId {
         let fact = AppFact::Processed {
             group: WORKERS,
-            partition: P0,
+            partition,
             first_offset,
             records: records(ids),
             times: Times::at(self.now + Span::from_secs(1)),
@@ -326,8 +337,10 @@ impl Story {
     /// The ledger of the story so far.
     pub(super) fn ledger(&self) -> Ledger {
         let options = Options {
+            scattered: Vec::new(),
             warm_up: self.warm_up,
             latencies: true,
+            names: true,
             partitions: vec![2, 1],
         };
         let mut ledger = Ledger::new(Arc::clone(&self.cast), &self.groups, options);

@@ -10,12 +10,13 @@ use serde::{Serialize, Serializer};
 use super::anomaly;
 use super::group::{GroupLedger, Totals};
 use super::latency::{Latencies, LatencySummary};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, SinkLedger};
 use super::names::NamedSet;
 use super::order::{Keys, collect};
 use super::outcome::Outcomes;
 use super::quantity::Stage;
 use crate::base::{GroupId, Instant, NodeId, Offset, RecordId, Span, TopicId, TopicPartition};
+use crate::kafka::cast::{Actor, Role};
 
 /// How a run came to its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -77,6 +78,9 @@ pub struct Verdict {
     pub topics: Vec<TopicVerdict>,
     /// The producers in the order of the file.
     pub producers: Vec<ProducerVerdict>,
+    /// The sinks in the order of the file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sinks: Vec<SinkVerdict>,
     /// How often each anomaly occurred.
     #[serde(serialize_with = "as_map")]
     pub anomalies: Vec<(&'static str, u64)>,
@@ -96,6 +100,9 @@ pub struct GroupVerdict {
     pub id: GroupId,
     /// Its name.
     pub name: String,
+    /// Whether its effects are rows in a sink.
+    #[serde(skip)]
+    pub effect_in_sink: bool,
     /// Effect applied exactly once.
     pub once: NamedSet,
     /// Effect applied more than once.
@@ -104,6 +111,11 @@ pub struct GroupVerdict {
     pub lost: BTreeMap<Stage, NamedSet>,
     /// Effects out of order.
     pub reordered: NamedSet,
+    /// Effects behind that of a later record of the key, in another partition.
+    pub overtaken: NamedSet,
+    /// Who overtook each of them.
+    #[serde(skip)]
+    pub overtakers: BTreeMap<RecordId, RecordId>,
     /// Failed here and sent to another topic.
     pub handed_on: NamedSet,
     /// Neither done nor lost.
@@ -182,6 +194,20 @@ pub struct PartitionVerdict {
     pub isr: Vec<String>,
 }
 
+/// What a sink came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SinkVerdict {
+    /// Its name.
+    pub name: String,
+    /// The rows in it.
+    pub rows: u64,
+    /// Requests that reached it.
+    pub requests: u64,
+    /// Requests that it refused.
+    pub refused: u64,
+}
+
 /// What a producer was told, beside what is true.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -238,6 +264,11 @@ impl Verdict {
         self.producers.iter().find(|producer| producer.name == name)
     }
 
+    /// The sink of that name.
+    pub fn sink(&self, name: &str) -> Option<&SinkVerdict> {
+        self.sinks.iter().find(|sink| sink.name == name)
+    }
+
     /// How often an anomaly occurred; `None` for a name that is none.
     pub fn anomaly(&self, name: &str) -> Option<u64> {
         let found = self.anomalies.iter().find(|(known, _)| *known == name);
@@ -273,11 +304,24 @@ impl Ledger {
             at: end.at,
             topics: self.topic_verdicts(),
             producers: self.producer_verdicts(),
+            sinks: self.sink_verdicts(),
             anomalies: anomaly::count(self, &groups, stuck),
             groups,
             unstruck: end.unstruck.clone(),
             fingerprint: self.fingerprint(),
         }
+    }
+
+    fn sink_verdicts(&self) -> Vec<SinkVerdict> {
+        let actors = self.cast.actors.iter().zip(&self.sinks);
+        let sinks = actors.filter(|(actor, _)| actor.role == Role::Sink);
+        let verdict = |(actor, sink): (&Actor, &SinkLedger)| SinkVerdict {
+            name: actor.name.clone(),
+            rows: sink.rows,
+            requests: sink.requests,
+            refused: sink.refused,
+        };
+        sinks.map(verdict).collect()
     }
 
     fn group_verdict(&self, id: GroupId, end: &EndOfRun, keys: Keys<'_>) -> GroupVerdict {
@@ -286,6 +330,7 @@ impl Ledger {
         let drained = end.ending == Ending::Drained;
         let outcomes = self.outcomes(id, drained);
         let named = |ids| self.named(ids, &group.topics);
+        let overtakers = self.overtaken(id, keys);
         let (partitions_stopped, longest_stop) = membership.stops(end.at);
         let Outcomes {
             once,
@@ -298,6 +343,7 @@ impl Ledger {
         GroupVerdict {
             id,
             name: self.cast.group(id).to_owned(),
+            effect_in_sink: group.effect_in_sink(),
             once: named(once),
             duplicated: named(duplicated),
             lost: stages
@@ -305,6 +351,8 @@ impl Ledger {
                 .map(|(stage, ids)| (stage, named(ids)))
                 .collect(),
             reordered: named(self.reordered_effects(id, keys)),
+            overtaken: named(collect(overtakers.keys().copied().collect())),
+            overtakers,
             handed_on: named(handed_on),
             waiting: named(waiting),
             past_unprocessed: named(group.passed.spans()),
@@ -314,7 +362,7 @@ impl Ledger {
             partitions_stopped,
             longest_stop,
             idle_members: membership.idle_members,
-            latency: Latencies::summary(&mut group.latencies.values()),
+            latency: group.latencies.summary(),
             callbacks: self.callbacks(group),
             assignment: self.assignment(group),
             partitions: self.group_partitions(group),
@@ -457,7 +505,10 @@ impl Ledger {
             self.named(collect(records.filter(test).collect()), &[])
         };
         let ledgers = nodes.iter().map(|node| &self.producers[node.index()]);
-        let mut latencies: Vec<Span> = ledgers.clone().flat_map(|p| p.latencies.values()).collect();
+        let mut latencies = Latencies::default();
+        ledgers
+            .clone()
+            .for_each(|producer| latencies.merge(&producer.latencies));
         ProducerVerdict {
             name: name.to_owned(),
             acknowledged: set(&|r| self.acknowledged.get(*r)),
@@ -468,7 +519,7 @@ impl Ledger {
             requests: ledgers.clone().map(|p| p.requests).sum(),
             retries: ledgers.clone().map(|p| p.retries).sum(),
             batches: ledgers.map(|p| p.batches).sum(),
-            latency: Latencies::summary(&mut latencies),
+            latency: latencies.summary(),
             sent: self.named(sent, &[]),
         }
     }

@@ -5,20 +5,22 @@
 //! | duplicated | first effect, what ended the ownership, takeover, standing offset commit, position, redelivery, second effect |
 //! | duplicated, written twice | the chain of the second write, both deliveries and effects |
 //! | lost, skipped by an offset commit | delivery, passing offset commit, what ended the ownership, takeover, position past it |
-//! | lost, skipped by a reset | written, assignment, position set past it |
+//! | lost, skipped by a reset | partitions added, the group's metadata, written, assignment, position set past it |
 //! | lost, dropped | delivery, failures, the decision |
 //! | lost, never acknowledged | sent, requests, what happened to them |
+//! | overtaken effect | partitions added, the producer's metadata, both writes, both deliveries and effects |
 //! | reordered effect | both deliveries, the later record's effect, this effect |
 //! | written twice, written late | first write, lost answer or refusal, retry, second or late write |
 
 use super::kinds::{
-    committed, effects_of, gives_up, is_batch, is_blow, is_delivery, is_expiry, is_failure,
-    is_giving_up, is_hand_off, is_lost_commit, is_lost_produce, is_offsets_set, is_round, is_sent,
-    polled_from, position_of, requested,
+    actor_of, committed, effect_of, effects_of, gives_up, is_batch, is_blow, is_crash, is_delivery,
+    is_expiry, is_failure, is_giving_up, is_hand_off, is_lost_commit, is_lost_produce,
+    is_offsets_set, is_outage, is_round, is_sent, is_static_rejoin, polled_from, position_of,
+    requested, write_of,
 };
 use super::quantity::Stage;
 use super::why::{Part, Picked, Place, Trail};
-use crate::base::{GroupId, NodeId, Offset, TopicId, TopicPartition};
+use crate::base::{GroupId, NodeId, TopicId, TopicPartition};
 use crate::kafka::message::Api;
 use crate::node::fact::{
     AppFact, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, Stated,
@@ -47,8 +49,11 @@ impl Trail<'_> {
     /// How reading came back to a place that was dealt with at `first`.
     fn takeover(&self, first: usize, second: usize, (group, place): (GroupId, Place)) -> Picked {
         let mut picked = Picked::default();
-        let former = self.facts[first].who;
+        let former = actor_of(self.facts[first]);
         let redelivery = self.delivery(second, group, place);
+        if redelivery.is_some_and(|index| index < first) {
+            return self.in_hand_before((first, second), redelivery, (group, place));
+        }
         picked.add(redelivery, Part::Redelivery);
         let until = redelivery.unwrap_or(second);
         let position = self.position_before(until, group, place);
@@ -63,33 +68,54 @@ impl Trail<'_> {
         picked
     }
 
+    /// How a record came to take effect at `first` while whoever acts at `second` had it in hand:
+    /// the same member asked its sink twice, or a former owner finished late.
+    fn in_hand_before(
+        &self,
+        (first, second): (usize, usize),
+        delivery: Option<usize>,
+        (group, place): (GroupId, Place),
+    ) -> Picked {
+        let mut picked = Picked::default();
+        picked.add(delivery, Part::Delivery);
+        let (early, late) = (actor_of(self.facts[first]), actor_of(self.facts[second]));
+        if early == late {
+            let within = (first, second);
+            picked.add(self.last_in(within, |s| is_outage(s, late)), Part::Expiry);
+            let sink = self.facts[first].who;
+            let died = |s: &Stated| s.who == sink && is_crash(s);
+            picked.add(self.last_in(within, died), Part::Fault);
+            return picked;
+        }
+        let from = delivery.unwrap_or(0);
+        picked.merge(self.end_of_ownership((from, first), late, group, place.0));
+        let position = self.position_before(first, group, place);
+        picked.add(position, Part::Position);
+        picked.add(self.delivery(first, group, place), Part::Redelivery);
+        let resumed = |s: &Stated| s.who == late && s.fact == Fact::Fault(FaultFact::Resumed);
+        picked.add(self.last_in((first, second), resumed), Part::Setting);
+        picked
+    }
+
     /// The effect on the record by the group that this fact states, if it does: its place.
     fn effect_place(&self, stated: &Stated, group: GroupId) -> Option<Place> {
-        let Fact::App(AppFact::Processed {
-            group: of,
-            partition,
-            first_offset,
-            records,
-            ..
-        }) = &stated.fact
-        else {
-            return None;
-        };
-        let index = records
-            .position(self.question.record)
-            .filter(|_| *of == group)?;
-        Some((*partition, first_offset + Offset::from(index)))
+        effect_of(
+            stated,
+            group,
+            self.question.record,
+            self.question.effect_in_sink,
+        )
     }
 
     /// The last delivery of a place to whoever acts at `index`, up to there.
-    fn delivery(&self, index: usize, group: GroupId, place: Place) -> Option<usize> {
-        let who = self.facts[index].who;
+    pub(super) fn delivery(&self, index: usize, group: GroupId, place: Place) -> Option<usize> {
+        let who = actor_of(self.facts[index]);
         self.last_before(index, |s| s.who == who && is_delivery(s, group, place))
     }
 
     /// The last position set at or before a place by whoever acts at `index`, up to there.
     fn position_before(&self, index: usize, group: GroupId, place: Place) -> Option<usize> {
-        let who = self.facts[index].who;
+        let who = actor_of(self.facts[index]);
         let test = |s: &Stated| {
             s.who == who && position_of(s, group, place.0).is_some_and(|(o, _)| o <= place.1)
         };
@@ -157,8 +183,9 @@ impl Trail<'_> {
             self.first_in(within, |s| is_expiry(s, group, member)),
             Part::Expiry,
         );
-        let round = |s: &Stated| is_round(s, group);
-        let completed = self.last_in(within, round);
+        let replaced = |s: &Stated| is_static_rejoin(s, group, member);
+        picked.add(self.last_in(during, replaced), Part::Takeover);
+        let completed = self.last_in(within, |s| is_round(s, group));
         picked.add(completed, Part::Takeover);
         let started = |s: &Stated| matches!(s.fact, Fact::Group(GroupFact::RebalanceStarted { group: g, .. }) if g == group);
         let before_round = (from, completed.unwrap_or(to));
@@ -202,17 +229,7 @@ impl Trail<'_> {
     }
 
     fn write_place(&self, stated: &Stated) -> Option<Place> {
-        let Fact::Log(LogFact::Appended {
-            partition,
-            base_offset,
-            records,
-            ..
-        }) = &stated.fact
-        else {
-            return None;
-        };
-        let index = records.position(self.question.record)?;
-        Some((*partition, base_offset + Offset::from(index)))
+        write_of(stated, self.question.record)
     }
 
     fn first_write(&self, place: Place) -> Option<usize> {
@@ -278,6 +295,7 @@ impl Trail<'_> {
             self.last_before(reset, |s| is_round(s, group)),
             Part::Setting,
         );
+        picked.merge(self.noticed_growth(reset, group, place));
         // A group that read before: what made it look for a position anew.
         let given = self.last_before(reset, |s| polled_from(s, group, place.0));
         if let Some(before) = given {
@@ -348,20 +366,22 @@ impl Trail<'_> {
     }
 
     pub(super) fn reordered(&self, group: GroupId) -> Option<Picked> {
+        let in_sink = self.question.effect_in_sink;
         let effect = self.first_from(0, |s| self.effect_place(s, group).is_some())?;
         let place = self.effect_place(self.facts[effect], group)?;
         let later = self.last_before(effect, |s| {
-            effects_of(s, group, place.0).is_some_and(|(_, end)| place.1 + 1 < end)
+            effects_of(s, group, place.0, in_sink).is_some_and(|(_, end)| place.1 + 1 < end)
         })?;
         let mut picked = Picked::default();
         picked.add(Some(effect), Part::Symptom);
         picked.add(Some(later), Part::First);
-        let end = effects_of(self.facts[later], group, place.0).map_or(place.1, |(_, end)| end);
+        let end =
+            effects_of(self.facts[later], group, place.0, in_sink).map_or(place.1, |(_, end)| end);
         picked.add(self.delivery(effect, group, place), Part::Delivery);
         let overtaker = (place.0, end - 1);
         picked.add(self.delivery(later, group, overtaker), Part::Delivery);
         for index in [effect, later] {
-            let who = self.facts[index].who;
+            let who = actor_of(self.facts[index]);
             let handed = |s: &Stated| {
                 s.who == who && (is_hand_off(s, group, place) || is_hand_off(s, group, overtaker))
             };
@@ -374,7 +394,7 @@ impl Trail<'_> {
         {
             let position = self.position_before(delivery, group, place);
             picked.add(position, Part::Position);
-            let member = self.facts[later].who;
+            let member = actor_of(self.facts[later]);
             picked.merge(self.end_of_ownership((later, delivery), member, group, place.0));
         }
         Some(picked)

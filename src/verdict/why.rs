@@ -1,4 +1,4 @@
-//! Why a record was duplicated, lost or reordered: a chain of at most a dozen facts, from the fault
+//! Why a record was duplicated, lost, reordered or overtaken: a chain of at most a dozen facts, from the fault
 //! to the symptom, each with the rule of Kafka behind it.
 //!
 //! The chain starts at the symptom and looks for what the rules looked at: the delivery before an
@@ -36,6 +36,9 @@ pub enum Symptom {
     Lost(GroupId, Stage),
     /// A group applied the effect after that of a later record.
     Reordered(GroupId),
+    /// A group applied the effect after that of a later record of its key, this one, which lies in
+    /// another partition.
+    Overtaken(GroupId, RecordId),
     /// A topic's logs hold it more than once.
     AppendedTwice(TopicId),
     /// It lies behind a record that was sent later.
@@ -57,6 +60,8 @@ pub struct Question<'a> {
     pub record: RecordId,
     /// What became of it.
     pub symptom: Symptom,
+    /// Whether effects of the group in question are rows in a sink.
+    pub effect_in_sink: bool,
 }
 
 /// The explanation.
@@ -164,6 +169,8 @@ pub fn symptoms(verdict: &Verdict, record: RecordId) -> Vec<Symptom> {
         if group.reordered.contains(record) {
             symptoms.push(Symptom::Reordered(group.id));
         }
+        let by = group.overtakers.get(&record);
+        symptoms.extend(by.map(|by| Symptom::Overtaken(group.id, *by)));
     }
     for topic in &verdict.topics {
         if topic.appended_twice.contains(record) {
@@ -200,6 +207,7 @@ impl Question<'_> {
             Symptom::Duplicated(group) => trail.duplicated(group)?,
             Symptom::Lost(group, stage) => trail.lost(group, stage)?,
             Symptom::Reordered(group) => trail.reordered(group)?,
+            Symptom::Overtaken(group, by) => trail.overtaken(group, by)?,
             Symptom::AppendedTwice(topic) => trail.appended_twice(topic)?,
             Symptom::AppendedLate(topic) => trail.appended_late(topic)?,
         };
@@ -300,7 +308,7 @@ pub fn concerns(stated: &Stated, record: RecordId, partitions: &[TopicPartition]
     };
     match &stated.fact {
         Fact::Produce(_) => !other_place || names_it().unwrap_or(true),
-        Fact::Log(_) | Fact::App(_) => !other_place || names_it().unwrap_or(false),
+        Fact::Log(_) | Fact::App(_) | Fact::Sink(_) => !other_place || names_it().unwrap_or(false),
         Fact::Group(_) | Fact::Fault(_) => true,
     }
 }

@@ -6,21 +6,23 @@ pub(crate) trait Word: Copy + PartialEq + 'static {
     const WORDS: &'static [Self];
     /// The word in the file.
     fn as_word(self) -> &'static str;
+    /// What it means, in a sentence; empty where the word says it all.
+    fn meaning(self) -> &'static str;
 }
 
 /// Defines an enumeration together with its words: `ALL`, `word`, `parse`, `Display` and
-/// `Serialize`.
+/// `Serialize`. The documentation of a value is also what the manual says of its word.
 macro_rules! words {
     (
         $(#[$doc:meta])*
         $visibility:vis enum $name:ident {
-            $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)*
+            $($(#[doc = $variant_doc:literal])* $variant:ident = $word:literal,)*
         }
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         $visibility enum $name {
-            $($(#[$variant_doc])* $variant,)*
+            $($(#[doc = $variant_doc])* $variant,)*
         }
 
         impl $name {
@@ -45,6 +47,11 @@ macro_rules! words {
             const WORDS: &'static [Self] = Self::ALL;
             fn as_word(self) -> &'static str {
                 self.word()
+            }
+            fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!($($variant_doc),*).trim_ascii(),)*
+                }
             }
         }
 

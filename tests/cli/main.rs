@@ -1,7 +1,10 @@
 //! The program as a user meets it: what it prints, where, and with which exit code.
 
+mod charts;
 mod conform;
 mod program;
+mod sweep;
+mod tools;
 
 use program::{Kafkasim, Scenario};
 
@@ -60,6 +63,133 @@ fn text_is_narrow_and_without_colour_in_a_pipe() {
             assert!(line.chars().count() <= columns, "{command}: {line}");
         }
         assert!(!run.stdout.contains('\u{1b}'), "{command} is not coloured");
+    }
+}
+
+#[test]
+fn a_trace_is_drawn_on_any_screen_or_refused() {
+    let file = lesson("lanes");
+    for width in [40, 60, 100, 200] {
+        let words = [
+            "trace",
+            file.path(),
+            "--lanes",
+            "--explain",
+            "--width",
+            &width.to_string(),
+        ];
+        let run = Kafkasim::new(&words).run();
+        run.exits(0);
+        let widest = run.stdout.lines().map(|line| line.chars().count()).max();
+        assert!(
+            widest.expect("something is drawn") <= width,
+            "{}",
+            run.stdout
+        );
+        assert!(
+            run.stdout.contains('X') && run.stdout.contains("crashes"),
+            "{}",
+            run.stdout
+        );
+    }
+    let narrow = Kafkasim::new(&["trace", file.path(), "--lanes", "--width", "15"]).run();
+    narrow.exits(2);
+    assert_eq!(narrow.stdout, "");
+    assert!(narrow.stderr.contains("--width"), "{}", narrow.stderr);
+    let mermaid = Kafkasim::new(&["trace", file.path(), "--mermaid", "--actor", "workers"]).run();
+    mermaid.exits(0);
+    assert!(
+        mermaid.stdout.starts_with("sequenceDiagram\n"),
+        "{}",
+        mermaid.stdout
+    );
+    assert!(
+        !mermaid.stdout.contains("as shop\n"),
+        "only who is involved has a lane"
+    );
+    for words in [
+        ["--lanes", "--mermaid"],
+        ["--lanes", "--json"],
+        ["--width", "80"],
+    ] {
+        Kafkasim::new(&["trace", file.path(), words[0], words[1]])
+            .run()
+            .exits(2);
+    }
+}
+
+#[test]
+fn a_trace_says_the_rule_behind_a_fact_once() {
+    let file = lesson("explain");
+    let plain = Kafkasim::new(&["trace", file.path()]).run();
+    let explained = Kafkasim::new(&["trace", file.path(), "--explain"]).run();
+    explained.exits(0);
+    let rule = "A crash says goodbye to nobody";
+    assert_eq!(explained.stdout.matches(rule).count(), 1);
+    let is_rule = |line: &&str| line.starts_with("               ");
+    let kept: Vec<&str> = explained
+        .stdout
+        .lines()
+        .filter(|line| !is_rule(line))
+        .collect();
+    assert_eq!(
+        kept,
+        plain.stdout.lines().collect::<Vec<_>>(),
+        "rules are added, nothing else"
+    );
+    let json = Kafkasim::new(&["trace", file.path(), "--explain", "--json"]).run();
+    assert!(
+        json.stdout.contains("\"rule\":\"A crash says"),
+        "facts of programs have it too"
+    );
+}
+
+#[test]
+fn a_file_is_checked_for_being_the_same_every_time() {
+    let file = lesson("determinism");
+    let check = Kafkasim::new(&["check-determinism", file.path()]).run();
+    check.exits(0);
+    let same = check
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("same "));
+    assert_eq!(same.count(), 2, "{}", check.stdout);
+    let print = |threads: &str| {
+        let words = [
+            "check-determinism",
+            file.path(),
+            "--print",
+            "--threads",
+            threads,
+        ];
+        let run = Kafkasim::new(&words).run();
+        run.exits(0);
+        run.stdout
+    };
+    let printed = print("1");
+    assert_eq!(printed, print("2"));
+    let run = Kafkasim::new(&["run", file.path()]).run();
+    let (_, fingerprint) = run
+        .stdout
+        .split_once("fingerprint ")
+        .expect("a run ends with it");
+    assert!(printed.starts_with(&fingerprint[..16]), "{printed}");
+    let bound = Scenario::new("same-bound", &format!("{LESSON}limits: {{ events: 50 }}\n"));
+    let check = Kafkasim::new(&["check-determinism", bound.path()]).run();
+    check.exits(0);
+    assert!(
+        check.stdout.contains("not run step by step"),
+        "{}",
+        check.stdout
+    );
+    let json = Kafkasim::new(&["check-determinism", file.path(), "--json"]).run();
+    let document: serde_json::Value = serde_json::from_str(&json.stdout).expect("one document");
+    assert_eq!(document["same"], 2);
+    assert_eq!(document["runs"][0]["ways"][2], "stepped");
+    for words in [["--threads", "2"], ["--print", "--threads=0"]] {
+        Kafkasim::new(&["check-determinism", file.path(), words[0], words[1]])
+            .run()
+            .exits(2);
     }
 }
 

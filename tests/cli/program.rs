@@ -51,10 +51,15 @@ impl Kafkasim {
     }
 
     /// Runs it with a stdout that was closed before the first byte.
-    pub(crate) fn with_nobody_reading(mut self) -> Said {
+    pub(crate) fn with_nobody_reading(self) -> Said {
         let (reader, writer) = std::io::pipe().expect("a pipe can be made");
         drop(reader);
-        self.command.stdout(writer).stderr(Stdio::piped());
+        self.with_stdout(writer)
+    }
+
+    /// Runs it with this stdout.
+    pub(crate) fn with_stdout(mut self, stdout: impl Into<Stdio>) -> Said {
+        self.command.stdout(stdout).stderr(Stdio::piped());
         let child = self.command.spawn().expect("the program can be started");
         let output = child.wait_with_output().expect("the program ends");
         Said {

@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use kafkasim::scenario;
+
 /// A lesson, and what of its trace tells the story: the arguments that focus it.
 const LESSONS: &[(&str, &[&str])] = &[
     (
@@ -20,13 +22,36 @@ const LESSONS: &[(&str, &[&str])] = &[
         &["--variant", "idempotent", "--record", "shop#30"],
     ),
     ("delivery/only-while-nobody-crashes", &[]),
+    (
+        "delivery/poison-pill",
+        &["--variant", "retry-topic", "--record", "shop#6"],
+    ),
     ("delivery/where-the-commit-stands", &["--from", "10s"]),
+    (
+        "groups/a-consumer-joins",
+        &["--group", "workers", "--from", "29900ms", "--to", "31s"],
+    ),
+    (
+        "groups/n-topics-fewer-consumers",
+        &["--variant", "round-robin", "--group", "readers"],
+    ),
+    (
+        "groups/n-topics-more-consumers",
+        &["--variant", "round-robin", "--group", "readers"],
+    ),
+    ("groups/n-topics-n-consumers", &["--group", "readers"]),
+    ("groups/n-topics-one-consumer", &[]),
     ("groups/one-consumer-reads-all", &["--group", "solo"]),
+    ("groups/one-topic-one-consumer", &[]),
     (
         "groups/partitions-and-members",
         &["--variant", "five", "--group", "g"],
     ),
     ("groups/queue-or-publish-subscribe", &["--group", "email"]),
+    (
+        "groups/rolling-restart",
+        &["--actor", "workers-2", "--from", "19800ms", "--to", "31s"],
+    ),
     (
         "groups/two-groups-one-topic",
         &["--actor", "pricing-workers-1", "--from", "14500ms"],
@@ -37,9 +62,65 @@ const LESSONS: &[(&str, &[&str])] = &[
         "offsets/resumes-at-2713",
         &["--record", "historical.reannotation-2@2712"],
     ),
+    (
+        "sinks/idempotent-consumer",
+        &["--variant", "idempotent", "--from", "13s"],
+    ),
+    (
+        "sinks/insert-in-bulk",
+        &[
+            "--variant",
+            "bulk-insert",
+            "--group",
+            "writers",
+            "--from",
+            "3s",
+            "--to",
+            "3400ms",
+        ],
+    ),
+    (
+        "sinks/row-and-offset-together",
+        &["--from", "16s", "--partition", "pricing-tasks-0"],
+    ),
+    ("sinks/torn-bulk-insert", &["--from", "6s"]),
+    ("sinks/zombie-writer", &["--record", "portfolio#10"]),
+    (
+        "topics/custom-partitioner",
+        &[
+            "--variant",
+            "own-partition",
+            "--from",
+            "9s",
+            "--to",
+            "10200ms",
+        ],
+    ),
     ("topics/five-tasks-three-partitions", &[]),
+    ("topics/hot-key", &["--from", "9s", "--to", "10050ms"]),
+    ("topics/no-partition-count", &["--to", "10050ms"]),
     ("topics/order-within-a-partition", &[]),
+    (
+        "topics/partitions-added-later",
+        &[
+            "--variant",
+            "latest",
+            "--partition",
+            "user-events-5",
+            "--to",
+            "310s",
+        ],
+    ),
+    (
+        "topics/partitions-added-to-catch-up",
+        &["--record", "user-events-2@44"],
+    ),
     ("topics/same-key-same-partition", &["--actor", "site"]),
+    (
+        "topics/sticky-not-round-robin",
+        &["--variant", "small-batches", "--actor", "web"],
+    ),
+    ("topics/what-to-key-by", &["--group", "analytics"]),
 ];
 
 fn root() -> &'static Path {
@@ -71,7 +152,7 @@ fn print(arguments: &[&str]) -> String {
 
 pub(crate) fn shipped() -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for theme in ["delivery", "groups", "offsets", "topics"] {
+    for theme in ["delivery", "groups", "offsets", "sinks", "topics"] {
         let folder = root().join("scenarios").join(theme);
         let entries = folder.read_dir().expect("the lessons are shipped");
         files.extend(entries.map(|entry| entry.expect("a readable folder").path()));
@@ -119,6 +200,27 @@ fn every_lesson_fits_on_a_page_and_in_the_index() {
             assert!(text.contains(key), "{} lacks {key}", path.display());
         }
     }
+}
+
+/// Two screens of fifty lines: more is not read aloud, and no teacher knows beforehand what to
+/// leave out.
+#[test]
+fn every_run_of_every_lesson_is_told_on_two_screens() {
+    let mut told = 0;
+    for path in shipped() {
+        let text = std::fs::read(&path).expect("a readable lesson");
+        let no_file = |name: &str| Err(format!("{name} is not read here"));
+        let options = scenario::Options::default();
+        let loaded = scenario::load(&text, "lesson.yaml", &no_file, &options);
+        for run in loaded.expect("a lesson without mistakes").runs {
+            let mut words = vec!["trace", path.to_str().expect("a plain name")];
+            words.extend(run.variant.iter().flat_map(|name| ["--variant", name]));
+            let lines = print(&words).lines().count();
+            assert!((3..=100).contains(&lines), "{words:?}: {lines} lines");
+            told += 1;
+        }
+    }
+    assert!(25 <= told, "{told} runs told");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kafkasim::lab::Experiment;
 use kafkasim::scenario::{Options, load};
-use kafkasim::{Expect, Fault, Group, Handled, Producer, Scenario, Span, Topic, Word};
+use kafkasim::{Expect, Fault, Group, Handled, Producer, Scenario, Sink, Span, Topic, Word};
 
 #[test]
 fn a_crash_before_the_offset_commit_repeats_records_and_loses_none() {
@@ -27,6 +27,32 @@ fn a_crash_before_the_offset_commit_repeats_records_and_loses_none() {
         !outcome.group("workers").duplicated().is_empty(),
         "{outcome}"
     );
+}
+
+#[test]
+fn a_sink_that_knows_its_rows_makes_at_least_once_harmless() {
+    let scenario = |sink: Sink| {
+        let workers = Group::reading("orders")
+            .steps("[poll, { each: [process, store] }, commit-sync]")
+            .sink("db")
+            .config("auto.offset.reset", "earliest");
+        Scenario::new("A worker crashes between its row and its offset commit")
+            .topic("orders", Topic::with(1, 3))
+            .sink("db", sink)
+            .producer("shop", Producer::to("orders").records(30))
+            .group("workers", workers)
+            .fault(
+                Fault::crash("workers")
+                    .after("store")
+                    .nth(5)
+                    .restart_after("5s"),
+            )
+            .expect(Expect::sink("db").that("rows", "30.."))
+    };
+    let plain = kafkasim::run(&scenario(Sink::answering_in("2ms"))).expect("no mistake");
+    assert_eq!(plain.group("workers").duplicated().len(), 5);
+    let unique = kafkasim::run(&scenario(Sink::answering_in("2ms").unique())).expect("no mistake");
+    assert!(unique.group("workers").duplicated().is_empty(), "{unique}");
 }
 
 /// One of everything that has a method, and words of every kind.

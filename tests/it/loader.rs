@@ -3,8 +3,8 @@
 use kafkasim::scenario::{Diagnostic, Loaded, Options, load};
 
 mod compiled;
-mod examples;
-mod messages;
+pub(crate) mod examples;
+pub(crate) mod messages;
 mod mutated;
 mod reading;
 mod resolved;

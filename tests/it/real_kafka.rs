@@ -13,7 +13,7 @@ use kafkasim::scenario;
 
 /// What differs from real Kafka and is not mended: the scenario, the variant, and where the reason
 /// stands in `docs/fidelity.md`.
-const KNOWN: [(&str, &str, &str); 4] = [
+const KNOWN: [(&str, &str, &str); 5] = [
     (
         "24-a-paused-process",
         "commit-async",
@@ -29,6 +29,11 @@ const KNOWN: [(&str, &str, &str); 4] = [
         "31-keys-and-partitions",
         "round-robin",
         "for `quotes` 0, 2, 1",
+    ),
+    (
+        "39-librdkafka-members",
+        "close",
+        "rebalances on a background thread",
     ),
 ];
 

@@ -49,12 +49,13 @@ const OBSERVERS: [&str; 2] = ["verdict", "trace"];
 const OBSERVABLE: [&str; 2] = ["fact", "point"];
 
 /// The state machines: they speak through messages and never import each other.
-const MACHINES: [&str; 5] = [
+const MACHINES: [&str; 6] = [
     "producer",
     "consumer",
     "broker",
     "coordinator",
     "controller",
+    "sink",
 ];
 
 const FILE_LINES_MAX: usize = 600;

@@ -144,6 +144,17 @@ pub fn find(family: ClientFamily, role: Role, key: &str) -> Option<&'static Sett
     settings(family, role).find(|setting| setting.key == key)
 }
 
+/// Other names of settings of a role, each with the name it stands for.
+pub fn aliases(
+    family: ClientFamily,
+    role: Role,
+) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let aliases = file(family, role).aliases.iter();
+    aliases
+        .filter(move |alias| alias.0 == role)
+        .map(|alias| (alias.1, alias.2))
+}
+
 /// The names of a role closest to one that does not exist: at most three, closest first.
 pub fn nearest(family: ClientFamily, role: Role, key: &str) -> Vec<&'static str> {
     let aliases = file(family, role).aliases.iter();

@@ -6,7 +6,7 @@ use super::fates;
 use super::story::{Happened, How, Kind, Life, Place, Step, Story};
 use crate::kafka::client::ClientFamily;
 use crate::scenario::Scenario;
-use crate::scenario::resolved::Step as Program;
+use crate::scenario::resolved::{Setting, Step as Program};
 
 /// The end of a life that did not end otherwise.
 const IN_ORDER: &str = "in order";
@@ -65,6 +65,16 @@ impl<'s> Builder<'s> {
             && self.family(group, member) == Some(ClientFamily::Librdkafka)
     }
 
+    /// librdkafka commits by a timer that runs beside the work: what it stores on the way hangs on
+    /// milliseconds.
+    fn commits_by_timer(&self, group: &str) -> bool {
+        self.scenario.groups.get(group).is_some_and(|group| {
+            let auto = group.all.config.get("enable.auto.commit");
+            let librdkafka = group.all.client.family() == ClientFamily::Librdkafka;
+            librdkafka && auto == Some(&Setting::Boolean(true))
+        })
+    }
+
     fn family(&self, group: &str, member: &str) -> Option<ClientFamily> {
         let group = self.scenario.groups.get(group)?;
         Some(group.actor(member).client.family())
@@ -121,6 +131,9 @@ impl<'s> Builder<'s> {
 
     /// The coordinator stored an offset.
     pub(super) fn stored(&mut self, group: &str, partition: &str, offset: u64) {
+        if self.commits_by_timer(group) {
+            return;
+        }
         let groups = self.story.stored.entry(group.to_owned()).or_default();
         let offsets = groups.entry(partition.to_owned()).or_default();
         // Whether an auto-commit that moves nothing comes once more hangs on milliseconds.

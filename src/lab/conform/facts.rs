@@ -86,6 +86,7 @@ impl<'e> Teller<'e> {
             Fact::Group(fact) => self.hear_group(stated.who, fact),
             Fact::App(fact) => self.hear_app(stated, fact),
             Fact::Fault(fact) => self.hear_fault(stated.who, fact),
+            Fact::Sink(_) => {} // Only scenarios without a sink are compared.
         }
     }
 
@@ -273,7 +274,7 @@ impl<'e> Teller<'e> {
             AppFact::Stopped { group, reason } => {
                 self.happened(who, *group, Happened::Leaving(Some((*reason).to_owned())));
             }
-            AppFact::HandedOff { .. } | AppFact::Dropped { .. } => {}
+            AppFact::HandedOff { .. } | AppFact::Dropped { .. } | AppFact::SinkOutage { .. } => {}
         }
     }
 

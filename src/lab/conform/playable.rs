@@ -9,6 +9,7 @@ use crate::scenario::Scenario;
 use crate::scenario::resolved::client::{Keys, Member, Producer, Sender, Values};
 use crate::scenario::resolved::fault::{Action, Fault, Moment, Trigger};
 use crate::scenario::resolved::step::StepName;
+use crate::scenario::resolved::{Create, Topic};
 use crate::scenario::value::{Drawn, Timing};
 use crate::verdict::RecordName;
 
@@ -21,7 +22,8 @@ pub fn why_not(scenario: &Scenario, has_librdkafka: bool) -> Option<String> {
     if !scenario.kafka.starts_with("4.1") {
         return Some(format!("release {}; the real one is 4.1", scenario.kafka));
     }
-    network(scenario)
+    cluster(scenario)
+        .or_else(|| network(scenario))
         .or_else(|| {
             let mut producers = scenario.producers.iter();
             producers.find_map(|(name, producer)| of_producer(scenario, name, producer))
@@ -33,6 +35,16 @@ pub fn why_not(scenario: &Scenario, has_librdkafka: bool) -> Option<String> {
                 .iter()
                 .find_map(|fault| of_fault(scenario, fault))
         })
+}
+
+fn cluster(scenario: &Scenario) -> Option<String> {
+    if !scenario.sinks.is_empty() {
+        return Some("a sink".to_owned());
+    }
+    let later = |topic: &Topic| topic.create != Create::BeforeStart;
+    let mut topics = scenario.topics.iter();
+    let topic = topics.find(|(_, topic)| later(topic));
+    topic.map(|(name, _)| format!("topic `{name}`, which is created later"))
 }
 
 fn network(scenario: &Scenario) -> Option<String> {
@@ -146,6 +158,9 @@ fn of_action(scenario: &Scenario, action: &Action) -> Option<String> {
     }
     if matches!(action, Action::SetOffsets { .. }) {
         return None;
+    }
+    if let Action::AddPartitions { .. } = action {
+        return Some("partitions that are added".to_owned());
     }
     let is_client = |name: &String| {
         let groups = scenario.groups.iter();

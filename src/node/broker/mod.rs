@@ -136,7 +136,7 @@ impl Memory {
             max_in_flight: usize::MAX,
         };
         let partitions = setup.topics.iter().enumerate().flat_map(|(topic, of)| {
-            (0..of.partitions).map(move |partition| Partition {
+            (0..of.partitions_max).map(move |partition| Partition {
                 name: TopicPartition::new(TopicId(topic as u32), partition),
                 replica: Replica::new(
                     of.config.min_insync_replicas,

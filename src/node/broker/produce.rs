@@ -8,7 +8,7 @@ use super::connections::Parked;
 use super::producer_state::Admission;
 use super::{Broker, Partition};
 use crate::base::{ConnId, Offset, TopicPartition};
-use crate::kafka::message::{Acks, LoggedBatch, ProduceRequest, ProducedPartition, Response};
+use crate::kafka::message::{Acks, Few, LoggedBatch, ProduceRequest, ProducedPartition, Response};
 use crate::kafka::{Batch, ErrorCode};
 use crate::node::fact::LogFact;
 use crate::node::{Ctx, Effect, FactId};
@@ -16,9 +16,9 @@ use crate::node::{Ctx, Effect, FactId};
 /// A produce request that waits for replication.
 #[derive(Clone, Debug)]
 pub(super) struct ParkedProduce {
-    results: Vec<ProducedPartition>,
+    results: Few<ProducedPartition>,
     /// Place in `results`, the partition's slot, and the offset its high watermark has to reach.
-    pending: Vec<(usize, usize, Offset)>,
+    pending: Few<(usize, usize, Offset)>,
 }
 
 impl ParkedProduce {
@@ -65,8 +65,8 @@ impl Broker {
     ) {
         let cause = ctx.cause;
         let mut parked = ParkedProduce {
-            results: Vec::with_capacity(request.batches.len()),
-            pending: Vec::new(),
+            results: Few::with_capacity(request.batches.len()),
+            pending: Few::new(),
         };
         let mut is_refused = false;
         let mut wakes = std::mem::take(&mut self.memory.wakes);

@@ -78,6 +78,7 @@ impl Broker {
                 Response::UpdateMetadata
             }
             Request::CreateTopics { .. } => unreachable!("topics are created by the controller"),
+            Request::Sink(_) => unreachable!("applications ask their sink, not a broker"),
             Request::OffsetCommit(_)
             | Request::OffsetFetch(_)
             | Request::JoinGroup(_)

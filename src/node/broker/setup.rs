@@ -14,8 +14,10 @@ use crate::kafka::config::{BrokerConfig, TopicConfig};
 pub struct BrokerTopic {
     /// Its settings.
     pub config: TopicConfig,
-    /// How many partitions it has, or will have.
+    /// How many partitions it has when it comes to be.
     pub partitions: u32,
+    /// How many it can have: with all that an administrator adds during the run.
+    pub partitions_max: u32,
     /// How many copies of each.
     pub replication_factor: u32,
     /// Whether it is Kafka's own.
@@ -59,7 +61,7 @@ impl Slots {
         let mut next = 0;
         let mut first_of_topic = vec![0];
         for topic in topics {
-            next += topic.partitions;
+            next += topic.partitions_max;
             first_of_topic.push(next);
         }
         Self { first_of_topic }
@@ -92,7 +94,8 @@ mod tests {
     fn every_partition_has_its_own_place_and_no_other_has_one() {
         let topic = |partitions| BrokerTopic {
             config: TopicConfig::default(),
-            partitions,
+            partitions: 1,
+            partitions_max: partitions,
             replication_factor: 1,
             internal: false,
         };

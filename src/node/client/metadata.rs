@@ -56,6 +56,11 @@ impl Metadata {
         self.update_requested = true;
     }
 
+    /// Whether an update is on its way.
+    pub fn is_under_way(&self) -> bool {
+        self.in_flight
+    }
+
     /// How many partitions a topic has, if known.
     pub fn partition_count(&self, topic: TopicId) -> Option<u32> {
         self.topics

@@ -56,6 +56,8 @@ pub struct Completed<T> {
     pub correlation: u32,
     /// When it was sent.
     pub sent_at: Instant,
+    /// Whether it ever left.
+    pub left: bool,
     /// What its owner attached.
     pub tag: T,
     /// What became of it.
@@ -293,6 +295,7 @@ impl<T> NetworkClient<T> {
             api: done.api,
             correlation,
             sent_at: done.sent_at,
+            left: true,
             tag: done.tag,
             outcome: Outcome::Response(response),
         })
@@ -346,6 +349,7 @@ impl<T> NetworkClient<T> {
             api: request.api,
             correlation: request.correlation,
             sent_at: request.sent_at,
+            left: true,
             tag: request.tag,
             outcome: outcome.clone(),
         };

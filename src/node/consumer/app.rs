@@ -20,6 +20,7 @@ use super::commit::{CommitOutcome, Offsets, named};
 use super::poll::{Polling, Turn};
 use super::program::{CommitOffsets, OnThrow};
 use super::script::{Code, CommitStep, Polled, Script};
+use super::store::Storing;
 use super::stretch::Stretch;
 use super::sync_commit::SyncCommit;
 use super::work::Work;
@@ -56,6 +57,8 @@ pub(super) enum Activity {
     Work(Work),
     /// A record is on its way to another topic.
     Sending,
+    /// A request to the sink.
+    Store(Storing),
     Sleep,
     /// The queue of the workers is full.
     HandOff,
@@ -263,6 +266,7 @@ impl Member {
             Activity::Stretch(_) => self.app.take_due() && self.end_stretch(ctx),
             Activity::Work(_) => self.app.take_due() && self.work_due(ctx),
             Activity::Sending => false,
+            Activity::Store(_) => self.store_pass(ctx),
             Activity::Sleep => {
                 let over = self.app.take_due();
                 if over {
@@ -353,6 +357,9 @@ impl Member {
                 self.app.polled.rewind();
                 self.app.activity = Activity::HandOff;
             }
+            Code::Store { with_offset } => self.begin_store(ctx, with_offset),
+            Code::StoreAll => self.begin_store_all(ctx),
+            Code::SeekToStored => self.begin_seek_to_stored(ctx),
             Code::Sleep(span) => self.sleep(ctx, span),
             Code::Shut => self.begin_shut(ctx),
             Code::EachNext { .. } | Code::CloseBegin | Code::Loop | Code::Return => {}
@@ -470,7 +477,7 @@ impl Member {
     /// What a step concerns, as far as it is known before it is taken.
     fn concerns(&self, code: Code) -> Vec<Concern> {
         match code {
-            Code::Process => {
+            Code::Process | Code::Store { .. } => {
                 let item = self.app.polled.current().expect("inside each");
                 vec![Concern {
                     partition: item.tp,
@@ -490,7 +497,7 @@ impl Member {
                 });
                 moved.collect()
             }
-            Code::HandOff => self.polled_concerns(),
+            Code::HandOff | Code::StoreAll => self.polled_concerns(),
             _ => Vec::new(),
         }
     }

@@ -295,6 +295,12 @@ impl Member {
                 }
                 return;
             }
+            SeekRequest::Stored(tp, offset, since) => {
+                if self.positions.get(tp).is_some() {
+                    self.set_position(ctx, tp, offset.into(), (PositionSource::Stored, since));
+                }
+                return;
+            }
             SeekRequest::Earliest => OffsetSpec::Earliest,
             SeekRequest::Latest => OffsetSpec::Latest,
         };

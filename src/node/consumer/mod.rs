@@ -1,7 +1,7 @@
 //! A member of a consumer group: the client library and the application around it.
 //!
 //! ```text
-//!   program -> script -> app ----- stretch, work, workers, outbox      the application
+//!   program -> script -> app ----- stretch, work, workers, outbox, store   the application
 //!                         |
 //!                   poll, sync_commit, close                           calls into the client
 //!                         |
@@ -35,6 +35,7 @@ mod outbox;
 mod poll;
 mod positions;
 mod script;
+mod store;
 mod stretch;
 mod sync_commit;
 mod validation;
@@ -55,7 +56,7 @@ use crate::kafka::config::ConsumerConfig;
 use crate::kafka::message::{OffsetSpec, Request, Response};
 use crate::node::client::{Backoff, Completed, Metadata, NetworkClient, NetworkConfig, Outcome};
 use crate::node::fact::{GroupFact, LogFact};
-use crate::node::{Bootstrap, Ctx, Effect, Lane, TimerKey};
+use crate::node::{Bootstrap, Ctx, Effect, FactId, Lane, TimerKey};
 
 use app::{Activity, App};
 use commit::{Commit, Commits};
@@ -105,6 +106,7 @@ enum Tag {
     Validation(Vec<Unvalidated>),
     Fetch(Asked),
     Produce,
+    Sink(u32),
 }
 
 /// Everything one member is made of; a restarted process is made of the same.
@@ -142,6 +144,8 @@ pub enum SeekRequest {
     Earliest,
     /// `seekToEnd` of every owned partition.
     Latest,
+    /// `seek` to what the sink keeps, which a fact of its own stored.
+    Stored(TopicPartition, Offset, FactId),
 }
 
 /// One member of a group.
@@ -161,6 +165,8 @@ pub struct Member {
     app: App,
     workers: Workers,
     outbox: Outbox,
+    /// How many requests went to the sink.
+    sink_requests: u32,
     seeks: Vec<SeekRequest>,
     /// Answers nobody reads while the application stands still.
     deferred: VecDeque<Completed<Tag>>,
@@ -207,6 +213,7 @@ impl Member {
             app: App::new(script),
             workers: Workers::new(setup.program.workers),
             outbox: Outbox::default(),
+            sink_requests: 0,
             seeks: Vec::new(),
             deferred: VecDeque::new(),
             processing: Stream::new(setup.seed, "processing", &setup.group_name),
@@ -414,6 +421,7 @@ impl Member {
             Tag::Validation(asked) => self.validated(ctx, &asked, outcome),
             Tag::Fetch(asked) => self.fetched(completed.broker, &asked, outcome),
             Tag::Produce => self.send_answered(ctx, &outcome),
+            Tag::Sink(number) => self.sink_answered(ctx, number, outcome, completed.left),
         }
     }
 
@@ -507,6 +515,7 @@ impl Member {
             Slot::Call => match &self.app.activity {
                 Activity::Poll(_) => self.poll_due(now),
                 Activity::Commit(commit) => Some(commit.due(now)),
+                Activity::Store(storing) => storing.due(),
                 Activity::Close(closing) => Some(closing.due(now)),
                 _ => None,
             },

@@ -11,7 +11,7 @@ use super::app::Activity;
 use super::script::Item;
 use super::{Member, Tag};
 use crate::base::{Instant, TopicId, TopicPartition};
-use crate::kafka::message::{Acks, ProduceRequest, Request, Response};
+use crate::kafka::message::{Acks, Few, ProduceRequest, Request, Response};
 use crate::kafka::{Batch, ErrorCode, Payload, Records};
 use crate::node::client::Outcome;
 use crate::node::{Ctx, Lane};
@@ -90,7 +90,7 @@ impl Member {
         let request = Request::Produce(ProduceRequest {
             acks: Acks::All,
             timeout: self.setup.config.request_timeout,
-            batches: vec![(tp, batch)],
+            batches: Few::from_iter([(tp, batch)]),
         });
         self.outbox.in_flight = true;
         let to = (leader, Lane::Main);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::base::{Dist, Offset, RecordId, Span, TopicId, TopicPartition};
+use crate::base::{Dist, NodeId, Offset, RecordId, Span, TopicId, TopicPartition};
 
 /// Which offsets a commit step commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,14 @@ pub enum Step {
         /// Whether queued records of a partition taken away are dropped instead of processed.
         drop_revoked: bool,
     },
+    /// A row for the current record into the sink.
+    Store,
+    /// A row for each polled record into the sink, in one request.
+    StoreAll,
+    /// Row and next offset into the sink, in one transaction.
+    StoreWithOffset,
+    /// Asks the sink where to go on, and seeks there.
+    SeekToStored,
     /// The application thread waits.
     Sleep(Span),
     /// `on-close`, then `close()`.
@@ -155,6 +163,28 @@ pub enum OnThrow {
     Stop,
 }
 
+/// What to do when the sink refuses a request or does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnSinkFailure {
+    /// The same request again after a second, inside the loop.
+    Retry,
+    /// Go on with the next step.
+    Continue,
+    /// Close and end.
+    Stop,
+}
+
+/// The sink of an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SinkUse {
+    /// Which.
+    pub node: NodeId,
+    /// How long an answer is awaited.
+    pub timeout: Span,
+    /// When it fails.
+    pub on_failure: OnSinkFailure,
+}
+
 /// An application.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -176,6 +206,8 @@ pub struct Program {
     pub on_poll_failure: OnThrow,
     /// Threads behind `hand-off`.
     pub workers: u16,
+    /// Where the steps that store go; there is one if there are such steps.
+    pub sink: Option<SinkUse>,
 }
 
 impl Program {
@@ -185,7 +217,14 @@ impl Program {
             steps.iter().any(|step| match step {
                 Step::CommitSync { .. } | Step::CommitAsync { .. } => true,
                 Step::Each(inner) | Step::HandOff { steps: inner, .. } => any(inner),
-                Step::Poll { .. } | Step::Process | Step::Sleep(_) | Step::Close => false,
+                Step::Poll { .. }
+                | Step::Process
+                | Step::Store
+                | Step::StoreAll
+                | Step::StoreWithOffset
+                | Step::SeekToStored
+                | Step::Sleep(_)
+                | Step::Close => false,
             })
         }
         [

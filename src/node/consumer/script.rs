@@ -51,6 +51,11 @@ pub(super) enum Code {
     Process,
     Commit(CommitStep),
     HandOff,
+    Store {
+        with_offset: bool,
+    },
+    StoreAll,
+    SeekToStored,
     Sleep(Span),
     CloseBegin,
     Shut,
@@ -108,6 +113,10 @@ impl Code {
             Self::Commit(step) if step.sync => Some(StepKind::CommitSync),
             Self::Commit(_) => Some(StepKind::CommitAsync),
             Self::HandOff => Some(StepKind::HandOff),
+            Self::Store { with_offset: false } => Some(StepKind::Store),
+            Self::Store { with_offset: true } => Some(StepKind::StoreWithOffset),
+            Self::StoreAll => Some(StepKind::StoreAll),
+            Self::SeekToStored => Some(StepKind::SeekToStored),
             Self::Sleep(_) => Some(StepKind::Sleep),
             Self::EachStart
             | Self::EachHead { .. }
@@ -201,6 +210,10 @@ impl Script {
                 };
                 Code::HandOff
             }
+            Step::Store => Code::Store { with_offset: false },
+            Step::StoreWithOffset => Code::Store { with_offset: true },
+            Step::StoreAll => Code::StoreAll,
+            Step::SeekToStored => Code::SeekToStored,
             Step::Sleep(span) => Code::Sleep(*span),
             Step::Close => Code::CloseBegin,
         };

@@ -65,7 +65,10 @@ impl Member {
         commit: &mut SyncCommit,
     ) -> Option<CommitOutcome> {
         self.run_commit_callbacks(ctx);
-        let outcome = self.sync_commit_outcome(ctx, commit)?;
+        let outcome = match self.commits.fenced_outcome() {
+            Some(fenced) => fenced,
+            None => self.sync_commit_outcome(ctx, commit)?,
+        };
         self.run_commit_callbacks(ctx);
         self.note_commit_outcome(ctx, commit.kind, &commit.offsets, outcome);
         Some(outcome)

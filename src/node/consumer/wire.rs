@@ -78,6 +78,11 @@ impl Wire {
             .is_some_and(|retry_at| now < retry_at)
     }
 
+    /// When a link that is down may be tried again; `None` if it is not waiting.
+    pub(super) fn retry_at(&self, node: NodeId, lane: Lane) -> Option<Instant> {
+        self.net.retry_at(node, lane)
+    }
+
     /// The broker for a request that any broker can answer: the least loaded ready one; else the
     /// one that was not tried for longest, the first of the list at a tie (`leastLoadedNode`,
     /// without its random start).
@@ -173,6 +178,7 @@ fn fail(waiting: Unsent, outcome: Outcome) -> Completed<Tag> {
         api: waiting.request.api(),
         correlation: 0,
         sent_at: waiting.queued_at,
+        left: false,
         tag: waiting.tag,
         outcome,
     }

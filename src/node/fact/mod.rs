@@ -5,6 +5,7 @@
 //! elsewhere. Nothing here judges.
 
 mod group;
+mod sink;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::kafka::message::Api;
 use crate::kafka::{ErrorCode, Records};
 
 pub use group::{CommitKind, GroupFact, PositionSource};
+pub use sink::{SinkFact, SinkSilence};
 
 /// The number of a fact within its run, from 1. 0: none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -57,6 +59,8 @@ pub enum Fact {
     App(AppFact),
     /// What was done to the system.
     Fault(FaultFact),
+    /// What a sink did.
+    Sink(SinkFact),
 }
 
 /// When each of several consecutive things happened.
@@ -275,6 +279,15 @@ pub enum LogFact {
     },
     /// A client has new metadata.
     MetadataRefreshed,
+    /// A topic got more partitions (`CreatePartitions`); old records stay where they are.
+    PartitionsAdded {
+        /// The topic.
+        topic: TopicId,
+        /// How many it had.
+        from: u32,
+        /// How many it has now.
+        to: u32,
+    },
 }
 
 /// Facts of applications.
@@ -316,7 +329,7 @@ pub enum AppFact {
         offset: Offset,
         /// The record.
         records: Records,
-        /// Whether the application gives up on it.
+        /// Whether no try is left.
         last_attempt: bool,
     },
     /// The application went on without this record.
@@ -371,6 +384,15 @@ pub enum AppFact {
         group: GroupId,
         /// Why: an exception's name, or `processing failed`.
         reason: &'static str,
+    },
+    /// A request to the sink had no answer.
+    SinkOutage {
+        /// The group.
+        group: GroupId,
+        /// The sink.
+        sink: NodeId,
+        /// How far it came.
+        silence: SinkSilence,
     },
 }
 
@@ -455,9 +477,11 @@ impl Fact {
                 | AppFact::HandedOff { records, .. }
                 | AppFact::Dropped { records, .. },
             ) => Some(records),
-            Self::Log(_) | Self::Group(_) | Self::App(AppFact::Stopped { .. }) | Self::Fault(_) => {
-                None
-            }
+            Self::Sink(fact) => fact.records(),
+            Self::Log(_)
+            | Self::Group(_)
+            | Self::App(AppFact::Stopped { .. } | AppFact::SinkOutage { .. })
+            | Self::Fault(_) => None,
         }
     }
 
@@ -484,4 +508,5 @@ theme!(ProduceFact, Produce);
 theme!(LogFact, Log);
 theme!(GroupFact, Group);
 theme!(AppFact, App);
+theme!(SinkFact, Sink);
 theme!(FaultFact, Fault);

@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::batch::{BatchId, NewRecord, Place, Shelf};
+use super::batch::{BatchId, NewRecord, Place, Row, Shelf};
 use super::partitioner::{Dice, Route, Sticky, partition_of};
 use crate::base::{Instant, NodeId, Span, TopicId, TopicPartition};
 use crate::kafka::message::PartitionMetadata;
@@ -126,6 +126,10 @@ pub struct Accumulator {
     /// The producer closes: everything may be sent.
     pub closing: bool,
     pub(super) incomplete: u32,
+    /// Batches in all queues.
+    pub(super) queued: u32,
+    /// Whether every partition has a leader, as far as is known.
+    pub(super) all_led: bool,
     forecast_round: u64,
     /// Counts what makes a forecast void: another last batch of a queue, other metadata.
     pub(super) changes: u64,
@@ -146,6 +150,8 @@ impl Accumulator {
             exhausted: false,
             closing: false,
             incomplete: 0,
+            queued: 0,
+            all_led: true,
             forecast_round: 0,
             changes: 0,
         }
@@ -191,8 +197,7 @@ impl Accumulator {
 
     /// Whether anything is queued.
     pub fn has_undrained(&self) -> bool {
-        let queues = self.topics.iter().flat_map(|topic| &topic.queues);
-        queues.into_iter().any(|queue| !queue.batches.is_empty())
+        self.queued != 0
     }
 
     /// Takes in the metadata of a topic: every partition, in the order in which drains visit them.
@@ -214,6 +219,8 @@ impl Accumulator {
             }
         }
         self.list_places();
+        let mut queues = self.topics.iter().flat_map(|topic| &topic.queues);
+        self.all_led = queues.all(|queue| queue.leader.is_some());
         self.changes += 1;
     }
 
@@ -289,6 +296,47 @@ impl Accumulator {
             matches!(placed, Some((_, false))),
             "a stretch of records only lengthens open batches"
         );
+    }
+
+    /// As [`Accumulator::lengthen`], for a row whose records go to one partition.
+    pub(super) fn lengthen_by(&mut self, topic: usize, route: Route, row: &Row) {
+        let open = self.open_batch(topic, route);
+        let batch = open.expect("a stretch of records only lengthens open batches");
+        let added = self.shelf.get_mut(batch).append_row(row);
+        if route == Route::Sticky {
+            self.topics[topic].sticky.count(added);
+        }
+    }
+
+    /// The last batch of the partition that records of this route go to one after the other, if it
+    /// takes more.
+    fn open_batch(&self, topic: usize, route: Route) -> Option<BatchId> {
+        let state = self.topics.get(topic)?;
+        let partition = match route {
+            _ if state.known == 0 => None,
+            Route::Sticky => state.sticky.current(),
+            _ => partition_of(route, state.known, &self.others),
+        }?;
+        let last = *state.queues.get(partition as usize)?.batches.back()?;
+        (!self.shelf.get(last).is_full()).then_some(last)
+    }
+
+    /// How many records of a row would only lengthen an open batch, all of them the same one: for
+    /// rows what [`Accumulator::stirs`] is for records.
+    pub(super) fn quiet_part(&self, topic: usize, route: Route, row: &Row) -> u32 {
+        if self.limits.max_request_size < row.first.upper_estimate() {
+            return 0;
+        }
+        let Some(batch) = self.open_batch(topic, route) else {
+            return 0;
+        };
+        let sticky = &self.topics[topic].sticky;
+        let allowance = if route == Route::Sticky {
+            sticky.leaves_after()
+        } else {
+            u32::MAX
+        };
+        self.shelf.get(batch).room_for(row, allowance)
     }
 
     /// Where a record went and whether it began a batch; `None` without memory.
@@ -404,6 +452,7 @@ impl Accumulator {
             .try_append(record)
             .expect("the first record of a batch always fits");
         self.queue(place).batches.push_back(id);
+        self.queued += 1;
         self.incomplete += 1;
         added
     }

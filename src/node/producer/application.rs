@@ -15,8 +15,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::accumulator::Append;
-use super::batch::NewRecord;
+use super::batch::{NewRecord, Row};
 use super::draws::{Draw, Draws};
+use super::partitioner::Route;
 use super::sender::Sender;
 use super::{OnSendFailure, ProducerSetup};
 use crate::base::{Instant, RecordId, Span, TopicId, TopicPartition};
@@ -29,6 +30,9 @@ pub(super) const APPLICATION_TIMER: TimerKey = TimerKey::application(0);
 
 /// How many records are looked at ahead: what is looked at in vain when another event comes first.
 const LOOK_AHEAD: usize = 64;
+
+/// As [`LOOK_AHEAD`], for records that are all alike.
+const LOOK_ALONG: u32 = 512;
 
 /// A record that is its turn.
 #[derive(Clone, Copy, Debug)]
@@ -138,6 +142,7 @@ impl Application {
     /// Appends the records due before `now` that need no event.
     pub(super) fn catch_up(&mut self, sender: &mut Sender, now: Instant) {
         let limit = self.armed.map_or(Instant::ZERO, |armed| armed.min(now));
+        self.catch_up_in_a_row(sender, limit);
         while self.due < limit && self.has_next() && self.blocked.is_none() {
             let draw = self.draws.take();
             let record = self.record(self.next, &draw, self.due);
@@ -147,6 +152,31 @@ impl Application {
             self.next += 1;
             self.returned(self.due, draw.gap);
         }
+    }
+
+    /// Records that are all alike are appended without a look at each.
+    fn catch_up_in_a_row(&mut self, sender: &mut Sender, limit: Instant) {
+        let left = self.setup.workload.count - self.next;
+        let Some(draw) = self.draws.every_record().copied() else {
+            return;
+        };
+        if limit <= self.due || left == 0 || self.blocked.is_some() || !is_in_a_row(&draw) {
+            return;
+        }
+        let behind = (limit.since(self.due).0 - 1) / draw.gap.0;
+        let row = Row {
+            first: self.record(self.next, &draw, self.due),
+            step: draw.gap,
+            count: left.min(u32::try_from(behind + 1).unwrap_or(u32::MAX)),
+        };
+        sender.accumulator.lengthen_by(draw.topic, draw.route, &row);
+        let times = (self.due, row.step);
+        sender
+            .stretch
+            .push_row(draw.topic, row.first.id, times, row.count);
+        self.draws.pass(row.count);
+        self.next += row.count;
+        self.due += row.step * u64::from(row.count);
     }
 
     fn record(&self, number: u32, draw: &Draw, now: Instant) -> NewRecord {
@@ -317,6 +347,18 @@ impl Application {
         }
     }
 
+    /// A `send()` that waits for a partition which is not there yet asks for metadata again and
+    /// again (the loop of `KafkaProducer.waitOnMetadata`).
+    pub(super) fn keep_asking(&self, sender: &mut Sender) {
+        if let Some(call) = self.blocked
+            && call.timestamp.is_none()
+            && !self.can_go_on(sender, &call)
+            && !sender.metadata.is_under_way()
+        {
+            sender.metadata.request_update();
+        }
+    }
+
     fn can_go_on(&self, sender: &Sender, call: &Blocked) -> bool {
         let draw = &call.pick.draw;
         match call.timestamp {
@@ -420,8 +462,31 @@ impl Application {
         if self.due < until && changes == sender.accumulator.changes {
             return until;
         }
-        sender.accumulator.begin_forecast();
         let horizon = sender.wakes_at().unwrap_or(Instant::MAX);
+        let at = match self.draws.every_record().copied() {
+            Some(draw) if is_in_a_row(&draw) => self.end_of_row(sender, &draw, horizon),
+            _ => self.end_of_stretch(sender, horizon),
+        };
+        self.quiet = (at, sender.accumulator.changes);
+        at
+    }
+
+    fn end_of_row(&self, sender: &Sender, draw: &Draw, horizon: Instant) -> Instant {
+        let left = self.setup.workload.count - self.next;
+        let before_horizon = horizon.since(self.due).0 / draw.gap.0;
+        let row = Row {
+            first: self.record(self.next, draw, self.due),
+            step: draw.gap,
+            count: (left - 1)
+                .min(LOOK_ALONG)
+                .min(u32::try_from(before_horizon).map_or(u32::MAX, |count| count + 1)),
+        };
+        let quiet = sender.accumulator.quiet_part(draw.topic, draw.route, &row);
+        self.due + row.step * u64::from(quiet)
+    }
+
+    fn end_of_stretch(&mut self, sender: &mut Sender, horizon: Instant) -> Instant {
+        sender.accumulator.begin_forecast();
         let left = (self.setup.workload.count - self.next) as usize;
         let mut at = self.due;
         for index in 0..left.min(LOOK_AHEAD) {
@@ -436,9 +501,13 @@ impl Application {
             }
             at = behind.at.map_or(at + draw.gap, |own| own.max(at));
         }
-        self.quiet = (at, sender.accumulator.changes);
         at
     }
+}
+
+/// Whether records like this one go to one partition, one after the other in time.
+fn is_in_a_row(draw: &Draw) -> bool {
+    draw.gap != Span::ZERO && draw.route != Route::InTurn
 }
 
 fn new_record(id: RecordId, draw: &Draw, now: Instant) -> NewRecord {

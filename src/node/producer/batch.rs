@@ -38,11 +38,52 @@ impl NewRecord {
     }
 }
 
-/// What has to be known of a record to put it into another batch.
+/// A row of records, each as long as the others and `step` later than the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Entry {
-    timestamp_delta_ms: i32,
-    fields: u32,
+pub struct Row {
+    /// The first.
+    pub first: NewRecord,
+    /// From one to the next.
+    pub step: Span,
+    /// How many.
+    pub count: u32,
+}
+
+impl Row {
+    /// A single record.
+    pub const fn one(record: NewRecord) -> Self {
+        Self {
+            first: record,
+            step: Span::ZERO,
+            count: 1,
+        }
+    }
+
+    /// The one at `index`.
+    fn get(&self, index: u32) -> NewRecord {
+        NewRecord {
+            id: RecordId(self.first.id.0 + index),
+            timestamp: self.first.timestamp + self.step * u64::from(index),
+            fields: self.first.fields,
+        }
+    }
+
+    /// Takes on a row that goes on in the same way; whether it does.
+    fn take_on(&mut self, other: &Self) -> bool {
+        let step = if self.count == 1 {
+            other.first.timestamp.since(self.first.timestamp)
+        } else {
+            self.step
+        };
+        let longer = Self { step, ..*self };
+        let goes_on =
+            longer.get(self.count) == other.first && (other.count == 1 || other.step == step);
+        if goes_on {
+            self.step = step;
+            self.count += other.count;
+        }
+        goes_on
+    }
 }
 
 /// Record ids in order, as a run for as long as they are one.
@@ -54,31 +95,24 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    /// Adds one at the end.
-    pub(super) fn push(&mut self, id: RecordId) {
+    /// Adds `count` at the end: this one and those that follow it.
+    pub(super) fn push(&mut self, id: RecordId, count: u32) {
+        let added = (0..count).map(|i| RecordId(id.0 + i));
         if !self.list.is_empty() {
-            self.list.push(id);
+            self.list.extend(added);
         } else if self.count == 0 {
             self.first = id;
         } else if id.0 != self.first.0.wrapping_add(self.count) {
             let run = (0..self.count).map(|i| RecordId(self.first.0 + i));
             self.list.extend(run);
-            self.list.push(id);
+            self.list.extend(added);
         }
-        self.count += 1;
+        self.count += count;
     }
 
     /// How many.
     pub(super) fn len(&self) -> u32 {
         self.count
-    }
-
-    /// The one at `index`.
-    fn get(&self, index: u32) -> RecordId {
-        match self.list.get(index as usize) {
-            Some(id) => *id,
-            None => RecordId(self.first.0 + index),
-        }
     }
 
     /// All of them.
@@ -134,7 +168,7 @@ pub struct ProducerBatch {
     max_timestamp: Instant,
     ids: Ids,
     sealed: Option<Records>,
-    entries: Vec<Entry>,
+    rows: Vec<Row>,
     leader_epoch: Option<u32>,
     attempts_at_leader_change: u32,
 }
@@ -165,7 +199,7 @@ impl ProducerBatch {
             max_timestamp: Instant::ZERO,
             ids: Ids::default(),
             sealed: None,
-            entries: Vec::new(),
+            rows: Vec::new(),
             leader_epoch: None,
             attempts_at_leader_change: 0,
         }
@@ -200,15 +234,30 @@ impl ProducerBatch {
     }
 
     /// The size a record would have here as the `index`th.
-    pub fn size_of(&self, index: u32, record: &NewRecord) -> u32 {
-        let delta = millis_between(self.base_timestamp, record.timestamp);
-        size::framed(index, i64::from(delta), record.fields)
+    fn size_of(&self, index: u32, fields: u32, timestamp: Instant) -> u32 {
+        let delta = millis_between(self.base_timestamp, timestamp);
+        size::framed(index, i64::from(delta), fields)
     }
 
     /// What a batch of `bytes` would have with this record as the `index`th; `None` without room.
     pub fn with_one_more(&self, index: u32, bytes: u32, record: &NewRecord) -> Option<u32> {
-        let more = self.size_of(index, record);
+        let more = self.size_of(index, record.fields, record.timestamp);
         size::has_room(bytes, self.limit, more).then_some(bytes + more)
+    }
+
+    /// How many records of a row the batch takes in before it is full or has gained `allowance`
+    /// bytes; the record that fills it or passes the allowance does not count.
+    pub fn room_for(&self, row: &Row, allowance: u32) -> u32 {
+        let (mut bytes, mut at) = (self.bytes, row.first.timestamp);
+        let full = self.limit.min(self.bytes.saturating_add(allowance));
+        for taken in 0..row.count {
+            bytes += self.size_of(self.count() + taken, row.first.fields, at);
+            if full <= bytes {
+                return taken;
+            }
+            at += row.step;
+        }
+        row.count
     }
 
     /// The bytes at which it is full.
@@ -224,35 +273,57 @@ impl ProducerBatch {
         if self.count() == 0 {
             self.base_timestamp = record.timestamp;
             self.max_timestamp = record.timestamp;
-            self.bytes = size::BATCH_HEADER + self.size_of(0, record);
-            self.take(record);
+            self.bytes = size::BATCH_HEADER + self.size_of(0, record.fields, record.timestamp);
+            self.take(Row::one(*record));
             return Some(self.bytes);
         }
         let before = self.bytes;
         self.bytes = self.with_one_more(self.count(), self.bytes, record)?;
-        self.take(record);
+        self.take(Row::one(*record));
         Some(self.bytes - before)
     }
 
-    fn take(&mut self, record: &NewRecord) {
-        self.entries.push(Entry {
-            timestamp_delta_ms: millis_between(self.base_timestamp, record.timestamp),
-            fields: record.fields,
-        });
-        self.ids.push(record.id);
-        self.max_timestamp = self.max_timestamp.max(record.timestamp);
+    /// Takes a row in that it is known to have room for; the bytes it added.
+    pub fn append_row(&mut self, row: &Row) -> u32 {
+        let (before, mut at) = (self.bytes, row.first.timestamp);
+        for index in 0..row.count {
+            self.bytes += self.size_of(self.count() + index, row.first.fields, at);
+            at += row.step;
+        }
+        assert!(
+            !self.closed && self.bytes <= self.limit,
+            "a row only lengthens an open batch"
+        );
+        self.take(*row);
+        self.bytes - before
     }
 
-    /// The record at `index`, to put it into another batch.
-    pub fn record(&self, index: u32) -> NewRecord {
-        let entry = self.entries[index as usize];
-        let base = self.base_timestamp.0 as i64;
-        let nanos = base + i64::from(entry.timestamp_delta_ms) * 1_000_000;
-        NewRecord {
-            id: self.ids.get(index),
-            timestamp: Instant(nanos.max(0) as u64),
-            fields: entry.fields,
+    fn take(&mut self, row: Row) {
+        let taken_on = self.rows.last_mut().is_some_and(|last| last.take_on(&row));
+        if !taken_on {
+            self.rows.push(row);
         }
+        self.ids.push(row.first.id, row.count);
+        let last = row.get(row.count - 1);
+        self.max_timestamp = self.max_timestamp.max(last.timestamp);
+    }
+
+    /// All its records, to put them into other batches: with timestamps in whole milliseconds from
+    /// the first, as the batch has them.
+    pub fn all(&self) -> impl Iterator<Item = NewRecord> {
+        let base = self.base_timestamp;
+        let records = self
+            .rows
+            .iter()
+            .flat_map(|row| (0..row.count).map(|i| row.get(i)));
+        records.map(move |record| {
+            let delta = i64::from(millis_between(base, record.timestamp));
+            let nanos = base.0 as i64 + delta * 1_000_000;
+            NewRecord {
+                timestamp: Instant(nanos.max(0) as u64),
+                ..record
+            }
+        })
     }
 
     /// Whether `delivery.timeout.ms` is over (`hasReachedDeliveryTimeout`).
@@ -341,15 +412,15 @@ impl Shelf {
             batch.done && !batch.in_request,
             "a batch is released when it is done and out of every request"
         );
-        let (mut ids, mut entries) = (
+        let (mut ids, mut rows) = (
             std::mem::take(&mut batch.ids),
-            std::mem::take(&mut batch.entries),
+            std::mem::take(&mut batch.rows),
         );
         ids.clear();
-        entries.clear();
+        rows.clear();
         *batch = ProducerBatch {
             ids,
-            entries,
+            rows,
             ..ProducerBatch::blank()
         };
         self.free.push(id);

@@ -4,7 +4,7 @@
 use super::batch::BatchId;
 use super::sender::{Sender, Tag};
 use crate::base::{ConnId, Offset, TopicPartition};
-use crate::kafka::message::{Acks, Api, ProducedPartition, Response, TopicMetadata};
+use crate::kafka::message::{Acks, Api, Few, ProducedPartition, Response, TopicMetadata};
 use crate::kafka::{ErrorCode, Records};
 use crate::node::Ctx;
 use crate::node::client::{Completed, Outcome};
@@ -107,7 +107,7 @@ impl Sender {
         );
         let place = |id: &BatchId| self.accumulator.shelf.get(*id).place;
         let partition = |id: &BatchId| (self.accumulator.partition(place(id)), *id);
-        let sent: Vec<(TopicPartition, BatchId)> = batches.iter().map(partition).collect();
+        let sent: Few<(TopicPartition, BatchId)> = batches.iter().map(partition).collect();
         for answer in answers {
             let (_, id) = sent
                 .iter()
@@ -119,7 +119,7 @@ impl Sender {
 
     /// Nobody answers any more: in order of the partitions.
     pub(super) fn all_back(&mut self, ctx: &mut Ctx<'_>, batches: &[BatchId], error: ErrorCode) {
-        let mut batches = batches.to_vec();
+        let mut batches = Few::from_slice(batches);
         batches.sort_by_key(|id| self.accumulator.shelf.get(*id).place);
         for id in batches {
             self.complete(ctx, id, error, None);

@@ -6,6 +6,7 @@ use super::accumulator::{Accumulator, Queue};
 use super::batch::{BatchId, NewRecord, Place, ProducerBatch};
 use super::idempotence::Idempotence;
 use crate::base::{Instant, NodeId};
+use crate::kafka::message::Few;
 use crate::kafka::size;
 use crate::node::fact::BatchReason;
 
@@ -13,7 +14,7 @@ use crate::node::fact::BatchReason;
 #[derive(Clone, Debug, Default)]
 pub struct Readiness {
     /// Brokers with something to send, ascending.
-    pub brokers: Vec<NodeId>,
+    pub brokers: Few<NodeId>,
     /// When to look again.
     pub next_check: Option<Instant>,
     /// Something is queued for a partition without known leader.
@@ -34,6 +35,12 @@ impl Accumulator {
     /// the weights of the sticky partitioner.
     pub fn ready(&mut self, now: Instant) -> Readiness {
         let mut readiness = Readiness::default();
+        if self.queued == 0 && self.all_led {
+            // Queues of one length, all of them with a leader: nobody is preferred.
+            let topics = self.topics.iter_mut();
+            topics.for_each(|topic| topic.sticky.weigh_nothing());
+            return readiness;
+        }
         for topic in 0..self.topics.len() {
             for partition in 0..self.topics[topic].queues.len() as u32 {
                 self.look_at(Place { topic, partition }, now, &mut readiness);
@@ -69,7 +76,7 @@ impl Accumulator {
             None if sendable => readiness.brokers.push(leader),
             _ => {
                 let check = backs_off.unwrap_or(lingers);
-                readiness.next_check = readiness.next_check.into_iter().chain([check]).min();
+                earlier(&mut readiness.next_check, check);
             }
         }
     }
@@ -78,6 +85,9 @@ impl Accumulator {
     /// weight, and an empty queue counts as length 0.
     fn weigh(&mut self, topic: usize) {
         let state = &mut self.topics[topic];
+        if state.queues.len() < 2 {
+            return;
+        }
         let used = state.queues.iter().filter(|queue| queue.used).count();
         if used < state.known as usize {
             state.sticky.weigh_nothing();
@@ -96,8 +106,8 @@ impl Accumulator {
         broker: NodeId,
         now: Instant,
         mut idempotence: Option<&mut Idempotence>,
-    ) -> Vec<Drained> {
-        let mut drained = Vec::new();
+    ) -> Few<Drained> {
+        let mut drained = Few::new();
         let Some(broker) = self.brokers.iter().position(|b| b.node == broker) else {
             return drained;
         };
@@ -123,6 +133,7 @@ impl Accumulator {
             }
             let reason = self.reason(place, first, now);
             self.queue(place).batches.pop_front();
+            self.queued -= 1;
             self.shelf.get_mut(first).close();
             self.changes += 1;
             size += bytes;
@@ -167,18 +178,24 @@ impl Accumulator {
     pub fn expired_in_queues(&mut self, now: Instant, next: &mut Option<Instant>) -> Vec<BatchId> {
         let timeout = self.limits.delivery_timeout;
         let mut expired = Vec::new();
-        let changes = &mut self.changes;
-        for queue in self.topics.iter_mut().flat_map(|topic| &mut topic.queues) {
-            while let Some(&first) = queue.batches.front() {
-                let batch = self.shelf.get_mut(first);
-                if !batch.is_expired(now, timeout) {
-                    earlier(next, batch.created + timeout);
-                    break;
+        if self.queued == 0 {
+            return expired;
+        }
+        let (changes, queued) = (&mut self.changes, &mut self.queued);
+        for topic in &mut self.topics {
+            for queue in &mut topic.queues {
+                while let Some(&first) = queue.batches.front() {
+                    let batch = self.shelf.get_mut(first);
+                    if !batch.is_expired(now, timeout) {
+                        earlier(next, batch.created + timeout);
+                        break;
+                    }
+                    batch.close();
+                    queue.batches.pop_front();
+                    *changes += 1;
+                    *queued -= 1;
+                    expired.push(first);
                 }
-                batch.close();
-                queue.batches.pop_front();
-                *changes += 1;
-                expired.push(first);
             }
         }
         expired
@@ -189,13 +206,16 @@ impl Accumulator {
     pub fn expired_in_flight(&mut self, now: Instant, next: &mut Option<Instant>) -> Vec<BatchId> {
         let timeout = self.limits.delivery_timeout;
         let mut expired = Vec::new();
-        for queue in self.topics.iter_mut().flat_map(|topic| &mut topic.queues) {
-            let shelf = &self.shelf;
-            let over = |id: &&BatchId| shelf.get(**id).is_expired(now, timeout);
-            let count = queue.in_flight.iter().take_while(over).count();
-            expired.extend(queue.in_flight.drain(..count));
-            if let Some(first) = queue.in_flight.first() {
-                earlier(next, shelf.get(*first).created + timeout);
+        for topic in &mut self.topics {
+            for queue in &mut topic.queues {
+                while let Some(&first) = queue.in_flight.first() {
+                    let batch = self.shelf.get(first);
+                    if !batch.is_expired(now, timeout) {
+                        earlier(next, batch.created + timeout);
+                        break;
+                    }
+                    expired.push(queue.in_flight.remove(0));
+                }
             }
         }
         expired
@@ -213,6 +233,7 @@ impl Accumulator {
         };
         let index = queue.batches.iter().take_while(before).count();
         self.queue(place).batches.insert(index, id);
+        self.queued += 1;
         self.changes += 1;
     }
 
@@ -220,9 +241,9 @@ impl Accumulator {
     /// as never tried and carry its sequence numbers on (`ProducerBatch.split`). In order.
     pub fn split(&mut self, id: BatchId) -> Vec<BatchId> {
         let big = self.shelf.get(id);
-        let (place, created, count) = (big.place, big.created, big.count());
+        let (place, created) = (big.place, big.created);
         let (mut stamp, since) = (big.stamp, big.since);
-        let records: Vec<NewRecord> = (0..count).map(|i| big.record(i)).collect();
+        let records: Vec<NewRecord> = big.all().collect();
         let mut parts: Vec<BatchId> = Vec::new();
         for record in &records {
             let open = parts.last().map(|last| self.shelf.get_mut(*last));

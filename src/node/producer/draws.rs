@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::partitioner::Route;
 use super::{Keys, Partitioning, ProducerSetup, ScriptedRecord, Values};
-use crate::base::{Instant, Span, Stream, TopicId};
+use crate::base::{Dist, Instant, Span, Stream, TopicId};
 use crate::kafka::config::producer::PartitionerClass;
 use crate::kafka::{hash, size};
 
@@ -64,6 +64,8 @@ pub struct Draws {
     every_stream: Stream,
     next: u32,
     ahead: VecDeque<Draw>,
+    /// What every record is, if nothing of it is drawn.
+    every_record: Option<Draw>,
 }
 
 impl Draws {
@@ -89,9 +91,38 @@ impl Draws {
             every_stream: stream("every"),
             next,
             ahead: VecDeque::new(),
+            every_record: None,
         };
         draws.seek(next);
+        if draws.are_alike() {
+            draws.every_record = Some(draws.draw());
+            draws.seek(next);
+        }
         draws
+    }
+
+    /// Whether all records are the same but for their number: nothing is drawn, nothing written out.
+    fn are_alike(&self) -> bool {
+        let workload = &self.setup.workload;
+        workload.script.is_empty()
+            && workload.topics.len() == 1
+            && matches!(workload.every, Dist::Constant(_))
+            && matches!(self.choice, Choice::Only)
+            && self.values.len() == 1
+    }
+
+    /// What every record is, if they are all alike.
+    pub(super) fn every_record(&self) -> Option<&Draw> {
+        self.every_record.as_ref()
+    }
+
+    /// Goes past records that are all alike.
+    pub(super) fn pass(&mut self, count: u32) {
+        assert!(
+            self.every_record.is_some(),
+            "only records that are alike are passed without a look at each"
+        );
+        self.next += count;
     }
 
     /// Every topic of the workload, in the order of the file.
@@ -113,21 +144,36 @@ impl Draws {
 
     /// The record `index` places behind the one it stands at.
     pub(super) fn peek(&mut self, index: usize) -> &Draw {
-        while self.ahead.len() <= index {
-            let draw = self.draw();
-            self.ahead.push_back(draw);
-        }
-        &self.ahead[index]
+        self.draw_up_to(index);
+        self.every_record
+            .as_ref()
+            .unwrap_or_else(|| &self.ahead[index])
     }
 
     /// The record `index` places behind the one it stands at, and the one behind that.
     pub(super) fn peek_two(&mut self, index: usize) -> (&Draw, &Draw) {
-        self.peek(index + 1);
-        (&self.ahead[index], &self.ahead[index + 1])
+        self.draw_up_to(index + 1);
+        let drawn = |index: usize| {
+            self.every_record
+                .as_ref()
+                .unwrap_or_else(|| &self.ahead[index])
+        };
+        (drawn(index), drawn(index + 1))
+    }
+
+    fn draw_up_to(&mut self, index: usize) {
+        while self.every_record.is_none() && self.ahead.len() <= index {
+            let draw = self.draw();
+            self.ahead.push_back(draw);
+        }
     }
 
     /// Takes the record it stands at.
     pub(super) fn take(&mut self) -> Draw {
+        if let Some(draw) = self.every_record {
+            self.next += 1;
+            return draw;
+        }
         match self.ahead.pop_front() {
             Some(draw) => draw,
             None => self.draw(),

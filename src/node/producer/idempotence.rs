@@ -59,6 +59,8 @@ pub struct Idempotence {
     identity: Identity,
     topics: Vec<Vec<Numbers>>,
     bump_required: bool,
+    /// Whether a partition may be unresolved.
+    may_be_unresolved: bool,
 }
 
 impl Default for Idempotence {
@@ -67,6 +69,7 @@ impl Default for Idempotence {
             identity: NO_IDENTITY,
             topics: Vec::new(),
             bump_required: false,
+            may_be_unresolved: false,
         }
     }
 }
@@ -203,12 +206,17 @@ impl Idempotence {
         let after = batch.last_sequence().wrapping_add(1);
         let numbers = self.numbers(batch.place);
         numbers.unresolved = numbers.unresolved.max(Some(after));
+        self.may_be_unresolved = true;
     }
 
     /// Where nothing is under way any more: either the next number follows the last acknowledged
     /// one after all, or the partition is numbered anew (`maybeResolveSequences`).
     pub fn resolve(&mut self) {
+        if !std::mem::take(&mut self.may_be_unresolved) {
+            return;
+        }
         for numbers in self.topics.iter_mut().flatten() {
+            self.may_be_unresolved |= numbers.unresolved.is_some();
             if numbers.unresolved.is_some() && numbers.tracked.is_empty() {
                 numbers.unresolved = None;
                 if !numbers.follows_last_acked(numbers.next) {

@@ -270,6 +270,7 @@ impl Process {
     /// Runs the sender, then sees what that means for the application.
     fn run_sender(&mut self, ctx: &mut Ctx<'_>) {
         self.application.woke_sender = false;
+        self.application.keep_asking(&mut self.sender);
         if self.sender.run(ctx) == Flow::Stopped {
             self.held = Some(Held::Request);
             return;

@@ -80,6 +80,17 @@ impl Sticky {
     }
 
     /// Takes note of bytes appended to the current partition if that cannot make it move on.
+    pub fn leaves_after(&self) -> u32 {
+        let limit = self.stickiness.saturating_mul(2);
+        limit.saturating_sub(self.produced)
+    }
+
+    /// Counts bytes after which it stays.
+    pub fn count(&mut self, bytes: u32) {
+        self.produced += bytes;
+    }
+
+    /// Counts bytes if that needs no look at the batch; whether it did.
     pub fn stays(&mut self, bytes: u32) -> bool {
         let stays = self.produced + bytes < self.stickiness;
         if stays {

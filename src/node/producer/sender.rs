@@ -20,7 +20,7 @@ use super::stretch::Stretch;
 use crate::base::{ConnId, Instant, NodeId};
 use crate::kafka::ErrorCode;
 use crate::kafka::config::ProducerConfig;
-use crate::kafka::message::{Acks, ProduceRequest, Request, Response};
+use crate::kafka::message::{Acks, Few, ProduceRequest, Request, Response};
 use crate::node::client::{Backoff, Completed, Metadata, NetworkClient};
 use crate::node::fact::{FactId, ProduceFact};
 use crate::node::{Bootstrap, Concern, Ctx, Lane, Phase, StepKind, TimerKey};
@@ -32,7 +32,7 @@ pub const SENDER_TIMER: TimerKey = TimerKey::timer(0);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tag {
     /// These batches.
-    Produce(Vec<BatchId>),
+    Produce(Few<BatchId>),
     /// The producer id.
     ProducerId,
     /// The metadata.
@@ -53,7 +53,7 @@ pub enum Flow {
 #[derive(Clone, Debug)]
 struct Outgoing {
     broker: NodeId,
-    batches: Vec<Drained>,
+    batches: Few<Drained>,
     stage: Stage,
 }
 
@@ -394,7 +394,7 @@ impl Sender {
             correlation: self.network.next_correlation(broker, Lane::Main),
             batches: outgoing.batches.len() as u32,
         });
-        let mut batches = Vec::with_capacity(outgoing.batches.len());
+        let mut batches = Few::with_capacity(outgoing.batches.len());
         for drained in &outgoing.batches {
             ctx.cause = cause;
             let batch = self.accumulator.shelf.get_mut(drained.batch);
@@ -422,7 +422,7 @@ impl Sender {
             timeout: self.config.request_timeout,
             batches,
         });
-        let ids: Vec<BatchId> = outgoing.batches.iter().map(|d| d.batch).collect();
+        let ids: Few<BatchId> = outgoing.batches.iter().map(|d| d.batch).collect();
         let link = (broker, Lane::Main);
         if self.config.acks == Acks::None {
             self.unanswered.extend(&ids);
@@ -442,6 +442,9 @@ impl Sender {
 
     /// `acks=0`: a request that is out counts as delivered.
     fn complete_unanswered(&mut self, ctx: &mut Ctx<'_>) {
+        if self.unanswered.is_empty() {
+            return;
+        }
         let batches = std::mem::take(&mut self.unanswered);
         self.all_back(ctx, &batches, ErrorCode::None);
     }

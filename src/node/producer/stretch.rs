@@ -18,6 +18,21 @@ struct Row {
 }
 
 impl Row {
+    /// Adds `count` instants, each `step` after the one before.
+    fn push_row(&mut self, first: Instant, step: Span, count: u32) {
+        let mut at = first;
+        for pushed in 0..count {
+            if pushed == 2 && self.list.is_empty() {
+                // What is here goes on with the same step, or it would be a list by now.
+                self.last += step * u64::from(count - pushed);
+                self.count += count - pushed;
+                return;
+            }
+            self.push(at);
+            at += step;
+        }
+    }
+
     fn push(&mut self, at: Instant) {
         match self.count {
             0 => self.first = at,
@@ -83,10 +98,22 @@ impl Stretch {
 
     /// `send()` was called for a record.
     pub fn push(&mut self, topic: usize, record: RecordId, at: Instant) {
+        self.push_row(topic, record, (at, Span::ZERO), 1);
+    }
+
+    /// `send()` was called for `count` records from this one on: first at that instant, then every
+    /// `step`.
+    pub fn push_row(
+        &mut self,
+        topic: usize,
+        record: RecordId,
+        (at, step): (Instant, Span),
+        count: u32,
+    ) {
         let sends = &mut self.topics[topic];
-        sends.ids.push(record);
-        sends.times.push(at);
-        self.count += 1;
+        sends.ids.push(record, count);
+        sends.times.push_row(at, step, count);
+        self.count += count;
     }
 
     /// States it. Where the handler has no other cause, what follows is caused by the sends.

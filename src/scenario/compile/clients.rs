@@ -168,6 +168,7 @@ impl Compiler<'_> {
             on_commit_failure: on_throw(member.on_commit_failure),
             on_poll_failure: on_throw(member.on_poll_failure),
             workers: member.workers as u16,
+            sink: self.sink_use(member),
         }
     }
 
@@ -306,6 +307,10 @@ fn one_step(step: &step::Step) -> Step {
             queue: queue.map(|queue| queue as u32),
             drop_revoked: *revoked == Revoked::Drop,
         },
+        step::Step::Store => Step::Store,
+        step::Step::StoreAll => Step::StoreAll,
+        step::Step::StoreWithOffset => Step::StoreWithOffset,
+        step::Step::SeekToStored => Step::SeekToStored,
         step::Step::Sleep(span) => Step::Sleep(*span),
         step::Step::Close => Step::Close,
     }

@@ -64,6 +64,7 @@ impl Compiler<'_> {
             } => Verb::SetOffsets(SeekTo::ShiftBy(*shift)),
             Action::LoseRequest(loss) => Verb::LoseRequest(loss_kind(loss)),
             Action::LoseResponse(loss) => Verb::LoseResponse(loss_kind(loss)),
+            Action::AddPartitions { to, .. } => Verb::AddPartitions { to: *to },
         }
     }
 
@@ -83,6 +84,9 @@ impl Compiler<'_> {
         if let Action::SetOffsets { group, .. } = action {
             let group = self.cast.group_id(group);
             return Target::Group(group.expect("the loader has checked the group"));
+        }
+        if let Action::AddPartitions { topic, .. } = action {
+            return Target::Topic(self.topic(topic));
         }
         let who = action.who();
         if let [role] = who
@@ -246,5 +250,12 @@ fn step_kind(name: StepName) -> StepKind {
         StepName::Request => StepKind::Request,
         StepName::Acknowledge => StepKind::Acknowledge,
         StepName::Close => StepKind::Close,
+        StepName::Store => StepKind::Store,
+        StepName::StoreAll => StepKind::StoreAll,
+        StepName::StoreWithOffset => StepKind::StoreWithOffset,
+        StepName::SeekToStored => StepKind::SeekToStored,
+        StepName::Receive => StepKind::Receive,
+        StepName::Insert => StepKind::Insert,
+        StepName::Respond => StepKind::Respond,
     }
 }

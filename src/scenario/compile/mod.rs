@@ -5,12 +5,14 @@
 
 mod clients;
 mod faults;
+mod sinks;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::decode::{settings_of_broker, settings_of_topic};
-use super::resolved::{Placement, Scenario, Topic};
+use super::resolved::client::Effect;
+use super::resolved::{Create, Placement, Scenario, Topic};
 use crate::base::{Dist, Instant, NodeId, RecordId, Seed, TopicId, TopicPartition};
 use crate::kafka::Cast;
 use crate::kafka::cast::{Actor, RecordRange, Role};
@@ -39,6 +41,7 @@ pub fn compile(scenario: &Scenario) -> Setup {
         topics: compiler.topics(&broker),
         producers: compiler.producers(),
         members: compiler.members(),
+        sinks: compiler.sinks(),
         groups: compiler.groups(),
         faults: compiler.faults(),
         warm_up: Instant::ZERO + scenario.warm_up,
@@ -60,7 +63,7 @@ struct Compiler<'s> {
     seed: Seed,
 }
 
-/// The ids of all names: the cluster first, then producers, then members, in the file's order.
+/// The ids of all names: the cluster first, then producers, members and sinks, in the file's order.
 fn cast(scenario: &Scenario) -> Cast {
     let mut cast = Cast::default();
     let mut actor = |name: String, role: Role, family: &str, group| {
@@ -90,6 +93,9 @@ fn cast(scenario: &Scenario) -> Cast {
         for name in group.actors(family) {
             actor(name, Role::Member, family, Some(id));
         }
+    }
+    for name in scenario.sinks.names() {
+        actor(name.to_owned(), Role::Sink, name, None);
     }
     cast.topics = scenario.topics.names().map(str::to_owned).collect();
     cast.topics.push(CONSUMER_OFFSETS.to_owned());
@@ -193,6 +199,7 @@ impl Compiler<'_> {
             name: CONSUMER_OFFSETS.into(),
             before_start: false,
             partitions: broker.offsets_topic_partitions,
+            partitions_max: broker.offsets_topic_partitions,
             replication_factor: broker.offsets_topic_replication_factor,
             assignment: None,
             config: TopicConfig::default(),
@@ -219,8 +226,9 @@ impl Compiler<'_> {
         };
         TopicSetup {
             name: name.into(),
-            before_start: true,
+            before_start: topic.create == Create::BeforeStart,
             partitions: topic.partitions(),
+            partitions_max: topic.partitions_max(),
             replication_factor: copies,
             assignment,
             config: settings_of_topic(&topic.config, broker),
@@ -245,6 +253,7 @@ impl Compiler<'_> {
                     .map(|(name, offset)| (self.partition(name), *offset))
                     .collect(),
                 commits: each.clone().any(super::resolved::Member::commits),
+                effect_in_sink: each.clone().any(|member| member.effect == Effect::Store),
             }
         };
         self.scenario.groups.iter().map(group).collect()

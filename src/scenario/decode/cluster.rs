@@ -6,13 +6,14 @@ use super::names::Names;
 use crate::base::Span;
 use crate::scenario::diagnostic::Kind;
 use crate::scenario::not_yet::Area;
-use crate::scenario::resolved::{Cluster, Limits, Link, Network, Placement, Topic};
+use crate::scenario::resolved::{Cluster, Create, Limits, Link, Named, Network, Placement, Topic};
 use crate::scenario::tree::{Node, Value};
+use crate::scenario::value;
 
 /// More brokers or controllers than this help no lesson.
 const NODES_MAX: u64 = 1_000;
 /// More partitions of a topic than this are a mistake.
-const PARTITIONS_MAX: u64 = 10_000;
+pub(super) const PARTITIONS_MAX: u64 = 10_000;
 
 /// `cluster`.
 pub(super) fn cluster(context: &mut Context, node: Option<&Node>) -> Cluster {
@@ -115,8 +116,23 @@ fn link(context: &mut Context, node: &Node, names: &Names<'_>) -> Option<Link> {
     })
 }
 
+/// `topics`.
+pub(super) fn topics(
+    context: &mut Context,
+    node: Option<&Node>,
+    cluster: &Cluster,
+    brokers_place: Option<&Node>,
+) -> Named<Topic> {
+    let mut topics = Named::default();
+    for entry in context.named(node) {
+        let topic = topic(context, &entry.node, &entry.key, cluster, brokers_place);
+        topics.set(entry.key.clone(), topic);
+    }
+    topics
+}
+
 /// One topic; `defaults` are the broker's partitions and copies.
-pub(super) fn topic(
+fn topic(
     context: &mut Context,
     node: &Node,
     name: &str,
@@ -152,9 +168,37 @@ pub(super) fn topic(
             }
         }
     }
-    topic.config = config::topic(context, fields.get("config"), cluster);
+    let written = fields.entry("config");
+    let others = ["partitions", "replication.factor", "replica-assignment"];
+    let others = others.into_iter().filter_map(|key| fields.entry(key));
+    if topic.create == Create::OnFirstUse {
+        for entry in others.chain(written) {
+            let text = "a topic created on first use has the brokers' defaults, so `create` is its only key";
+            let help = "set `num.partitions` or `default.replication.factor` in `cluster.config`, or \
+                        remove `create`";
+            context.error_help(Kind::Conflict, entry.key_place, text, help);
+        }
+    }
+    topic.config = config::topic(context, written.map(|entry| &entry.node), cluster);
     fields.finish(context);
     topic
+}
+
+/// Lets every topic know how many partitions the faults of this run give it: names of partitions
+/// may be above those it begins with. What is wrong with a fault is said where it is read.
+pub(super) fn let_grow(topics: &mut Named<Topic>, faults: Option<&Node>) {
+    let Some(Value::List(items)) = faults.map(|faults| &faults.value) else {
+        return;
+    };
+    for item in items {
+        let name = item.get("add-partitions").and_then(Node::text);
+        let to = item.get("to").and_then(Node::text);
+        let to = to.and_then(|to| value::count(to).ok());
+        let to = to.and_then(|to| u32::try_from(to.min(PARTITIONS_MAX)).ok());
+        if let (Some(topic), Some(to)) = (name.and_then(|name| topics.get_mut(name)), to) {
+            topic.grows_to = topic.grows_to.max(to);
+        }
+    }
 }
 
 fn counted(

@@ -1,4 +1,4 @@
-//! `expect`: quantities of the run, of groups, topics and producers.
+//! `expect`: quantities of the run, of groups, topics, producers and sinks.
 
 use super::fields::Context;
 use super::names::{Bearer, Names};
@@ -13,7 +13,7 @@ use crate::verdict::{Claim, Expect, Quantity, Range, RecordSet, Stage, Subject, 
 
 words! {
     /// The names of anomalies that `expect.anomalies` may hold.
-    enum Anomaly {
+    pub(crate) enum Anomaly {
         EffectLost = "effect-lost",
         EffectDuplicated = "effect-duplicated",
         EffectReordered = "effect-reordered",
@@ -52,7 +52,15 @@ pub(super) fn expect(context: &mut Context, nodes: &[&Node], names: &Names<'_>) 
 
 /// The words that may stand at the top of `expect`, for telling them from names of variants.
 pub(crate) fn is_quantity_of_run(word: &str) -> bool {
-    let levels = ["groups", "topics", "producers", "ends", "anomalies", "at"];
+    let levels = [
+        "groups",
+        "topics",
+        "producers",
+        "sinks",
+        "ends",
+        "anomalies",
+        "at",
+    ];
     Quantity::parse(word).is_some()
         || levels.contains(&word)
         || not_yet::is_not_yet(Area::Expect, word)
@@ -77,6 +85,7 @@ impl Reader<'_> {
                 "groups" => self.level(context, &entry.node, SubjectKind::Group),
                 "topics" => self.level(context, &entry.node, SubjectKind::Topic),
                 "producers" => self.level(context, &entry.node, SubjectKind::Producer),
+                "sinks" => self.level(context, &entry.node, SubjectKind::Sink),
                 "ends" => self.ends(context, entry),
                 "anomalies" => self.anomalies(context, &entry.node),
                 word if not_yet::is_not_yet(Area::Expect, word) => {
@@ -125,7 +134,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `groups`, `topics` or `producers`: names with their quantities.
+    /// `groups`, `topics`, `producers` or `sinks`: names with their quantities.
     fn level(&mut self, context: &mut Context, node: &Node, kind: SubjectKind) {
         if node.entries().is_none() {
             context.expected("a map of names", node);
@@ -161,6 +170,11 @@ impl Reader<'_> {
                 let subject = known.map(|_| Subject::Producer(name.to_owned()));
                 (names.producers.names().collect(), subject)
             }
+            SubjectKind::Sink => {
+                let known = names.sinks.get(name);
+                let subject = known.map(|_| Subject::Sink(name.to_owned()));
+                (names.sinks.names().collect(), subject)
+            }
             SubjectKind::Topic if names.topics.contains(name) => {
                 return Some(Subject::Topic(name.to_owned()));
             }
@@ -174,6 +188,7 @@ impl Reader<'_> {
             let text = match kind {
                 SubjectKind::Group => format!("no group is called `{name}`"),
                 SubjectKind::Producer => format!("no producer is called `{name}`"),
+                SubjectKind::Sink => format!("no sink is called `{name}`"),
                 _ => format!("no topic or partition is called `{name}`"),
             };
             let help = match nearest(name, known.iter().copied()) {
@@ -425,6 +440,7 @@ fn unknown(context: &mut Context, entry: &Entry, kind: SubjectKind) {
         SubjectKind::Group => Area::GroupQuantity,
         SubjectKind::Topic => Area::TopicQuantity,
         SubjectKind::Producer => Area::ProducerQuantity,
+        SubjectKind::Sink => Area::Nothing,
     };
     if not_yet::is_not_yet(area, word) {
         context.not_yet(entry.key_place, &format!("the quantity `{word}`"));
@@ -435,6 +451,7 @@ fn unknown(context: &mut Context, entry: &Entry, kind: SubjectKind) {
         SubjectKind::Group => ("of a group", "a group"),
         SubjectKind::Topic => ("of a topic", "a topic"),
         SubjectKind::Producer => ("of a producer", "a producer"),
+        SubjectKind::Sink => ("of a sink", "a sink"),
     };
     let here: Vec<&str> = Quantity::ALL
         .iter()
@@ -445,6 +462,7 @@ fn unknown(context: &mut Context, entry: &Entry, kind: SubjectKind) {
         (SubjectKind::Group, "groups.<NAME>"),
         (SubjectKind::Topic, "topics.<NAME>"),
         (SubjectKind::Producer, "producers.<NAME>"),
+        (SubjectKind::Sink, "sinks.<NAME>"),
     ];
     let owners: Vec<&str> = elsewhere
         .iter()

@@ -1,15 +1,17 @@
 //! Faults: one verb, one trigger, parameters.
 
+use super::cluster::PARTITIONS_MAX;
 use super::fault_rules;
 use super::fields::{Context, Fields};
 use super::names::Names;
+use super::producer::known_topic;
 use crate::kafka::message::Api;
 use crate::scenario::diagnostic::{Kind, Problem, line_of};
 use crate::scenario::not_yet::{self, Area};
-use crate::scenario::resolved::Fault;
 use crate::scenario::resolved::fault::{
     Action, Breakage, Loss, Moment, Reset, Target, Trigger, Verb,
 };
+use crate::scenario::resolved::{Fault, Topic};
 use crate::scenario::tree::{Entry, Node, Value};
 use crate::scenario::value::{self, Drawn};
 use crate::verdict::record::is_name;
@@ -41,7 +43,10 @@ fn fault(context: &mut Context, node: &Node, names: &Names<'_>) -> Option<Fault>
     let verb = Verb::parse(&entry.key)?;
     let mut fields = Fields::of(context, node, format!("a `{verb}` fault"), Area::Fault);
     fields.get(verb.word());
-    let who = who(context, &entry.node, verb, names);
+    let who = match verb {
+        Verb::AddPartitions => Vec::new(),
+        _ => who(context, &entry.node, verb, names),
+    };
     let action = action(context, &mut fields, entry, verb, who, names);
     let trigger = trigger(context, &mut fields, entry, verb, names);
     let record = fields.get("record").and_then(|node| {
@@ -194,7 +199,33 @@ fn action(
         Verb::SetOffsets => set_offsets(context, fields, entry, &who, names)?,
         Verb::LoseRequest => Action::LoseRequest(loss(context, fields, who, names)),
         Verb::LoseResponse => Action::LoseResponse(loss(context, fields, who, names)),
+        Verb::AddPartitions => add_partitions(context, fields, entry, names)?,
     })
+}
+
+/// `add-partitions: orders, to: 6`.
+fn add_partitions(
+    context: &mut Context,
+    fields: &mut Fields<'_>,
+    entry: &Entry,
+    names: &Names<'_>,
+) -> Option<Action> {
+    let topic = known_topic(context, &entry.node, names.topics);
+    let Some(node) = fields.get("to") else {
+        let text = "this `add-partitions` does not say how many the topic has then";
+        context.error_help(Kind::Missing, entry.key_place, text, "e.g. `to: 6`");
+        return None;
+    };
+    let to = context.count_in(node, 1, PARTITIONS_MAX)?;
+    let topic = topic?;
+    let before = names.topics.get(&topic).map_or(0, Topic::partitions);
+    if to <= before {
+        let text = format!("topic `{topic}` has {before} partitions already: Kafka only adds some");
+        let help = "`to` is how many there are afterwards";
+        context.error_help(Kind::Fault, node.place, text, help);
+        return None;
+    }
+    Some(Action::AddPartitions { topic, to })
 }
 
 fn required_target(
@@ -283,7 +314,7 @@ fn set_offsets(
 }
 
 /// The requests that clients send, for `request:`.
-const APIS: [(&str, Api); 13] = [
+pub(crate) const APIS: [(&str, Api); 13] = [
     ("Produce", Api::Produce),
     ("Fetch", Api::Fetch),
     ("ListOffsets", Api::ListOffsets),
@@ -301,7 +332,7 @@ const APIS: [(&str, Api); 13] = [
 
 words! {
     /// Requests of Kafka that no client here sends yet.
-    enum LaterApi {
+    pub(crate) enum LaterApi {
         AddPartitionsToTxn = "AddPartitionsToTxn",
         AddOffsetsToTxn = "AddOffsetsToTxn",
         EndTxn = "EndTxn",
@@ -368,7 +399,10 @@ fn trigger(
     let (of, error) = (fields.get("of"), fields.get("error"));
     let message = matches!(verb, Verb::LoseRequest | Verb::LoseResponse);
     let one = match given.as_slice() {
-        [] if message => return Some(None),
+        [] if message => {
+            narrows_nothing(context, [of, error]);
+            return Some(None);
+        }
         [] => {
             let text = "this fault never strikes: it has none of `at`, `before`, `after`, `when`";
             context.error_help(Kind::Fault, entry.key_place, text, "e.g. `at: 10s`");
@@ -415,12 +449,17 @@ fn trigger(
         }
     };
     if !matches!(trigger, Trigger::When { .. }) {
-        for node in [of, error].into_iter().flatten() {
-            let text = "`of` and `error` narrow the fact of a `when`";
-            context.error(Kind::Fault, node.place, text);
-        }
+        narrows_nothing(context, [of, error]);
     }
     Some(Some(trigger))
+}
+
+/// Reports `of` and `error` where no fact is waited for.
+fn narrows_nothing(context: &mut Context, nodes: [Option<&Node>; 2]) {
+    for node in nodes.into_iter().flatten() {
+        let text = "`of` and `error` narrow the fact of a `when`";
+        context.error(Kind::Fault, node.place, text);
+    }
 }
 
 /// What narrows the fact of a `when`: actors, or one group, topic or partition.

@@ -12,6 +12,9 @@ use crate::scenario::suggest::nearest;
 use crate::scenario::tree::{Entry, Node, Place};
 use crate::scenario::value::Drawn;
 
+/// The steps of a sink that a fault can name.
+const SINK_STEPS: [StepName; 3] = [StepName::Receive, StepName::Insert, StepName::Respond];
+
 /// The steps of a producer that a fault can name.
 const PRODUCER_STEPS: [StepName; 4] = [
     StepName::Send,
@@ -28,6 +31,14 @@ pub(super) fn check_one(
     fault: &Fault,
     names: &Names<'_>,
 ) {
+    if let Action::AddPartitions { .. } = fault.action {
+        if matches!(fault.trigger, Some(Trigger::Before(_) | Trigger::After(_))) {
+            let text = "`add-partitions` befalls a topic, and a topic takes no steps";
+            let help = "write `at` an instant, or `when` a fact happens";
+            context.error_help(Kind::Fault, verb.key_place, text, help);
+        }
+        return check_modifiers(context, node, fault);
+    }
     for (name, place) in fault.action.who().iter().zip(places(verb)) {
         check_target(context, fault, name, place, names);
     }
@@ -40,7 +51,10 @@ pub(super) fn check_one(
         let key = node.get("before").or(node.get("after")).unwrap_or(node);
         check_step(context, fault, step, key.place, names);
         if let Some(record) = node.entry("record")
-            && matches!(step, StepName::Sleep | StepName::Close)
+            && matches!(
+                step,
+                StepName::Sleep | StepName::SeekToStored | StepName::Close
+            )
         {
             let text = format!("`{step}` concerns no record");
             context.error(Kind::Fault, record.key_place, text);
@@ -71,6 +85,11 @@ fn check_target(context: &mut Context, fault: &Fault, name: &str, place: Place, 
                 place,
                 format!("`{verb}` befalls clients, not `{name}`"),
             );
+        }
+        (Bearer::Sink(_), Verb::Crash | Verb::Pause | Verb::Start) => {}
+        (Bearer::Sink(_), _) => {
+            let text = format!("`{verb}` befalls clients, not `{name}`");
+            context.error(Kind::Fault, place, text);
         }
         (Bearer::Later, _) => context.not_yet(place, &format!("a `{verb}` of `{name}`")),
         (Bearer::Broker | Bearer::Controller, _) => {
@@ -202,6 +221,11 @@ fn check_step(
                 let list = PRODUCER_STEPS.map(StepName::word).join(", ");
                 let help = format!("its steps: {list}");
                 context.error_help(Kind::Step, place, text, help);
+            }
+            Some(Bearer::Sink(sink)) if !SINK_STEPS.contains(&step) => {
+                let text = format!("sink `{sink}` has no step `{step}`");
+                let list = SINK_STEPS.map(StepName::word).join(", ");
+                context.error_help(Kind::Step, place, text, format!("its steps: {list}"));
             }
             _ => {}
         }
@@ -339,7 +363,9 @@ fn after_known_fault(
 
 /// Whether something in the file can take an actor down, or keep it down at first.
 fn can_be_down(name: &str, faults: &[Fault], names: &Names<'_>) -> bool {
-    let Some(Bearer::Member(family) | Bearer::Instance(family)) = names.bearer(name) else {
+    let Some(Bearer::Member(family) | Bearer::Instance(family) | Bearer::Sink(family)) =
+        names.bearer(name)
+    else {
         // A family or a role: which actor it is, the run will show.
         return true;
     };

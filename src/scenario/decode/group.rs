@@ -4,19 +4,20 @@ use super::config::{self, Owner, Written};
 use super::except;
 use super::fields::{Context, Fields};
 use super::producer::{ACTORS_MAX, clock, known_topic, life};
+use super::sink::use_of_sink;
 use super::steps::{self, Where};
 use crate::scenario::diagnostic::{Kind, Problem};
 use crate::scenario::not_yet::Area;
 use crate::scenario::resolved::client::{Fails, Process, ProcessFailure};
-use crate::scenario::resolved::step::LoopName;
-use crate::scenario::resolved::{Group, Member, Named, Step, Topic};
+use crate::scenario::resolved::step::{Expanded, LoopName};
+use crate::scenario::resolved::{Group, Member, Named, Sink, Step, Topic};
 use crate::scenario::tree::{Entry, Node};
 use crate::verdict::record::split_partition;
 use crate::verdict::{RecordName, words};
 
 words! {
     /// Whose protocol a group speaks.
-    enum GroupType {
+    pub(crate) enum GroupType {
         /// A consumer group.
         Consumer = "consumer",
     }
@@ -27,7 +28,7 @@ pub(super) fn group(
     context: &mut Context,
     node: &Node,
     name: &str,
-    topics: &Named<Topic>,
+    (topics, sinks): (&Named<Topic>, &Named<Sink>),
 ) -> Group {
     let what = format!("group `{name}`");
     let mut fields = Fields::of(context, node, what.as_str(), Area::Group);
@@ -39,7 +40,7 @@ pub(super) fn group(
     let committed = fields.get("committed");
     let committed = committed.map(|node| committed_offsets(context, node, topics));
     let exceptions = fields.get("except");
-    let all = member(context, fields, node, name, topics);
+    let all = member(context, fields, node, name, (topics, sinks));
     let mut group = Group {
         members: members.unwrap_or(1),
         committed: committed.unwrap_or_default(),
@@ -53,7 +54,7 @@ pub(super) fn group(
         for key in ["members", "type", "committed", "except"] {
             fields.get(key);
         }
-        let one = member(context, fields, &merged, name, topics);
+        let one = member(context, fields, &merged, name, (topics, sinks));
         group.except.set(actor, one);
     }
     except::fill_actor(&mut group.all, &mut group.except, &actors, |member| {
@@ -67,7 +68,7 @@ fn member(
     mut fields: Fields<'_>,
     node: &Node,
     name: &str,
-    topics: &Named<Topic>,
+    (topics, sinks): (&Named<Topic>, &Named<Sink>),
 ) -> Member {
     let mut member = Member {
         topics: subscription(context, &mut fields, node, name, topics),
@@ -83,10 +84,7 @@ fn member(
     if mistakes < context.problems.len() {
         context.unread_loops.insert(name.to_owned());
     }
-    if let Some(node) = fields.get("effect") {
-        let effect = context.word(node, Area::Effect);
-        member.effect = effect.unwrap_or(member.effect);
-    }
+    use_of_sink(context, &mut fields, node, &mut member, (name, sinks));
     if let Some(node) = fields.get("on-commit-failure") {
         let failure = context.word(node, Area::Nothing);
         member.on_commit_failure = failure.unwrap_or(member.on_commit_failure);
@@ -263,14 +261,19 @@ fn the_loop(
     }
     if let Some(own) = own {
         member.steps = steps::read(context, &own.node, Where::Loop, name);
-        member.on_close = Vec::new();
+        (member.on_assigned, member.on_close) = (Vec::new(), Vec::new());
         return None;
     }
     let named = match commit {
         Some(commit) => context.word(&commit.node, Area::Loop)?,
         None => LoopName::AfterProcessing,
     };
-    (member.steps, member.on_close) = named.expand();
+    let Expanded {
+        steps,
+        on_assigned,
+        on_close,
+    } = named.expand();
+    (member.steps, member.on_assigned, member.on_close) = (steps, on_assigned, on_close);
     Some(named)
 }
 
@@ -303,7 +306,7 @@ fn listeners(context: &mut Context, fields: &mut Fields<'_>, member: &mut Member
     let lost = list("on-lost");
     let close = list("on-close");
     member.on_revoked = revoked.unwrap_or_default();
-    member.on_assigned = assigned.unwrap_or_default();
+    member.on_assigned = assigned.unwrap_or_else(|| std::mem::take(&mut member.on_assigned));
     // The default of Kafka's `ConsumerRebalanceListener.onPartitionsLost`.
     member.on_lost = lost.unwrap_or_else(|| member.on_revoked.clone());
     member.on_close = close.unwrap_or_else(|| std::mem::take(&mut member.on_close));
@@ -318,14 +321,8 @@ fn auto_commit(
     written: &mut Written,
 ) {
     const KEY: &str = "enable.auto.commit";
-    let lists = [
-        &member.steps,
-        &member.on_revoked,
-        &member.on_assigned,
-        &member.on_lost,
-        &member.on_close,
-    ];
-    let commits = lists.iter().any(|list| list.iter().any(Step::commits));
+    let with_offset = |step: &Step| *step == Step::StoreWithOffset;
+    let commits = member.has(|step| step.commits() || step.is_any(&with_offset));
     let auto = loop_name.is_some_and(LoopName::is_auto);
     let given = written
         .get(KEY)
@@ -333,7 +330,8 @@ fn auto_commit(
     let place = written.place(KEY).unwrap_or(node.place);
     match given.as_deref() {
         Some("true") if commits => {
-            let text = format!("the loop commits offsets itself, so `{KEY}` is `false` for it");
+            let text =
+                format!("the loop commits or stores offsets itself, so `{KEY}` is `false` for it");
             let help = format!("remove `{KEY}: true`, or write `commit: auto`");
             context.error_help(Kind::Conflict, place, text, help);
         }

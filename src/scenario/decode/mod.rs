@@ -6,14 +6,15 @@ mod cluster;
 mod config;
 mod except;
 pub(crate) mod expect;
-mod fault;
+pub(crate) mod fault;
 mod fault_rules;
 mod fields;
-mod group;
+pub(crate) mod group;
 pub(crate) mod keyed;
 mod must_happen;
 pub(crate) mod names;
 mod producer;
+mod sink;
 mod steps;
 
 pub(crate) use config::{
@@ -28,6 +29,7 @@ use super::resolved::{Group, Named, Producer, Scenario};
 use super::tree::Node;
 use crate::base::Span;
 use crate::verdict::RecordName;
+use crate::verdict::record::is_name;
 use names::Names;
 
 /// The statements that belong to the run: those of all variants, and its own.
@@ -53,21 +55,10 @@ pub(crate) fn scenario(
     let network = fields.get("network");
     scenario.network = cluster::network(context, network);
     let brokers = cluster.and_then(|cluster| cluster.get("brokers"));
-    for entry in context.named(fields.get("topics")) {
-        let (node, name) = (&entry.node, entry.key.as_str());
-        let topic = cluster::topic(context, node, name, &scenario.cluster, brokers);
-        scenario.topics.set(name, topic);
-    }
-    let producers = context.named(fields.get("producers"));
-    for entry in producers {
-        let producer = producer::producer(context, &entry.node, &entry.key, &scenario.topics);
-        scenario.producers.set(entry.key.clone(), producer);
-    }
-    let groups = context.named(fields.get("groups"));
-    for entry in groups {
-        let group = group::group(context, &entry.node, &entry.key, &scenario.topics);
-        scenario.groups.set(entry.key.clone(), group);
-    }
+    let topics = fields.get("topics");
+    scenario.topics = cluster::topics(context, topics, &scenario.cluster, brokers);
+    cluster::let_grow(&mut scenario.topics, fields.get("faults"));
+    actors(context, &mut fields, &mut scenario);
     if let Some(node) = fields.get("warm-up") {
         scenario.warm_up = context.duration(node).unwrap_or(Span::ZERO);
     }
@@ -84,19 +75,23 @@ pub(crate) fn scenario(
     let topics = std::mem::take(&mut scenario.topics);
     let producers = std::mem::take(&mut scenario.producers);
     let groups = std::mem::take(&mut scenario.groups);
+    let sinks = std::mem::take(&mut scenario.sinks);
     let names = Names {
         brokers: scenario.cluster.brokers,
         controllers: scenario.cluster.controllers,
         topics: &topics,
         producers: &producers,
         groups: &groups,
-        later: ["sinks", "queues"]
-            .into_iter()
-            .flat_map(|key| root.get(key).and_then(Node::entries).unwrap_or_default())
+        sinks: &sinks,
+        later: root
+            .get("queues")
+            .and_then(Node::entries)
+            .unwrap_or_default()
+            .iter()
             .map(|entry| entry.key.clone())
             .collect(),
     };
-    let entries: Vec<_> = ["producers", "groups"]
+    let entries: Vec<_> = ["producers", "groups", "sinks"]
         .into_iter()
         .flat_map(|key| root.get(key).and_then(Node::entries).unwrap_or_default())
         .collect();
@@ -108,7 +103,27 @@ pub(crate) fn scenario(
     scenario.expect = expect::expect(context, &statements.expect, &names);
     scenario.must_happen = must_happen::must_happen(context, &statements.must_happen, &names);
     (scenario.topics, scenario.producers, scenario.groups) = (topics, producers, groups);
+    scenario.sinks = sinks;
     scenario
+}
+
+/// Sinks, producers and groups: who uses the topics.
+fn actors(context: &mut Context, fields: &mut Fields<'_>, scenario: &mut Scenario) {
+    for entry in context.named(fields.get("sinks")) {
+        let sink = sink::sink(context, &entry.node, &entry.key);
+        scenario.sinks.set(entry.key.clone(), sink);
+    }
+    let producers = context.named(fields.get("producers"));
+    for entry in producers {
+        let producer = producer::producer(context, &entry.node, &entry.key, &scenario.topics);
+        scenario.producers.set(entry.key.clone(), producer);
+    }
+    let groups = context.named(fields.get("groups"));
+    for entry in groups {
+        let known = (&scenario.topics, &scenario.sinks);
+        let group = group::group(context, &entry.node, &entry.key, known);
+        scenario.groups.set(entry.key.clone(), group);
+    }
 }
 
 fn heading(context: &mut Context, fields: &mut Fields<'_>, scenario: &mut Scenario, root: &Node) {
@@ -122,6 +137,9 @@ fn heading(context: &mut Context, fields: &mut Fields<'_>, scenario: &mut Scenar
     }
     scenario.about = fields.get("about").and_then(|node| context.text(node));
     scenario.question = fields.get("question").and_then(|node| context.text(node));
+    if let Some(node) = fields.get("covers") {
+        scenario.covers = covers(context, node);
+    }
     if let Some(node) = fields.get("kafka") {
         release(context, node);
     }
@@ -130,8 +148,27 @@ fn heading(context: &mut Context, fields: &mut Fields<'_>, scenario: &mut Scenar
     }
 }
 
+/// `covers`: the rows of a course, by number or name.
+fn covers(context: &mut Context, node: &Node) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for item in context.items(node, "a list of rows such as `[29, 30]`") {
+        let Some(row) = context.text_of_any(item) else {
+            continue;
+        };
+        if !is_name(&row) {
+            context.name(&row, item.place);
+        } else if rows.contains(&row) {
+            let text = format!("row `{row}` stands here twice");
+            context.error(Kind::Value, item.place, text);
+        } else {
+            rows.push(row);
+        }
+    }
+    rows
+}
+
 /// The releases whose rules are known to the format.
-const RELEASES: [&str; 9] = [
+pub(crate) const RELEASES: [&str; 9] = [
     "2.8", "3.4", "3.5", "3.6", "3.7", "3.8", "3.9", "4.0", "4.1",
 ];
 

@@ -5,7 +5,7 @@ use super::keyed::{self, Keyed};
 use crate::scenario::diagnostic::{Kind, Problem};
 use crate::scenario::reader::space_before_number;
 use crate::scenario::resolved::client::Records;
-use crate::scenario::resolved::{Group, Named, Producer, Topic};
+use crate::scenario::resolved::{Group, Named, Producer, Sink, Topic};
 use crate::scenario::suggest::nearest;
 use crate::scenario::tree::{Entry, Node, Place};
 use crate::verdict::RecordName;
@@ -18,7 +18,8 @@ pub(crate) struct Names<'s> {
     pub(crate) topics: &'s Named<Topic>,
     pub(crate) producers: &'s Named<Producer>,
     pub(crate) groups: &'s Named<Group>,
-    /// Sinks and queues, which are not built.
+    pub(crate) sinks: &'s Named<Sink>,
+    /// Queues, which are not built.
     pub(crate) later: Vec<String>,
 }
 
@@ -44,7 +45,9 @@ pub(crate) enum Bearer {
     Broker,
     /// One controller, or all.
     Controller,
-    /// A sink, a queue or a queue's worker: not built.
+    /// A sink.
+    Sink(String),
+    /// A queue or a queue's worker: not built.
     Later,
 }
 
@@ -75,6 +78,9 @@ impl Names<'_> {
                 None => Bearer::Instance(name),
                 Some(_) => Bearer::Producer(name),
             });
+        }
+        if self.sinks.contains(name) {
+            return Some(Bearer::Sink(name.to_owned()));
         }
         if self
             .later
@@ -120,7 +126,7 @@ impl Names<'_> {
     pub(crate) fn partition<'n>(&self, name: &'n str) -> Option<(&'n str, u32)> {
         let (topic, partition) = split_partition(name)?;
         let known = self.topics.get(topic)?;
-        (partition < known.partitions()).then_some((topic, partition))
+        (partition < known.partitions_max()).then_some((topic, partition))
     }
 
     /// All names of clients: families, then actors.
@@ -134,6 +140,7 @@ impl Names<'_> {
             names.push(name.to_owned());
             names.extend(producer.actors(name).into_iter().take(100));
         }
+        names.extend(self.sinks.names().map(str::to_owned));
         names.extend((1..=self.brokers.min(100)).map(|n| format!("broker-{n}")));
         names.extend(["clients", "brokers"].map(str::to_owned));
         names
@@ -182,7 +189,8 @@ impl Names<'_> {
         let groups = self.groups.names().map(|name| format!("group `{name}`"));
         let producers = self.producers.names();
         let producers = producers.map(|name| format!("producer `{name}`"));
-        let list: Vec<String> = groups.chain(producers).collect();
+        let sinks = self.sinks.names().map(|name| format!("sink `{name}`"));
+        let list: Vec<String> = groups.chain(producers).chain(sinks).collect();
         if let Some(family) = family.flatten() {
             help.push(family);
         } else if !list.is_empty() {
@@ -224,15 +232,17 @@ impl Names<'_> {
                 .producers
                 .get(name)
                 .map(|producer| producer.actors(name));
-            let (kind, actors) = match (group, producer) {
-                (Some(_), Some(_)) => {
-                    let text = format!("a group and a producer are both called `{name}`");
+            let sink = self.sinks.get(name).map(|_| vec![name.to_owned()]);
+            let bearers = [("group", group), ("producer", producer), ("sink", sink)];
+            let mut bearers = bearers.into_iter().filter_map(|(kind, a)| Some((kind, a?)));
+            let (kind, actors) = match (bearers.next(), bearers.next()) {
+                (Some((one, _)), Some((other, _))) => {
+                    let text = format!("a {one} and a {other} are both called `{name}`");
                     context.error(Kind::Name, entry.key_place, text);
                     continue;
                 }
-                (Some(actors), None) => ("group", actors),
-                (None, Some(actors)) => ("producer", actors),
-                (None, None) => continue,
+                (Some(one), None) => one,
+                (None, _) => continue,
             };
             let broker =
                 |n: &String| numbered(n, "broker", u32::MAX) || numbered(n, "controller", u32::MAX);
@@ -334,8 +344,8 @@ impl Names<'_> {
     fn check_partition(&self, context: &mut Context, topic: &str, partition: u32, place: Place) {
         let text = match self.topics.get(topic) {
             None => format!("topic `{topic}` is not in `topics`"),
-            Some(known) if known.partitions() <= partition => {
-                let count = known.partitions();
+            Some(known) if known.partitions_max() <= partition => {
+                let count = known.partitions_max();
                 format!("topic `{topic}` has {count} partitions from 0, there is no {partition}")
             }
             Some(_) => return,

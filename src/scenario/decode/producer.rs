@@ -341,8 +341,12 @@ fn partitioning(
     sender: &mut Sender,
     topics: &Named<Topic>,
 ) {
-    let fewest = sender.topics.iter().filter_map(|name| topics.get(name));
-    let fewest = fewest.map(Topic::partitions).min().unwrap_or(u32::MAX);
+    let fewest = |partitions: fn(&Topic) -> u32| {
+        let topics = sender.topics.iter().filter_map(|name| topics.get(name));
+        topics.map(partitions).min().unwrap_or(u32::MAX)
+    };
+    // A record's own partition is waited for; a custom partitioner must name one that is there.
+    let (ever, at_first) = (fewest(Topic::partitions_max), fewest(Topic::partitions));
     let (fixed, table) = (fields.entry("partition"), fields.entry("partitioner"));
     if let (Some(fixed), Some(table)) = (fixed, table) {
         let text = "`partition` and `partitioner` cannot stand together";
@@ -352,7 +356,7 @@ fn partitioning(
             .push(problem.also(table.key_place).help("keep one"));
         return;
     }
-    let partition = |context: &mut Context, node: &Node| {
+    let partition = |context: &mut Context, node: &Node, fewest: u32| {
         let number = context.count_in(node, 0, u64::from(u32::MAX))?;
         if fewest <= number {
             let text = format!("there is no partition {number}: the topic has {fewest}, from 0");
@@ -360,7 +364,7 @@ fn partitioning(
         }
         Some(number)
     };
-    sender.partition = fixed.and_then(|entry| partition(context, &entry.node));
+    sender.partition = fixed.and_then(|entry| partition(context, &entry.node, ever));
     let Some(table) = table else { return };
     let node = &table.node;
     let mut fields = Fields::of(context, node, "`partitioner`", Area::Partitioner);
@@ -370,7 +374,7 @@ fn partitioning(
     match rows {
         Some(rows) => {
             for entry in rows.entries().unwrap_or_default() {
-                if let Some(number) = partition(context, &entry.node) {
+                if let Some(number) = partition(context, &entry.node, at_first) {
                     by_key.set(entry.key.clone(), number);
                 }
             }
@@ -385,7 +389,9 @@ fn partitioning(
         Some(node) if node.text() == Some("all") => Others::All,
         Some(node) => {
             let items = context.items(node, "`all`, or a list of partitions");
-            let numbers = items.iter().filter_map(|item| partition(context, item));
+            let numbers = items
+                .iter()
+                .filter_map(|item| partition(context, item, at_first));
             Others::Listed(numbers.collect())
         }
     };

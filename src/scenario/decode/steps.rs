@@ -8,13 +8,17 @@ use crate::scenario::resolved::step::{OffsetCommit, Offsets, POLL_TIMEOUT, Revok
 use crate::scenario::tree::{Entry, Node, Place, Value};
 
 /// The steps that are built.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 12] = [
     "poll",
     "each",
     "process",
     "commit-sync",
     "commit-async",
     "hand-off",
+    "store",
+    "store-all",
+    "store-with-offset",
+    "seek-to-stored",
     "sleep",
     "close",
 ];
@@ -96,6 +100,10 @@ fn from_word(context: &mut Context, word: &str, at: Place, place: Where) -> Opti
         "commit-sync" => Step::CommitSync(commit),
         "commit-async" => Step::CommitAsync(commit),
         "hand-off" => Step::hand_off(),
+        "store" => Step::Store,
+        "store-all" => Step::StoreAll,
+        "store-with-offset" => Step::StoreWithOffset,
+        "seek-to-stored" => Step::SeekToStored,
         "close" => Step::Close,
         "each" => {
             let help = "write `{ each: [process] }`";
@@ -141,7 +149,7 @@ fn from_entry(context: &mut Context, entry: &Entry, place: Where, group: &str) -
         "commit-sync" => Step::CommitSync(commit(context, node, place)),
         "commit-async" => Step::CommitAsync(commit(context, node, place)),
         "hand-off" => hand_off(context, node, group),
-        "process" | "close" => {
+        "process" | "store" | "store-all" | "store-with-offset" | "seek-to-stored" | "close" => {
             let text = format!("`{}` takes no parameters", entry.key);
             context.error(Kind::Step, node.place, text);
             return None;
@@ -213,13 +221,17 @@ fn check_place(context: &mut Context, step: &Step, word: Place, place: Where, in
         (Step::Poll { .. }, _) => Some("comes first in the loop, and only there"),
         (Step::Process, Where::Each | Where::HandOff) => None,
         (Step::Process, _) => Some("stands inside `each`: it works on one record"),
+        (Step::Store | Step::StoreWithOffset, Where::Each) => None,
+        (Step::Store | Step::StoreWithOffset, _) => Some("stands inside `each`: it is one row"),
+        (Step::SeekToStored, Where::Listener("on-assigned")) => None,
+        (Step::SeekToStored, _) => Some("stands in `on-assigned`: there reading begins"),
         (Step::CommitSync(_) | Step::CommitAsync(_), Where::HandOff) => Some(
             "cannot stand inside `hand-off`: a consumer belongs to one thread (KafkaConsumer \
              throws ConcurrentModificationException)",
         ),
         (Step::CommitSync(_) | Step::CommitAsync(_) | Step::Sleep(_), _) => None,
-        (Step::Each(_) | Step::HandOff { .. } | Step::Close, Where::Loop) => None,
-        (Step::Each(_) | Step::HandOff { .. } | Step::Close, _) => {
+        (Step::Each(_) | Step::HandOff { .. } | Step::StoreAll | Step::Close, Where::Loop) => None,
+        (Step::Each(_) | Step::HandOff { .. } | Step::StoreAll | Step::Close, _) => {
             Some("stands in the loop itself, not inside another step or a listener")
         }
     };
@@ -228,6 +240,9 @@ fn check_place(context: &mut Context, step: &Step, word: Place, place: Where, in
         let problem = Problem::new(Kind::Step, word, text);
         context.problems.push(problem.maybe_help(match step {
             Step::Process => Some("write `{ each: [process] }`".to_owned()),
+            Step::Store | Step::StoreWithOffset => {
+                Some(format!("write `{{ each: [process, {}] }}`", step.word()))
+            }
             _ => None,
         }));
     }

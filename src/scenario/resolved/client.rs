@@ -5,7 +5,8 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::named::{Config, Named, Setting};
-use super::step::{LoopName, Step};
+use super::sink::SinkFailure;
+use super::step::{Expanded, LoopName, Step};
 use crate::base::Span;
 use crate::kafka::client::ClientFamily;
 use crate::scenario::value::{Drawn, Timing};
@@ -192,6 +193,12 @@ pub struct Member {
     pub steps: Vec<Step>,
     /// The step whose repetition counts as a duplicate.
     pub effect: Effect,
+    /// Where the steps that store go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sink: Option<String>,
+    /// When the sink refuses or does not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_sink_failure: Option<SinkFailure>,
     /// When `commit-sync` throws.
     pub on_commit_failure: CallFailure,
     /// When `poll` throws.
@@ -273,6 +280,8 @@ words! {
     pub enum Effect {
         /// The work itself.
         Process = "process",
+        /// The row in the sink.
+        Store = "store",
     }
 }
 
@@ -289,6 +298,12 @@ impl Records {
 impl Member {
     /// Whether offsets are committed at all, by a step or by auto-commit.
     pub fn commits(&self) -> bool {
+        let auto = self.config.get("enable.auto.commit") == Some(&Setting::Boolean(true));
+        auto || self.has(Step::commits)
+    }
+
+    /// Whether a step passes such a test, in the loop or a listener.
+    pub fn has(&self, test: impl Fn(&Step) -> bool) -> bool {
         let lists = [
             &self.steps,
             &self.on_revoked,
@@ -296,8 +311,17 @@ impl Member {
             &self.on_lost,
             &self.on_close,
         ];
-        let auto = self.config.get("enable.auto.commit") == Some(&Setting::Boolean(true));
-        auto || lists.iter().any(|list| list.iter().any(Step::commits))
+        lists.iter().any(|list| list.iter().any(&test))
+    }
+
+    /// Whether it asks a sink for anything.
+    pub fn stores(&self) -> bool {
+        self.has(|step| step.is_any(&|step| step.stores_rows() || *step == Step::SeekToStored))
+    }
+
+    /// Whether it puts rows into a sink.
+    pub fn stores_rows(&self) -> bool {
+        self.has(|step| step.is_any(&Step::stores_rows))
     }
 }
 
@@ -372,7 +396,11 @@ impl Default for Process {
 
 impl Default for Member {
     fn default() -> Self {
-        let (steps, on_close) = LoopName::AfterProcessing.expand();
+        let Expanded {
+            steps,
+            on_assigned,
+            on_close,
+        } = LoopName::AfterProcessing.expand();
         Self {
             topics: Vec::new(),
             start_at: Span::ZERO,
@@ -380,11 +408,13 @@ impl Default for Member {
             process: Process::default(),
             steps,
             effect: Effect::Process,
+            sink: None,
+            on_sink_failure: None,
             on_commit_failure: CallFailure::Continue,
             on_poll_failure: CallFailure::Stop,
             workers: 4,
             on_revoked: Vec::new(),
-            on_assigned: Vec::new(),
+            on_assigned,
             on_lost: Vec::new(),
             on_close,
             client: Library::Java,

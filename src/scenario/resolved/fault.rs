@@ -123,6 +123,13 @@ pub enum Action {
     LoseRequest(Loss),
     /// The answer to a request does not arrive.
     LoseResponse(Loss),
+    /// `CreatePartitions`: the topic has more partitions from then on.
+    AddPartitions {
+        /// The topic.
+        topic: String,
+        /// How many it has then.
+        to: u32,
+    },
 }
 
 /// Which message is lost.
@@ -196,6 +203,8 @@ words! {
         LoseRequest = "lose-request",
         /// An answer does not arrive.
         LoseResponse = "lose-response",
+        /// A topic gets more partitions.
+        AddPartitions = "add-partitions",
     }
 }
 
@@ -230,6 +239,7 @@ impl Action {
             Self::SetOffsets { .. } => Verb::SetOffsets,
             Self::LoseRequest(_) => Verb::LoseRequest,
             Self::LoseResponse(_) => Verb::LoseResponse,
+            Self::AddPartitions { .. } => Verb::AddPartitions,
         }
     }
 
@@ -243,6 +253,7 @@ impl Action {
             | Self::Start { who }
             | Self::Seek { who, .. } => who,
             Self::SetOffsets { group, .. } => std::slice::from_ref(group),
+            Self::AddPartitions { topic, .. } => std::slice::from_ref(topic),
             Self::LoseRequest(loss) | Self::LoseResponse(loss) => &loss.who,
         }
     }
@@ -336,6 +347,7 @@ impl Action {
                 map.serialize_entry("for", length)
             }
             Self::Start { .. } => Ok(()),
+            Self::AddPartitions { to, .. } => map.serialize_entry("to", to),
             Self::Seek { to, .. } => map.serialize_entry("to", &to.text()),
             Self::SetOffsets { to, .. } => match to {
                 Reset::To(target) => map.serialize_entry("to", &target.text()),

@@ -7,13 +7,15 @@
 pub mod client;
 pub mod fault;
 pub mod named;
+pub mod sink;
 pub mod step;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub use client::{Except, Group, Member, Producer, Sender};
 pub use fault::Fault;
 pub use named::{Config, Named, Setting};
+pub use sink::Sink;
 pub use step::Step;
 
 use super::value::Timing;
@@ -32,6 +34,9 @@ pub struct Scenario {
     /// What to ask before the verdict is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub question: Option<String>,
+    /// The rows of a course that the scenario shows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<String>,
     /// The rule set: a release of Kafka.
     pub kafka: String,
     /// The seed of every draw.
@@ -42,6 +47,9 @@ pub struct Scenario {
     pub network: Network,
     /// Topics in the order of the file.
     pub topics: Named<Topic>,
+    /// Sinks in the order of the file.
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    pub sinks: Named<Sink>,
     /// Producers in the order of the file.
     pub producers: Named<Producer>,
     /// Consumer groups in the order of the file.
@@ -113,16 +121,39 @@ pub struct Link {
 }
 
 /// A topic.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topic {
     /// How many partitions and copies, or which.
-    #[serde(flatten)]
     pub placement: Placement,
     /// When the topic comes into being.
     pub create: Create,
     /// Settings of the topic.
     pub config: Config,
+    /// The most partitions that a fault of the run gives it; 0 where none does. It follows from
+    /// `faults`, so it is not printed.
+    pub grows_to: u32,
+}
+
+impl Serialize for Topic {
+    /// The map of the file. Of a topic created on first use only that: the rest are the brokers'
+    /// defaults, and the file may not state them.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Form<'t> {
+            #[serde(flatten)]
+            placement: Option<&'t Placement>,
+            create: Create,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            config: Option<&'t Config>,
+        }
+        let stated = self.create == Create::BeforeStart;
+        let form = Form {
+            placement: stated.then_some(&self.placement),
+            create: self.create,
+            config: stated.then_some(&self.config),
+        };
+        form.serialize(serializer)
+    }
 }
 
 /// Where the copies of a topic's partitions lie.
@@ -150,6 +181,8 @@ words! {
     pub enum Create {
         /// Before time 0.
         BeforeStart = "before-start",
+        /// When the first client asks for it, with the brokers' defaults.
+        OnFirstUse = "on-first-use",
     }
 }
 
@@ -201,6 +234,7 @@ impl Default for Topic {
             },
             create: Create::BeforeStart,
             config: Config::default(),
+            grows_to: 0,
         }
     }
 }
@@ -212,6 +246,11 @@ impl Topic {
             Placement::Counted { partitions, .. } => *partitions,
             Placement::Assigned { replica_assignment } => replica_assignment.len() as u32,
         }
+    }
+
+    /// How many partitions it can have in the course of the run.
+    pub fn partitions_max(&self) -> u32 {
+        self.partitions().max(self.grows_to)
     }
 }
 
@@ -234,11 +273,13 @@ impl Default for Scenario {
             title: String::new(),
             about: None,
             question: None,
+            covers: Vec::new(),
             kafka: "4.1".to_owned(),
             seed: 1,
             cluster: Cluster::default(),
             network: Network::default(),
             topics: Named::default(),
+            sinks: Named::default(),
             producers: Named::default(),
             groups: Named::default(),
             warm_up: Span::ZERO,

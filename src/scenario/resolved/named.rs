@@ -34,6 +34,12 @@ impl<T> Named<T> {
         found.map(|(_, value)| value)
     }
 
+    /// The value of a name, to be changed.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut T> {
+        let found = self.0.iter_mut().find(|(known, _)| known == name);
+        found.map(|(_, value)| value)
+    }
+
     /// Whether a name is there.
     pub fn contains(&self, name: &str) -> bool {
         self.get(name).is_some()

@@ -31,6 +31,14 @@ pub enum Step {
         /// What happens to waiting records of a partition taken away.
         revoked: Revoked,
     },
+    /// A row into the sink.
+    Store,
+    /// A row for each polled record into the sink, in one request.
+    StoreAll,
+    /// Row and next offset into the sink, in one transaction.
+    StoreWithOffset,
+    /// Asks the sink where to go on, and seeks there.
+    SeekToStored,
     /// The application thread waits.
     Sleep(Span),
     /// `on-close`, then `close()`.
@@ -93,6 +101,20 @@ words! {
         Acknowledge = "acknowledge",
         /// Member and producer: `close()`.
         Close = "close",
+        /// Member: a row into the sink.
+        Store = "store",
+        /// Member: a row for each polled record into the sink.
+        StoreAll = "store-all",
+        /// Member: row and offset into the sink.
+        StoreWithOffset = "store-with-offset",
+        /// Member: where the sink says to go on.
+        SeekToStored = "seek-to-stored",
+        /// Sink: a request arrives.
+        Receive = "receive",
+        /// Sink: one row.
+        Insert = "insert",
+        /// Sink: the answer leaves.
+        Respond = "respond",
     }
 }
 
@@ -111,7 +133,22 @@ words! {
         Auto = "auto",
         /// Auto-commit with worker threads.
         AutoHandOff = "auto-hand-off",
+        /// Row and offset into the sink, in one transaction.
+        WithEffect = "with-effect",
+        /// Process, then all rows in one request, then commit.
+        BulkInsert = "bulk-insert",
     }
+}
+
+/// What a loop that has a name stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expanded {
+    /// The loop.
+    pub steps: Vec<Step>,
+    /// The listener's `onPartitionsAssigned`.
+    pub on_assigned: Vec<Step>,
+    /// What runs before `close()`.
+    pub on_close: Vec<Step>,
 }
 
 /// `poll()` waits so long where nothing else is written.
@@ -139,6 +176,10 @@ impl Step {
             Self::CommitSync(_) => "commit-sync",
             Self::CommitAsync(_) => "commit-async",
             Self::HandOff { .. } => "hand-off",
+            Self::Store => "store",
+            Self::StoreAll => "store-all",
+            Self::StoreWithOffset => "store-with-offset",
+            Self::SeekToStored => "seek-to-stored",
             Self::Sleep(_) => "sleep",
             Self::Close => "close",
         }
@@ -154,8 +195,17 @@ impl Step {
 
     /// Whether this step, or one inside it, commits offsets.
     pub fn commits(&self) -> bool {
-        matches!(self, Self::CommitSync(_) | Self::CommitAsync(_))
-            || self.inner().iter().any(Self::commits)
+        self.is_any(&|step| matches!(step, Self::CommitSync(_) | Self::CommitAsync(_)))
+    }
+
+    /// Whether this step itself puts rows into a sink.
+    pub fn stores_rows(&self) -> bool {
+        matches!(self, Self::Store | Self::StoreAll | Self::StoreWithOffset)
+    }
+
+    /// Whether this step, or one inside it, passes a test.
+    pub fn is_any(&self, test: &impl Fn(&Self) -> bool) -> bool {
+        test(self) || self.inner().iter().any(|step| step.is_any(test))
     }
 }
 
@@ -171,8 +221,8 @@ impl OffsetCommit {
 }
 
 impl LoopName {
-    /// The loop, and the steps before `close()`.
-    pub fn expand(self) -> (Vec<Step>, Vec<Step>) {
+    /// The loop and its listeners.
+    pub fn expand(self) -> Expanded {
         let poll = Step::poll;
         let each = |steps: &[Step]| Step::Each(steps.to_vec());
         let this_record = OffsetCommit::of(Offsets::ThisRecord);
@@ -194,12 +244,27 @@ impl LoopName {
             }
             Self::Auto => vec![poll(), each(&[Step::Process])],
             Self::AutoHandOff => vec![poll(), Step::hand_off()],
+            Self::WithEffect => vec![poll(), each(&[Step::Process, Step::StoreWithOffset])],
+            Self::BulkInsert => vec![
+                poll(),
+                each(&[Step::Process]),
+                Step::StoreAll,
+                Step::commit_sync(),
+            ],
+        };
+        let on_assigned = match self {
+            Self::WithEffect => vec![Step::SeekToStored],
+            _ => Vec::new(),
         };
         let on_close = match self {
             Self::Async => vec![Step::commit_sync()],
             _ => Vec::new(),
         };
-        (steps, on_close)
+        Expanded {
+            steps,
+            on_assigned,
+            on_close,
+        }
     }
 
     /// Whether the loop stands for `enable.auto.commit=true`.
@@ -242,7 +307,9 @@ impl Serialize for Step {
             queue: Option<u64>,
             revoked: Revoked,
         }
-        if matches!(self, Self::Process | Self::Close) {
+        let is_word =
+            self.stores_rows() || matches!(self, Self::Process | Self::SeekToStored | Self::Close);
+        if is_word {
             return serializer.serialize_str(self.word());
         }
         let mut map = serializer.serialize_map(Some(1))?;
@@ -269,7 +336,12 @@ impl Serialize for Step {
                 )?;
             }
             Self::Sleep(span) => map.serialize_entry(word, span)?,
-            Self::Process | Self::Close => unreachable!("returned above as a word"),
+            Self::Process
+            | Self::Store
+            | Self::StoreAll
+            | Self::StoreWithOffset
+            | Self::SeekToStored
+            | Self::Close => unreachable!("returned above as a word"),
         }
         map.end()
     }

@@ -1,4 +1,4 @@
-//! Topics, producers and consumer groups in the words of the file.
+//! Topics, producers, consumer groups and sinks in the words of the file.
 
 use std::sync::Arc;
 
@@ -21,12 +21,41 @@ pub struct Group {
     pub(super) logic: Option<Logic>,
 }
 
+/// A sink: the database behind an application.
+#[derive(Clone, Debug, Default)]
+pub struct Sink(pub(super) Entries);
+
+impl Sink {
+    /// A sink that answers after this time: `"5ms"`, or `"1ms..20ms"` drawn per request.
+    pub fn answering_in(latency: impl Into<Word>) -> Self {
+        Self::default().key("latency", latency)
+    }
+
+    /// One row for a record; a second one is ignored, or what `on-conflict` says.
+    #[must_use]
+    pub fn unique(self) -> Self {
+        self.key("unique", "record")
+    }
+
+    /// Any key of a sink in a file.
+    #[must_use]
+    pub fn key(mut self, key: &str, value: impl Into<Word>) -> Self {
+        self.0.set(&[key], value);
+        self
+    }
+}
+
 impl Topic {
     /// So many partitions, each with so many copies.
     pub fn with(partitions: u32, replication_factor: u32) -> Self {
         Self(Entries::default())
             .key("partitions", partitions)
             .key("replication.factor", replication_factor)
+    }
+
+    /// Created by the first client that asks for it, with the brokers' defaults.
+    pub fn on_first_use() -> Self {
+        Self(Entries::default()).key("create", "on-first-use")
     }
 
     /// A setting of the topic, by Kafka's name.
@@ -152,6 +181,12 @@ impl Group {
     #[must_use]
     pub fn steps(self, steps: &str) -> Self {
         self.key("loop", Word::yaml(steps))
+    }
+
+    /// Steps that store go into this sink; needless where there is only one.
+    #[must_use]
+    pub fn sink(self, name: &str) -> Self {
+        self.key("sink", name)
     }
 
     /// A setting of the client, by Kafka's name.

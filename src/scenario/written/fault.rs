@@ -47,6 +47,11 @@ impl Fault {
         Self::new("set-offsets", group).key("to", to)
     }
 
+    /// The topic has so many partitions from then on; old records stay where they are.
+    pub fn add_partitions(topic: &str, to: u32) -> Self {
+        Self::new("add-partitions", topic).key("to", to)
+    }
+
     /// A client's request, such as `"Produce"`, does not arrive.
     pub fn lose_request(who: &str, request: &str) -> Self {
         Self::new("lose-request", who).key("request", request)

@@ -15,7 +15,7 @@ mod word;
 
 use std::fmt;
 
-pub use actors::{Group, Producer, Topic};
+pub use actors::{Group, Producer, Sink, Topic};
 pub use fault::Fault;
 pub use logic::{Logic, Record};
 pub use word::Word;
@@ -32,7 +32,7 @@ pub struct Scenario {
     logic: Vec<(String, Logic)>,
 }
 
-/// What a run is to come to: the key `expect` of the file, for one group, topic or producer.
+/// What a run is to come to: the key `expect` of the file, for one group, topic, producer or sink.
 #[derive(Clone, Debug)]
 pub struct Expect {
     /// The keys above the quantities, such as `groups`, `workers`.
@@ -88,6 +88,13 @@ impl Scenario {
     #[must_use]
     pub fn producer(mut self, name: &str, producer: Producer) -> Self {
         self.entries.set(&["producers", name], producer.0);
+        self
+    }
+
+    /// With a sink, in the place of one of that name.
+    #[must_use]
+    pub fn sink(mut self, name: &str, sink: Sink) -> Self {
+        self.entries.set(&["sinks", name], sink.0);
         self
     }
 
@@ -161,6 +168,11 @@ impl Expect {
     /// Of the run as a whole.
     pub fn run() -> Self {
         Self::at(&[])
+    }
+
+    /// Of a sink.
+    pub fn sink(name: &str) -> Self {
+        Self::at(&["sinks", name])
     }
 
     /// Of a group.

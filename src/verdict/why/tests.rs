@@ -19,6 +19,7 @@ fn explained(story: &Story, record: u32, symptom: Symptom) -> Chain {
         setting: &setting,
         record: RecordId(record),
         symptom,
+        effect_in_sink: false,
     };
     let chain = question.explain().expect("the facts show the symptom");
     assert!(chain.links.len() <= LINKS_MAX, "{chain:#?}");
@@ -197,6 +198,73 @@ fn a_loss_by_reset_ends_with_the_position_that_was_set_past_it() {
             "workers-1 starts to read orders-0 at 10, from auto.offset.reset",
         ]
     );
+}
+
+fn grows(story: &mut Story, to: u32) {
+    let topic = ORDERS;
+    story.states(BROKER, LogFact::PartitionsAdded { topic, from: 1, to });
+}
+
+#[test]
+fn a_loss_in_a_partition_that_was_added_begins_with_the_growth_and_who_noticed_it() {
+    let mut story = Story::new();
+    grows(&mut story, 2);
+    story.states(SHOP, LogFact::MetadataRefreshed);
+    story.appended(P1, 0, 0..3);
+    story.states(ONE, LogFact::MetadataRefreshed);
+    let (group, reason) = (WORKERS, "Leader workers-1 re-joining group".into());
+    story.states(BROKER, GroupFact::RebalanceStarted { group, reason });
+    story.assigned(TWO, &[P1]);
+    let reset = GroupFact::PositionSet {
+        group,
+        partition: P1,
+        offset: 3,
+        source: Reset,
+    };
+    story.states(TWO, reset);
+    let chain = explained(&story, 1, Symptom::Lost(WORKERS, Stage::SkippedByReset));
+    assert_eq!(
+        whats(&chain),
+        [
+            "orders has 2 partitions now, it had 1",
+            "broker-1 writes shop#2 at orders-1@1",
+            "workers-1 has new metadata",
+            "a rebalance of workers begins: Leader workers-1 re-joining group",
+            "workers-2 is given orders-1",
+            "workers-2 starts to read orders-1 at 3, from auto.offset.reset",
+        ]
+    );
+    let noticed = rule_of(&chain, "workers-1 has new metadata");
+    assert!(noticed.contains("the leader of the group compares"));
+}
+
+#[test]
+fn an_overtaken_record_is_traced_from_the_growth_to_both_effects() {
+    let mut story = Story::new();
+    story.appended(P0, 0, 0..3);
+    grows(&mut story, 2);
+    story.states(SHOP, LogFact::MetadataRefreshed);
+    story.appended(P1, 0, 3..6);
+    story.assigned(TWO, &[P1]);
+    story.polled(ONE, 0..3);
+    story.processed_in(TWO, P1, (0, 3..6));
+    story.processed_in(ONE, P0, (0, 0..3));
+    let chain = explained(&story, 2, Symptom::Overtaken(WORKERS, RecordId(4)));
+    assert_eq!(
+        whats(&chain),
+        [
+            "broker-1 writes shop#3 at orders-0@2",
+            "orders has 2 partitions now, it had 1",
+            "shop has new metadata",
+            "broker-1 writes shop#5, of the same key, at orders-1@1",
+            "workers-2 is given orders-1",
+            "poll() of workers-1 returns orders-0@0..2",
+            "workers-2 applies the effect of orders-1@1",
+            "workers-1 applies the effect of orders-0@2",
+        ]
+    );
+    assert!(rule_of(&chain, "orders has 2").contains("modulo the number of partitions"));
+    assert!(chain.symptom.contains("after that of shop#5"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use kafkasim::base::{
 use kafkasim::kafka::cast::{Actor, Role};
 use kafkasim::kafka::config::{BrokerConfig, TopicConfig};
 use kafkasim::kafka::message::{
-    Acks, Body, Envelope, FetchPartition, FetchRequest, ProduceRequest, Request, Response,
+    Acks, Body, Envelope, FetchPartition, FetchRequest, Few, ProduceRequest, Request, Response,
 };
 use kafkasim::kafka::{Batch, Cast, Payload, ProducerStamp, Records};
 use kafkasim::node::broker::{Broker, BrokerSetup, BrokerTopic};
@@ -114,6 +114,7 @@ impl Kernel {
         let cast = cast();
         let nodes: Arc<[NodeId]> = (1..=world.brokers).map(NodeId).collect();
         let topic = |partitions, internal| BrokerTopic {
+            partitions_max: partitions,
             config: world.topic.clone(),
             partitions,
             replication_factor: world.brokers,
@@ -453,7 +454,7 @@ pub(super) fn produce(acks: Acks, batch: Batch) -> Request {
     Request::Produce(ProduceRequest {
         acks,
         timeout: Span::from_secs(30),
-        batches: vec![(TP, batch)],
+        batches: Few::from_iter([(TP, batch)]),
     })
 }
 

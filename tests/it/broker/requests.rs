@@ -4,7 +4,7 @@ use super::kernel::*;
 use kafkasim::base::{ConnId, Dist, Instant, Span, TopicPartition};
 use kafkasim::kafka::config::TopicConfig;
 use kafkasim::kafka::message::{
-    Acks, AskedEpoch, EpochEnd, OffsetSpec, ProduceRequest, Request, Response,
+    Acks, AskedEpoch, EpochEnd, Few, OffsetSpec, ProduceRequest, Request, Response,
 };
 use kafkasim::kafka::{ErrorCode, ProducerStamp};
 use kafkasim::node::Fact;
@@ -203,7 +203,7 @@ fn wrong_leader_unknown_partition_and_large_batch_are_refused() {
     let nowhere = Request::Produce(ProduceRequest {
         acks: Acks::All,
         timeout: Span::from_secs(30),
-        batches: vec![(TopicPartition::new(LATE, 0), batch(0, 1, None))],
+        batches: Few::from_iter([(TopicPartition::new(LATE, 0), batch(0, 1, None))]),
     });
     let unknown = kernel.send(leader, nowhere);
     let silent = kernel.connect(CLIENT, 2);

@@ -62,6 +62,7 @@ pub(super) fn program(steps: Vec<Step>, process_ms: u64) -> Program {
         on_commit_failure: OnThrow::Continue,
         on_poll_failure: OnThrow::Stop,
         workers: 4,
+        sink: None,
     }
 }
 

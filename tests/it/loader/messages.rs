@@ -240,6 +240,11 @@ const ROWS: &[Row] = &[
     ),
 ];
 
+/// The number of each mistake, and a file with it.
+pub(crate) fn mistakes() -> impl Iterator<Item = (usize, String)> {
+    ROWS.iter().map(|row| (row.0, row.1.text()))
+}
+
 #[test]
 fn every_mistake_of_the_manual_has_its_message_its_place_and_its_help() {
     for &Row(number, ref edit, message, underlined, help) in ROWS {

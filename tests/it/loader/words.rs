@@ -6,7 +6,7 @@ use super::{BASE, load_text};
 const WORDS: &[(&str, &str)] = &[
     (
         "WORD: {}\n",
-        "title about question kafka seed seeds cluster network topics sinks queues producers groups \
+        "title about question covers kafka seed seeds cluster network topics sinks queues producers groups \
          warm-up faults variants sweep expect must-happen limits",
     ),
     (
@@ -21,6 +21,24 @@ const WORDS: &[(&str, &str)] = &[
     (
         "topics: { t: { WORD: x } }\n",
         "partitions replication.factor replica-assignment create config",
+    ),
+    (
+        "sinks: { s: { WORD: x } }\n",
+        "latency per-row capacity queue timeout bulk unique on-conflict",
+    ),
+    ("sinks: { s: { bulk: WORD } }\n", "atomic row-by-row"),
+    ("sinks: { s: { unique: WORD } }\n", "none record key"),
+    (
+        "sinks: { s: { unique: record, on-conflict: WORD } }\n",
+        "ignore overwrite refuse",
+    ),
+    (
+        "groups: { g: { on-sink-failure: WORD } }\n",
+        "retry continue stop",
+    ),
+    (
+        "expect: { sinks: { s: { WORD: 0 } } }\n",
+        "rows requests refused",
     ),
     (
         "producers: { p: { WORD: x } }\n",
@@ -133,14 +151,14 @@ const WORDS: &[(&str, &str)] = &[
     (
         "expect: { WORD: x }\n",
         "ends anomalies groups topics producers sinks queues some-seed every-seed at once \
-         duplicated lost reordered handed-on waiting delivered processed processed-again \
+         duplicated lost reordered overtaken handed-on waiting delivered processed processed-again \
          past-unprocessed rebalances moved partitions-stopped idle-members sent acknowledged \
          failed requests retries batches",
     ),
     ("expect: { ends: WORD }\n", "drained stuck any"),
     (
         "expect: { groups: { workers: { WORD: x } } }\n",
-        "once duplicated lost reordered handed-on waiting delivered processed processed-again \
+        "once duplicated lost reordered overtaken handed-on waiting delivered processed processed-again \
          past-unprocessed rebalances moved partitions-stopped longest-stop latency-p50 \
          latency-p99 latency-max callbacks idle-members assignment committed position resumed-at \
          largest-lag",

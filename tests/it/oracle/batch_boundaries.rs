@@ -92,7 +92,7 @@ fn cut(line: &Value) -> Vec<(u32, u32, u32, bool)> {
         }
     }
     let ready = accumulator.ready(Instant::ZERO);
-    assert_eq!(ready.brokers, [BROKER], "something was appended");
+    assert_eq!(ready.brokers[..], [BROKER], "something was appended");
     if let Some(last) = fulls.last_mut() {
         *last = accumulator.is_full(PLACE);
     }

@@ -12,7 +12,7 @@ use kafkasim::base::TopicPartition;
 use kafkasim::base::{ConnId, Instant, NodeId, RecordId, Seed, Span, Stream, TopicId};
 use kafkasim::kafka::config::ProducerConfig;
 use kafkasim::kafka::message::{
-    Acks, Body, PartitionMetadata, ProducedPartition, Request, Response,
+    Acks, Body, Few, PartitionMetadata, ProducedPartition, Request, Response,
 };
 use kafkasim::kafka::{Batch, ErrorCode, size};
 use kafkasim::node::client::{Backoff, NetworkClient, NetworkConfig};
@@ -270,7 +270,7 @@ impl Story {
         } else {
             let answers = &event["p"];
             let answer = |partition: &TopicPartition| produced(*partition, answers);
-            let produced: Option<Vec<_>> = partitions.iter().map(answer).collect();
+            let produced: Option<Few<_>> = partitions.iter().map(answer).collect();
             Response::Produce(produced.ok_or("the request holds other partitions")?)
         };
         if let Some(completed) = self.sender.on_response(conn, correlation, response) {

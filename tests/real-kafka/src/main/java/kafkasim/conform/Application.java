@@ -151,6 +151,7 @@ final class Application implements ConsumerRebalanceListener, Points.Struck {
             seekTo(to);
         }
         polled = List.of();
+        boolean threw = false;
         try {
             ConsumerRecords<String, String> records = consumer.poll(Duration.ofMillis(Scenario.millis(parameters.path("timeout"))));
             polled = new ArrayList<>(records.count());
@@ -159,6 +160,7 @@ final class Application implements ConsumerRebalanceListener, Points.Struck {
             throw new Leave(null);
         } catch (RuntimeException error) {
             pollFailed(error);
+            threw = true;
         }
         if (!polled.isEmpty()) {
             for (ConsumerRecord<String, String> record : polled) {
@@ -167,7 +169,7 @@ final class Application implements ConsumerRebalanceListener, Points.Struck {
             parent.journal.write(polledLine());
         }
         point("after", "poll", names(polled));
-        tellIdle(polled.isEmpty() && work.isIdle());
+        tellIdle(!threw && polled.isEmpty() && work.isIdle());
         return !polled.isEmpty();
     }
 

@@ -11,6 +11,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /** What is there at time 0: topics, and offsets that groups had committed. */
 final class Topics {
@@ -32,7 +33,7 @@ final class Topics {
                 scenario.group(group).path("committed").fields().forEachRemaining(entry ->
                         offsets.put(partition(entry.getKey()), new OffsetAndMetadata(entry.getValue().asLong())));
                 if (!offsets.isEmpty()) {
-                    admin.alterConsumerGroupOffsets(scenario.groupId(group), offsets).all().get(30, TimeUnit.SECONDS);
+                    commit(admin, scenario.groupId(group), offsets);
                 }
             }
         }
@@ -44,6 +45,21 @@ final class Topics {
         scenario.topics().fieldNames().forEachRemaining(names::add);
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
             admin.deleteTopics(names).all().get(30, TimeUnit.SECONDS);
+        }
+    }
+
+    /** A coordinator may hear of a new topic a moment later than whoever made it. */
+    private static void commit(Admin admin, String groupId, Map<TopicPartition, OffsetAndMetadata> offsets) throws Exception {
+        for (int attempt = 1;; attempt++) {
+            try {
+                admin.alterConsumerGroupOffsets(groupId, offsets).all().get(30, TimeUnit.SECONDS);
+                return;
+            } catch (ExecutionException refused) {
+                if (attempt == TRIES || !(refused.getCause() instanceof UnknownTopicOrPartitionException)) {
+                    throw refused;
+                }
+                Thread.sleep(100);
+            }
         }
     }
 
