@@ -102,7 +102,7 @@ pub(super) struct App {
     /// The next poll ends the loop.
     close_requested: bool,
     /// `wakeup()` was called, and no call has thrown because of it yet.
-    woken: bool,
+    pub(super) woken: bool,
     /// Why a listener or worker wants the loop to end.
     pub(super) stop_reason: Option<&'static str>,
     closing: bool,
@@ -142,11 +142,6 @@ impl App {
     /// Whether a running or next poll ends the loop.
     pub(super) fn wants_to_end(&self) -> bool {
         !self.closing && (self.close_requested || self.stop_reason.is_some())
-    }
-
-    /// Whether a blocking call throws `WakeupException` now: one does, after each `wakeup()`.
-    pub(super) fn take_wakeup(&mut self) -> bool {
-        std::mem::take(&mut self.woken)
     }
 
     /// Whether `close()` has told the heartbeat thread to end.

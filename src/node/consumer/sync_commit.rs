@@ -4,6 +4,7 @@
 //! client polls once, then looks (`ConsumerNetworkClient.poll`, `maybeTriggerWakeup`).
 
 use super::Member;
+use super::app::App;
 use super::commit::{CommitFor, CommitOutcome, Offsets, TIMED_OUT, WOKEN, plain};
 use crate::base::Instant;
 use crate::node::Ctx;
@@ -29,6 +30,13 @@ impl SyncCommit {
         } else {
             self.deadline
         }
+    }
+}
+
+impl App {
+    /// Whether a blocking call throws `WakeupException` now: one does, after each `wakeup()`.
+    pub(super) fn take_wakeup(&mut self) -> bool {
+        std::mem::take(&mut self.woken)
     }
 }
 
