@@ -36,7 +36,12 @@ enum Wait {
 impl Sim {
     /// Whether the run is over now, everything done.
     pub(super) fn may_end(&mut self) -> bool {
-        if self.outstanding != 0 || self.now < self.setup.limits.at_least {
+        if self.outstanding != 0 {
+            // The time to drain begins after the last fault.
+            self.calm_since = None;
+            return false;
+        }
+        if self.now < self.setup.limits.at_least {
             return false;
         }
         if !self.producers_are_done() {
@@ -118,7 +123,8 @@ impl Sim {
             for (partition, position) in member.positions() {
                 owned.insert(partition);
                 let end = self.high_watermark(partition);
-                if position < end {
+                // Behind the end too: the fetch from there fails, and the position is reset.
+                if end.is_some() && position != end {
                     return Some(Wait::Position {
                         member: node,
                         partition,

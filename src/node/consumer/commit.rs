@@ -449,6 +449,14 @@ fn as_seen_by_callback(outcome: CommitOutcome) -> CommitOutcome {
     }
 }
 
+/// The failure of a `commitSync` that was woken: its request has left nevertheless.
+pub(super) const WOKEN: CommitFailure = CommitFailure {
+    exception: "WakeupException",
+    error: None,
+    retriable: false,
+    since: FactId::NONE,
+};
+
 /// The failure of a `commitSync` that ran out of time.
 pub(super) const TIMED_OUT: CommitFailure = CommitFailure {
     exception: "TimeoutException",

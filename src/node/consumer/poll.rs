@@ -62,6 +62,7 @@ impl Member {
             unreachable!("a pass belongs to a poll")
         };
         if self.app.wants_to_end() {
+            self.app.take_wakeup();
             self.end_loop(ctx);
             return true;
         }
