@@ -11,9 +11,14 @@ fn fresh(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("cli")
         .join(name);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).expect("the test's folder can be removed");
-    }
+    let removed = if folder.is_dir() {
+        fs::remove_dir_all(&folder)
+    } else if folder.exists() {
+        fs::remove_file(&folder)
+    } else {
+        Ok(())
+    };
+    removed.expect("what an earlier run left can be removed");
     folder
 }
 
