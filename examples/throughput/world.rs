@@ -180,6 +180,7 @@ fn reader(bootstrap: &Arc<[NodeId]>, seed: Seed) -> MemberSetup {
         group: GROUP,
         group_name: "readers".into(),
         topics: vec![(DATA, "events".into())],
+        group_topics: [(DATA, "events".into())].into(),
         family: ClientFamily::Java,
         config: ConsumerConfig {
             offset_reset: OffsetReset::Earliest,

@@ -48,6 +48,8 @@ pub enum Command {
     Check(Files),
     /// Run every variant of a file, or of every file in a folder: one line each.
     Test(Files),
+    /// Play scenarios on real Apache Kafka too, and say where the stories part.
+    Conform(Conform),
     /// Run every variant in several ways and say whether all give the same run.
     CheckDeterminism(CheckDeterminism),
     /// List the scenarios of a folder by theme.
@@ -131,6 +133,35 @@ pub struct Files {
     /// Scenario files, or folders of them.
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
+}
+
+/// What is compared with real Kafka, and how.
+#[derive(Args, Debug)]
+pub struct Conform {
+    /// Scenario files, or folders of them.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Only this variant.
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// Compare with the runs that are stored; needs neither Java nor Kafka.
+    #[arg(long, conflicts_with_all = ["real_only", "record"])]
+    pub stored: bool,
+    /// Play the real side only, and print its story.
+    #[arg(long)]
+    pub real_only: bool,
+    /// Store the real runs in `tests/real-kafka/recorded`.
+    #[arg(long)]
+    pub record: bool,
+    /// Play so often at least; more where it differs, up to five times.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub runs: usize,
+    /// How many are played at a time; each takes a broker and a process for each member.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub jobs: usize,
+    /// Print the table of the manual.
+    #[arg(long)]
+    pub markdown: bool,
 }
 
 /// What is held against what, and how.

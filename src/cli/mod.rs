@@ -8,12 +8,14 @@ mod chart;
 mod check;
 mod compare;
 mod completions;
+mod conform;
 mod determinism;
 mod files;
 mod input;
 mod list;
 mod new;
 mod printer;
+mod real_kafka;
 mod report;
 mod run;
 mod schema;
@@ -74,6 +76,7 @@ fn carry_out(cli: &Cli, printer: &mut Printer) -> Status {
         Command::Report(args) => report::report(args, json, printer),
         Command::Check(args) => check::check(args, json, printer),
         Command::Test(args) => test::test(args, json, printer),
+        Command::Conform(args) => conform::conform(args, json, printer),
         Command::CheckDeterminism(args) => determinism::check_determinism(args, json, printer),
         Command::List(args) => list::list(args, json, printer),
         Command::New(args) => new::new(args, json, printer),

@@ -85,7 +85,8 @@ impl Printer {
         self.failed.take().map_or(Ok(()), Err)
     }
 
-    fn flush(&mut self) {
+    /// Shows what is written so far: the next may take long.
+    pub(super) fn flush(&mut self) {
         let flushed = self.out.flush();
         self.note(flushed);
     }

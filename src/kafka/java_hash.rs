@@ -1,8 +1,10 @@
 //! The order in which Java's `HashMap` hands out its keys, on which some of Kafka's choices lean:
 //! the next leader of a group, ties between assignors.
 //!
-//! Only insertion is modelled, not removal; and not the red-black trees that Java makes of slots
-//! with more than eight keys in a table of 64 slots or more, since a scenario has no such keys.
+//! Not modelled are the red-black trees that Java makes of slots with more than eight keys in a
+//! table of 64 slots or more, since a scenario has no such keys.
+
+use std::collections::BTreeMap;
 
 use super::hash::string_hash;
 
@@ -27,6 +29,13 @@ pub fn iteration_order<K: Clone>(keys: &[K], hash: impl Fn(&K) -> i32) -> Vec<K>
 pub fn copy_order<K: Clone>(keys: &[K], hash: impl Fn(&K) -> i32) -> Vec<K> {
     // `tableSizeFor(count / 0.75 + 1)`, without the fraction.
     let wanted = keys.len() * 4 / 3 + 1;
+    by_slot(keys, &hash, wanted.next_power_of_two())
+}
+
+/// The iteration order of `new HashSet<>(collection)` for a collection that iterates in this order
+/// and says that it has `count` elements: the table is sized from that.
+pub fn collected_order<K: Clone>(keys: &[K], count: usize, hash: impl Fn(&K) -> i32) -> Vec<K> {
+    let wanted = (count * 4 / 3 + 1).max(SLOTS_INITIAL);
     by_slot(keys, &hash, wanted.next_power_of_two())
 }
 
@@ -69,6 +78,79 @@ fn table_size(spread: &[u32]) -> usize {
     slots
 }
 
+/// A `HashSet` that keys are also taken out of: its table has the size of its fullest day.
+#[derive(Clone, Debug)]
+pub struct GrownSet<K> {
+    slots: usize,
+    insertions: u64,
+    /// The keys in order of iteration: by slot, then as they came.
+    keys: BTreeMap<(usize, u64), (u32, K)>,
+}
+
+impl<K> Default for GrownSet<K> {
+    fn default() -> Self {
+        Self {
+            slots: SLOTS_INITIAL,
+            insertions: 0,
+            keys: BTreeMap::new(),
+        }
+    }
+}
+
+impl<K: Copy + Eq> GrownSet<K> {
+    /// Puts in a key that is not there.
+    pub fn insert(&mut self, hash: i32, key: K) {
+        let spread = spread(hash);
+        let slot = self.slot(spread);
+        let is_crowded = SLOT_KEYS_MAX <= self.keys.range(slot_range(slot)).count();
+        self.keys.insert((slot, self.insertions), (spread, key));
+        self.insertions += 1;
+        if is_crowded && self.slots < SLOTS_TREE {
+            self.grow();
+        }
+        if self.slots * 3 / 4 < self.keys.len() {
+            self.grow();
+        }
+    }
+
+    /// Takes a key out.
+    pub fn remove(&mut self, hash: i32, key: K) {
+        let slot = self.slot(spread(hash));
+        let mut in_slot = self.keys.range(slot_range(slot));
+        let place = in_slot.find(|(_, (_, other))| *other == key);
+        if let Some(place) = place.map(|(place, _)| *place) {
+            self.keys.remove(&place);
+        }
+    }
+
+    /// The key that iteration begins with.
+    pub fn first(&self) -> Option<K> {
+        self.keys.values().next().map(|(_, key)| *key)
+    }
+
+    /// Whether no key is in it.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    fn slot(&self, spread: u32) -> usize {
+        spread as usize & (self.slots - 1)
+    }
+
+    fn grow(&mut self) {
+        self.slots *= 2;
+        let keys = std::mem::take(&mut self.keys);
+        for ((_, insertion), (spread, key)) in keys {
+            let slot = self.slot(spread);
+            self.keys.insert((slot, insertion), (spread, key));
+        }
+    }
+}
+
+fn slot_range(slot: usize) -> std::ops::RangeInclusive<(usize, u64)> {
+    (slot, 0)..=(slot, u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +167,23 @@ mod tests {
         let thirteen: Vec<i32> = (5..18).collect();
         assert_eq!(iteration_order(&twelve, |key| *key)[0], 16);
         assert_eq!(iteration_order(&thirteen, |key| *key)[0], 5);
+    }
+
+    #[test]
+    fn a_table_does_not_shrink_again() {
+        let mut set = GrownSet::default();
+        for key in 5..18 {
+            set.insert(key, key);
+        }
+        assert_eq!(set.first(), Some(5), "thirteen keys have 32 slots");
+        for key in 6..17 {
+            set.remove(key, key);
+        }
+        set.insert(32, 32);
+        assert_eq!(set.first(), Some(32));
+        set.remove(32, 32);
+        set.remove(5, 5);
+        assert_eq!(set.first(), Some(17));
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub enum Api {
 
 impl Api {
     /// All of them, each at its place as a number.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Produce,
         Self::Fetch,
         Self::ListOffsets,
@@ -64,6 +64,8 @@ impl Api {
         Self::InitProducerId,
         Self::OffsetForLeaderEpoch,
         Self::UpdateMetadata,
+        Self::StoreRows,
+        Self::ReadStoredOffsets,
     ];
 }
 

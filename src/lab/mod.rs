@@ -4,6 +4,7 @@
 //! are judged; files are read and text is printed above it.
 
 pub mod compare;
+pub mod conform;
 pub mod course;
 pub mod determinism;
 pub mod explain;

@@ -66,7 +66,10 @@ fn word_of_group(fact: &GroupFact) -> Option<&'static str> {
         GroupFact::RoundCompleted { first: false, .. } => "rebalance",
         GroupFact::PartitionMoved { .. } => "partition-moved",
         GroupFact::SessionExpired { .. } => "session-expired",
-        GroupFact::PollIntervalExceeded { .. } => "poll-interval-exceeded",
+        GroupFact::PollIntervalExceeded { .. } | GroupFact::FellSilent { .. } => {
+            "poll-interval-exceeded"
+        }
+        GroupFact::StaticRejoin { .. } => "static-rejoin",
         GroupFact::MemberFenced { .. } => "member-fenced",
         GroupFact::OffsetCommitted {
             before: Some(before),
@@ -242,12 +245,12 @@ fn subject_of_group(fact: &GroupFact) -> Subject {
         ..Subject::default()
     };
     match fact {
-        GroupFact::SessionExpired { member, .. } | GroupFact::MemberLeft { member, .. } => {
-            Subject {
-                actor: Some(*member),
-                ..subject
-            }
-        }
+        GroupFact::SessionExpired { member, .. }
+        | GroupFact::MemberLeft { member, .. }
+        | GroupFact::StaticRejoin { member, .. } => Subject {
+            actor: Some(*member),
+            ..subject
+        },
         GroupFact::MemberFenced { member, error, .. } => Subject {
             actor: Some(*member),
             error: Some(*error),

@@ -7,6 +7,7 @@
 pub mod charts;
 mod columns;
 pub mod comparison;
+pub mod conformance;
 mod costs;
 pub mod explanation;
 #[cfg(feature = "cli")]

@@ -138,7 +138,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "segment-deleted",
             "log-compacted",
             "zombie-leader-append",
-            "static-rejoin",
             "position-truncated",
             "coordinator-moved",
             "coordinator-loaded",

@@ -59,20 +59,7 @@ impl Node {
     /// Calls the handler.
     pub(super) fn handle(&mut self, ctx: &mut Ctx<'_>, call: Call) {
         match self {
-            Self::Controller(controller) => match call {
-                Call::Start => controller.on_start(ctx),
-                Call::Connected(conn) => controller.on_connected(ctx, conn),
-                Call::Disconnected(conn) => controller.on_disconnected(ctx, conn),
-                Call::Message(conn, from, envelope) => match envelope.body {
-                    Body::Request(_) => controller.on_request(ctx, conn, from, &envelope),
-                    Body::Response(response) => {
-                        controller.on_response(ctx, conn, envelope.correlation, response);
-                    }
-                },
-                Call::Timer(key) => controller.on_timer(ctx, key),
-                Call::AddPartitions(topic, to) => controller.add_partitions(ctx, topic, to),
-                other => unreachable!("a controller is never told {other:?}"),
-            },
+            Self::Controller(controller) => handle_controller(controller, ctx, call),
             Self::Broker(broker) => match call {
                 Call::Start => broker.on_start(ctx),
                 Call::Connected(conn) => broker.on_connected(ctx, conn),
@@ -150,6 +137,23 @@ fn handle_sink(sink: &mut Sink, ctx: &mut Ctx<'_>, call: Call) {
         Call::GoOn => sink.go_on(ctx),
         Call::Dies => sink.dies(ctx),
         other => unreachable!("a sink is never told {other:?}"),
+    }
+}
+
+fn handle_controller(controller: &mut Controller, ctx: &mut Ctx<'_>, call: Call) {
+    match call {
+        Call::Start => controller.on_start(ctx),
+        Call::Connected(conn) => controller.on_connected(ctx, conn),
+        Call::Disconnected(conn) => controller.on_disconnected(ctx, conn),
+        Call::Message(conn, from, envelope) => match envelope.body {
+            Body::Request(_) => controller.on_request(ctx, conn, from, &envelope),
+            Body::Response(response) => {
+                controller.on_response(ctx, conn, envelope.correlation, response);
+            }
+        },
+        Call::Timer(key) => controller.on_timer(ctx, key),
+        Call::AddPartitions(topic, to) => controller.add_partitions(ctx, topic, to),
+        other => unreachable!("a controller is never told {other:?}"),
     }
 }
 

@@ -6,6 +6,8 @@
 //! by itself does so after records only, so once it is quiet nothing more can come of it. A group
 //! without a living member has no positions.
 
+use std::collections::BTreeSet;
+
 use super::dispatch::Node;
 use super::{End, Ends, Scratch, Sim, Status};
 use crate::base::{Instant, NodeId, Offset, TopicId, TopicPartition};
@@ -34,7 +36,12 @@ enum Wait {
 impl Sim {
     /// Whether the run is over now, everything done.
     pub(super) fn may_end(&mut self) -> bool {
-        if self.outstanding != 0 || self.now < self.setup.limits.at_least {
+        if self.outstanding != 0 {
+            // The time to drain begins after the last fault.
+            self.calm_since = None;
+            return false;
+        }
+        if self.now < self.setup.limits.at_least {
             return false;
         }
         if !self.producers_are_done() {
@@ -103,7 +110,7 @@ impl Sim {
 
     fn waits_of_group(&self, index: usize) -> Option<Wait> {
         let group = &self.setup.groups[index];
-        let mut owned = 0;
+        let mut owned = BTreeSet::new();
         let mut alive = group.members.iter().filter(|m| self.is_up(**m)).peekable();
         alive.peek()?;
         for &node in alive {
@@ -114,9 +121,10 @@ impl Sim {
                 return Some(Wait::Rest(node));
             }
             for (partition, position) in member.positions() {
-                owned += 1;
+                owned.insert(partition);
                 let end = self.high_watermark(partition);
-                if position < end {
+                // Behind the end too: the fetch from there fails, and the position is reset.
+                if end.is_some() && position != end {
                     return Some(Wait::Position {
                         member: node,
                         partition,
@@ -131,6 +139,7 @@ impl Sim {
         }
         let partitions = |topic: &TopicId| self.partition_count(*topic);
         let expected: u32 = group.topics.iter().map(partitions).sum();
+        let owned = owned.len() as u32;
         (owned < expected).then_some(Wait::Owners {
             group: index,
             owned,

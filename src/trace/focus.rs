@@ -130,6 +130,9 @@ impl Focus {
                 ) => named(member),
                 Fact::Group(GroupFact::PartitionMoved { from, to, .. }) => named(from) || named(to),
                 Fact::Sink(fact) => named(&fact.from()),
+                Fact::Group(GroupFact::StaticRejoin { member, before, .. }) => {
+                    named(member) || named(before)
+                }
                 _ => false,
             }
     }

@@ -408,6 +408,22 @@ fn membership(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
                 format!("{group}: no poll() within max.poll.interval.ms"),
             )
         }
+        GroupFact::FellSilent { group } => {
+            let group = cast.group(*group);
+            (
+                "is silent",
+                format!("in {group}: no poll() within max.poll.interval.ms"),
+            )
+        }
+        GroupFact::StaticRejoin { member, before, .. } if member == before => {
+            let member = cast.actor(*member);
+            ("takes back", format!("{member}: same group.instance.id"))
+        }
+        GroupFact::StaticRejoin { member, before, .. } => {
+            let (member, before) = (cast.actor(*member), cast.actor(*before));
+            let same = "same group.instance.id";
+            ("puts", format!("{member} in the place of {before}: {same}"))
+        }
         GroupFact::PollFailed { exception, .. } => ("fails", format!("in poll(): {exception}")),
         fact => offsets(cast, fact),
     }

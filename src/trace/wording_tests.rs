@@ -257,6 +257,20 @@ fn what_coordinators_do_reads_aloud() {
 }
 
 #[test]
+fn what_coordinators_do_with_static_members_reads_aloud() {
+    let back = |member, before| GroupFact::StaticRejoin {
+        group: GROUP,
+        member,
+        before,
+    };
+    let facts = vec![back(MEMBER, MEMBER), back(NodeId(4), MEMBER)];
+    insta::assert_snapshot!(text(&all_of(BROKER, facts)), @r#"
+    0.000001   broker-1   takes back  workers-1: same group.instance.id
+    0.000002   broker-1   puts        workers-2 in the place of workers-1: same group.instance.id
+    "#);
+}
+
+#[test]
 fn what_members_do_reads_aloud() {
     let group = GROUP;
     let facts = vec![
@@ -280,6 +294,7 @@ fn what_members_do_reads_aloud() {
             partitions: shared(&[0, 1, 2, 3, 4, 5]),
         },
         GroupFact::PollIntervalExceeded { group },
+        GroupFact::FellSilent { group },
     ];
     insta::assert_snapshot!(text(&all_of(MEMBER, facts)), @r#"
     0.000001   workers-1  joins       workers
@@ -288,6 +303,7 @@ fn what_members_do_reads_aloud() {
     0.000004   workers-1  gives back  orders-0
     0.000005   workers-1  loses       orders-0..5: no longer a member
     0.000006   workers-1  leaves      workers: no poll() within max.poll.interval.ms
+    0.000007   workers-1  is silent   in workers: no poll() within max.poll.interval.ms
     "#);
 }
 

@@ -223,6 +223,7 @@ const THEMES: [&[FactWord]; 5] = {
             F::SessionExpired,
             F::PollIntervalExceeded,
             F::MemberFenced,
+            F::StaticRejoin,
             F::OffsetCommitted,
             F::CommitFailed,
             F::PollFailed,

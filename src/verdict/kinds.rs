@@ -78,9 +78,20 @@ pub(super) fn is_expiry(stated: &Stated, group: GroupId, member: NodeId) -> bool
                 member: m,
             },
         ) => *g == group && *m == member,
-        Fact::Group(GroupFact::PollIntervalExceeded { .. }) => stated.who == member,
+        Fact::Group(GroupFact::PollIntervalExceeded { .. } | GroupFact::FellSilent { .. }) => {
+            stated.who == member
+        }
         _ => false,
     }
+}
+
+/// Another process has the `group.instance.id` of this member now.
+pub(super) fn is_static_rejoin(stated: &Stated, group: GroupId, member: NodeId) -> bool {
+    matches!(
+        &stated.fact,
+        Fact::Group(GroupFact::StaticRejoin { group: g, before, .. })
+            if *g == group && *before == member
+    )
 }
 
 pub(super) fn is_round(stated: &Stated, group: GroupId) -> bool {

@@ -90,6 +90,9 @@ impl Membership {
             GroupFact::MemberLeft { member, .. } => {
                 self.removed.insert(*member);
             }
+            GroupFact::StaticRejoin { member, before, .. } if member != before => {
+                self.replaced(at, *before, *member);
+            }
             _ => {}
         }
     }
@@ -134,6 +137,17 @@ impl Membership {
     pub(super) fn has(&self, member: NodeId, partition: TopicPartition) -> bool {
         let assigned = self.assignment.get(&member);
         !self.removed.contains(&member) && assigned.is_some_and(|has| has.contains(&partition))
+    }
+
+    /// Another member has taken a static member's place, without a round.
+    fn replaced(&mut self, at: Instant, before: NodeId, member: NodeId) {
+        let Some(partitions) = self.assignment.remove(&before) else {
+            return;
+        };
+        if self.warm_up <= at {
+            self.moved.extend(partitions.iter());
+        }
+        self.assignment.insert(member, partitions);
     }
 
     /// How many partitions changed owner.

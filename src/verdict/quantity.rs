@@ -162,6 +162,8 @@ words! {
         PollIntervalExceeded = "poll-interval-exceeded",
         /// A member was told that it is no member any more.
         MemberFenced = "member-fenced",
+        /// A static member came back under a new member id.
+        StaticRejoin = "static-rejoin",
         /// An offset commit was stored.
         OffsetCommitted = "offset-committed",
         /// An offset commit failed.

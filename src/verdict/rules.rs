@@ -5,8 +5,8 @@
 
 use super::why::{Part, Question, Settings, Symptom};
 use crate::base::{GroupId, NodeId, RecordId};
-use crate::kafka::Cast;
 use crate::kafka::message::Api;
+use crate::kafka::{Cast, ErrorCode};
 use crate::node::fact::{
     AppFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact,
     SinkFact, Stated,
@@ -135,6 +135,9 @@ fn rule_log(q: &Question<'_>, who: NodeId, fact: &LogFact, part: Part) -> Option
 }
 
 fn rule_group(q: &Question<'_>, who: NodeId, fact: &GroupFact, part: Part) -> Option<String> {
+    if let Some(rule) = rule_static(fact) {
+        return Some(rule.to_owned());
+    }
     let lost = matches!(q.symptom, Symptom::Lost(..));
     Some(match fact {
         GroupFact::SessionExpired { member, .. } => format!(
@@ -145,6 +148,11 @@ fn rule_group(q: &Question<'_>, who: NodeId, fact: &GroupFact, part: Part) -> Op
         GroupFact::PollIntervalExceeded { .. } => format!(
             "{}: an application that does not call poll() for so long is taken for stuck, and its \
              client leaves the group, however well it sends heartbeats (KIP-62).",
+            setting(q, who, "max.poll.interval.ms")
+        ),
+        GroupFact::FellSilent { .. } => format!(
+            "{}: a static member that does not call poll() for so long stops its heartbeats and \
+             does not leave; session.timeout.ms later the coordinator gives it up (KIP-345).",
             setting(q, who, "max.poll.interval.ms")
         ),
         GroupFact::MemberLeft { .. } => {
@@ -184,6 +192,28 @@ fn rule_group(q: &Question<'_>, who: NodeId, fact: &GroupFact, part: Part) -> Op
                 .to_owned()
         }
         GroupFact::PositionSet { source, .. } => rule_position(q, who, *source, lost),
+        _ => return None,
+    })
+}
+
+/// The rules of static membership, which go before those of every member.
+fn rule_static(fact: &GroupFact) -> Option<&'static str> {
+    Some(match fact {
+        GroupFact::StaticRejoin { member, before, .. } if member != before => {
+            "group.instance.id: who joins under an id that is taken replaces its holder; the older \
+             process is refused from its next request on (FENCED_INSTANCE_ID, KIP-345)."
+        }
+        GroupFact::StaticRejoin { .. } => {
+            "group.instance.id: a static member that comes back within its session gets its \
+             partitions back under a new member id, and nobody else notices (KIP-345)."
+        }
+        GroupFact::CommitFailed {
+            error: Some(ErrorCode::FencedInstanceId),
+            ..
+        } => {
+            "Another process has joined with the same group.instance.id: the older one is refused \
+             (FENCED_INSTANCE_ID); what it did stays done."
+        }
         _ => return None,
     })
 }

@@ -268,6 +268,14 @@ fn what_coordinator(q: &Question<'_>, fact: &GroupFact) -> Option<String> {
             name(member),
             error.name()
         ),
+        GroupFact::StaticRejoin { member, before, .. } if member == before => {
+            format!("{} is back as the static member it was", name(member))
+        }
+        GroupFact::StaticRejoin { member, before, .. } => format!(
+            "{} takes the place of {}: both have one group.instance.id",
+            name(member),
+            name(before)
+        ),
         GroupFact::GroupEmpty { .. } => "the group has no members left".to_owned(),
         GroupFact::OffsetCommitted {
             partition,
@@ -298,6 +306,9 @@ fn what_group(q: &Question<'_>, who: &str, fact: &GroupFact) -> String {
         }
         GroupFact::PollIntervalExceeded { .. } => {
             format!("{who} has not called poll() for too long and leaves the group")
+        }
+        GroupFact::FellSilent { .. } => {
+            format!("{who} has not called poll() for too long and stops its heartbeats")
         }
         GroupFact::CommitRequested { kind, offsets, .. } => {
             format!(

@@ -90,7 +90,10 @@ fn group_word(fact: &GroupFact) -> Option<FactWord> {
         GroupFact::SessionExpired { .. } => FactWord::SessionExpired,
         GroupFact::MemberFenced { .. } => FactWord::MemberFenced,
         GroupFact::OffsetCommitted { .. } => FactWord::OffsetCommitted,
-        GroupFact::PollIntervalExceeded { .. } => FactWord::PollIntervalExceeded,
+        GroupFact::PollIntervalExceeded { .. } | GroupFact::FellSilent { .. } => {
+            FactWord::PollIntervalExceeded
+        }
+        GroupFact::StaticRejoin { .. } => FactWord::StaticRejoin,
         GroupFact::CommitFailed { .. } => FactWord::CommitFailed,
         GroupFact::PollFailed { .. } => FactWord::PollFailed,
         GroupFact::OffsetReset { .. } => FactWord::OffsetReset,
@@ -259,6 +262,10 @@ impl Concerns {
                     ..Self::default()
                 }
             }
+            GroupFact::StaticRejoin { member, before, .. } => Self {
+                actors: [None, Some(*member), Some(*before)],
+                ..Self::default()
+            },
             GroupFact::MemberFenced { member, error, .. } => Self {
                 actors: [None, Some(*member), None],
                 error: Some(*error),

@@ -15,7 +15,8 @@
 use super::kinds::{
     actor_of, committed, effect_of, effects_of, gives_up, is_batch, is_blow, is_crash, is_delivery,
     is_expiry, is_failure, is_giving_up, is_hand_off, is_lost_commit, is_lost_produce,
-    is_offsets_set, is_outage, is_round, is_sent, polled_from, position_of, requested, write_of,
+    is_offsets_set, is_outage, is_round, is_sent, is_static_rejoin, polled_from, position_of,
+    requested, write_of,
 };
 use super::quantity::Stage;
 use super::why::{Part, Picked, Place, Trail};
@@ -182,8 +183,9 @@ impl Trail<'_> {
             self.first_in(within, |s| is_expiry(s, group, member)),
             Part::Expiry,
         );
-        let round = |s: &Stated| is_round(s, group);
-        let completed = self.last_in(within, round);
+        let replaced = |s: &Stated| is_static_rejoin(s, group, member);
+        picked.add(self.last_in(during, replaced), Part::Takeover);
+        let completed = self.last_in(within, |s| is_round(s, group));
         picked.add(completed, Part::Takeover);
         let started = |s: &Stated| matches!(s.fact, Fact::Group(GroupFact::RebalanceStarted { group: g, .. }) if g == group);
         let before_round = (from, completed.unwrap_or(to));

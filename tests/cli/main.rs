@@ -1,6 +1,7 @@
 //! The program as a user meets it: what it prints, where, and with which exit code.
 
 mod charts;
+mod conform;
 mod program;
 mod sweep;
 mod tools;

@@ -28,6 +28,18 @@ impl Kafkasim {
         Self { command }
     }
 
+    /// In that folder.
+    pub(crate) fn inside(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// With that variable.
+    pub(crate) fn with(mut self, name: &str, value: &Path) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
     pub(crate) fn run(mut self) -> Said {
         let output = self.command.output().expect("the program can be started");
         let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");

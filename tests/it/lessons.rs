@@ -49,6 +49,10 @@ const LESSONS: &[(&str, &[&str])] = &[
     ),
     ("groups/queue-or-publish-subscribe", &["--group", "email"]),
     (
+        "groups/rolling-restart",
+        &["--actor", "workers-2", "--from", "19800ms", "--to", "31s"],
+    ),
+    (
         "groups/two-groups-one-topic",
         &["--actor", "pricing-workers-1", "--from", "14500ms"],
     ),

@@ -14,5 +14,6 @@ mod producer;
 mod real_kafka;
 mod schema;
 mod sinks;
+mod static_members;
 mod sweep;
 mod worlds;

@@ -5,6 +5,8 @@
 
 mod range;
 mod round_robin;
+pub mod server;
+pub mod sticky;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;

@@ -12,8 +12,12 @@ pub(super) fn assign(
 ) {
     let mut next = 0;
     for topic in topics {
+        let mut subscribes = vec![false; assigned.len()];
+        for &member in &topic.subscribers {
+            subscribes[member] = true;
+        }
         for partition in 0..topic.partitions {
-            while !topic.subscribers.contains(&circle[next]) {
+            while !subscribes[circle[next]] {
                 next = (next + 1) % circle.len();
             }
             assigned[circle[next]].push(TopicPartition::new(topic.id, partition));

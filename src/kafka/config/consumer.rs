@@ -79,7 +79,7 @@ pub struct ConsumerConfig {
     pub metadata_max_age: Span,
     /// `allow.auto.create.topics`.
     pub allow_auto_create: bool,
-    /// `group.instance.id`: "not yet", so always `None` until static membership is built.
+    /// `group.instance.id`: makes it a static member (KIP-345).
     pub instance: Option<Arc<str>>,
     /// `partition.assignment.strategy` by preference.
     pub assignors: Vec<Assignor>,
@@ -156,7 +156,7 @@ fn java(settings: &Settings) -> Result<(ConsumerConfig, Vec<Note>), Vec<SettingE
     let mut reader = Reader::new(ClientFamily::Java, Role::Consumer, settings);
     let group = reader.text("group.id");
     let is_classic = group_protocol(&mut reader);
-    instance_id(&mut reader);
+    let instance = instance_id(&mut reader);
     let config = ConsumerConfig {
         auto_commit: auto_commit(&mut reader, group.as_deref()),
         auto_commit_interval: reader.millis("auto.commit.interval.ms"),
@@ -178,7 +178,7 @@ fn java(settings: &Settings) -> Result<(ConsumerConfig, Vec<Note>), Vec<SettingE
         reconnect_backoff_max: reconnect_backoff_max(&mut reader),
         metadata_max_age: reader.millis("metadata.max.age.ms"),
         allow_auto_create: reader.flag("allow.auto.create.topics"),
-        instance: None,
+        instance,
         assignors: if is_classic {
             assignors(&mut reader)
         } else {
@@ -261,13 +261,11 @@ fn group_protocol(reader: &mut Reader) -> bool {
     is_classic
 }
 
-/// `JoinGroupRequest.validateGroupInstanceId`.
-fn instance_id(reader: &mut Reader) {
+/// `group.instance.id` as `JoinGroupRequest.validateGroupInstanceId` accepts it.
+fn instance_id(reader: &mut Reader) -> Option<Arc<str>> {
     const KEY: &str = "group.instance.id";
     const LENGTH_MAX: usize = 249;
-    let Some(id) = reader.text(KEY) else {
-        return;
-    };
+    let id = reader.text(KEY)?;
     let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let why = if matches!(id.as_str(), "." | "..") {
         format!("'{id}' is not allowed")
@@ -279,17 +277,13 @@ fn instance_id(reader: &mut Reader) {
              '-'"
         )
     } else {
-        return;
+        return Some(Arc::from(id));
     };
     let message = format!("Group instance id is invalid: {why}");
     let help = "use letters, digits, `.`, `_` and `-`";
-    refuse(
-        reader,
-        &[KEY],
-        "InvalidConfigurationException",
-        &message,
-        help,
-    );
+    let exception = "InvalidConfigurationException";
+    refuse(reader, &[KEY], exception, &message, help);
+    None
 }
 
 fn offset_reset(reader: &mut Reader) -> OffsetReset {

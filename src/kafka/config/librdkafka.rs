@@ -4,6 +4,8 @@
 //! block in `produce()` and has no `default.api.timeout.ms`. `request.timeout.ms`, which the broker
 //! alone enforces for librdkafka, is not told apart from `socket.timeout.ms`.
 
+use std::sync::Arc;
+
 use super::Settings;
 use super::catalogue::Role;
 use super::consumer::{Assignor, ConsumerConfig, OffsetReset, is_built};
@@ -74,6 +76,7 @@ pub(super) fn consumer(
         reconnect_backoff_max: reconnect_backoff_max(&mut reader),
         metadata_max_age: metadata_max_age(&mut reader),
         allow_auto_create: reader.flag("allow.auto.create.topics"),
+        instance: reader.text("group.instance.id").map(Arc::from),
         assignors: assignors(&mut reader),
         ..defaults
     };

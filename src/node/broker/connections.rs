@@ -94,6 +94,11 @@ impl Connections {
         connection.current.is_none()
     }
 
+    /// Whose connection it is, while anybody has a use for it.
+    pub(super) fn client(&self, conn: ConnId) -> Option<NodeId> {
+        self.by_id.get(&conn).map(|connection| connection.client)
+    }
+
     /// The API of the request to be served next.
     pub(super) fn next_api(&self, conn: ConnId) -> Option<Api> {
         Some(self.by_id.get(&conn)?.queue.front()?.api())

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::Broker;
 use super::connections::Parked;
 use super::group_facts::LastFacts;
-use crate::base::{ConnId, GroupId, Instant, Offset, Stream, TopicPartition};
+use crate::base::{ConnId, GroupId, Instant, NodeId, Offset, Stream, TopicPartition};
 use crate::kafka::group::{CoordinatorRecord, OffsetAndEpoch, OffsetCommitRequest};
 use crate::kafka::message::{LoggedBatch, Request, Response};
 use crate::kafka::size::record_size;
@@ -88,6 +88,10 @@ impl Groups {
 
 fn token_of(conn: ConnId, correlation: u32) -> Token {
     Token(u64::from(conn.0) << 32 | u64::from(correlation))
+}
+
+fn place_of(token: Token) -> (ConnId, u32) {
+    (ConnId((token.0 >> 32) as u32), token.0 as u32)
 }
 
 impl Broker {
@@ -351,9 +355,14 @@ impl Broker {
         {
             ctx.cause = hosted.last_facts.behind(group, &response, cause);
         }
-        let (conn, correlation) = (ConnId((token.0 >> 32) as u32), token.0 as u32);
+        let (conn, correlation) = place_of(token);
         self.answer(ctx, conn, correlation, response);
         ctx.cause = cause;
+    }
+
+    /// The client behind a request. None for a tool, and if nobody waits for the answer any more.
+    pub(super) fn client_of(&self, token: Token) -> Option<NodeId> {
+        self.memory.connections.client(place_of(token).0)
     }
 
     /// Appends what was gathered, if it has waited long enough.

@@ -1,7 +1,6 @@
 //! What happens to groups, as facts: the coordinator's events, with clients as processes.
 //!
-//! A `client.id` is the actor's name, and a member id is `<client.id>-<uuid>`. Each fact about the
-//! members of a group names the one before it as what its rule looked at, so that a refusal can be
+//! A `client.id` is the actor's name. Each fact about the members of a group names the one before it as what its rule looked at, so that a refusal can be
 //! followed to the expiry behind it.
 
 use std::collections::BTreeMap;
@@ -39,7 +38,7 @@ impl LastFacts {
     }
 }
 
-/// The `client.id` in a member id.
+/// The `client.id` in a member id, or the `group.instance.id` of a static member.
 fn client_id_of(member: &str) -> &str {
     let length = member.len().saturating_sub(UUID_SUFFIX);
     member.get(..length).unwrap_or(member)
@@ -179,25 +178,38 @@ impl Broker {
                 };
                 (name, fact)
             }
+            other => return self.fact_of_identity(other),
+        };
+        Some((name, fact))
+    }
+
+    /// The fact of an event that is about who is who.
+    fn fact_of_identity(&self, event: GroupEvent) -> Option<(Arc<str>, GroupFact)> {
+        match event {
+            GroupEvent::StaticMemberReturned { group, old, who } => {
+                let fact = GroupFact::StaticRejoin {
+                    group: self.group_id(&group),
+                    member: self.process(&who.client_id),
+                    before: self.process(&old.client_id),
+                };
+                Some((group, fact))
+            }
             GroupEvent::Refused {
-                group: name,
-                member,
+                group,
+                token,
                 api,
                 error,
             } if is_fencing(error) => {
-                let group = self.setup.cast.group_id(&name)?;
-                let member = self.setup.cast.node(client_id_of(&member))?;
                 let fact = GroupFact::MemberFenced {
-                    group,
-                    member,
+                    group: self.setup.cast.group_id(&group)?,
+                    member: self.client_of(token)?,
                     api,
                     error,
                 };
-                (name, fact)
+                Some((group, fact))
             }
-            _ => return None,
-        };
-        Some((name, fact))
+            _ => None,
+        }
     }
 
     fn note_moved(&mut self, ctx: &mut Ctx<'_>, group: &str, moved: &[Moved]) {

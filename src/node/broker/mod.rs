@@ -55,25 +55,6 @@ use crate::node::{Ctx, FactId, TimerKey};
 /// internal clients).
 const RECONNECT_BACKOFF: Span = Span::from_millis(50);
 
-/// Every API, in the order of their numbers: each has a stream of its own for its work.
-const APIS: [Api; 15] = [
-    Api::Produce,
-    Api::Fetch,
-    Api::ListOffsets,
-    Api::Metadata,
-    Api::OffsetCommit,
-    Api::OffsetFetch,
-    Api::FindCoordinator,
-    Api::JoinGroup,
-    Api::Heartbeat,
-    Api::LeaveGroup,
-    Api::SyncGroup,
-    Api::CreateTopics,
-    Api::InitProducerId,
-    Api::OffsetForLeaderEpoch,
-    Api::UpdateMetadata,
-];
-
 /// A broker.
 #[derive(Clone, Debug)]
 pub struct Broker {
@@ -172,7 +153,7 @@ impl Broker {
             |api: &Api| Stream::new(setup.seed, "request-time", &format!("{name}/{api:?}"));
         let request_times = match setup.request_time.constant() {
             Some(_) => Vec::new(),
-            None => APIS.iter().map(stream).collect(),
+            None => Api::ALL.iter().map(stream).collect(),
         };
         Self {
             request_times,

@@ -1,8 +1,8 @@
 //! The course of a request through a broker: taken into service, worked on, answered or parked.
 
+use super::Broker;
 use super::connections::Parked;
 use super::timers::Slot;
-use super::{APIS, Broker};
 use crate::base::{ConnId, Instant, Span};
 use crate::kafka::ErrorCode;
 use crate::kafka::message::{Api, Body, Envelope, Request, Response};
@@ -24,7 +24,7 @@ impl Broker {
             return span;
         }
         let stream = &mut self.request_times[api as usize];
-        assert_eq!(APIS[api as usize], api, "every API is in its place");
+        assert_eq!(Api::ALL[api as usize], api, "every API is in its place");
         request_time.sample(stream)
     }
 

@@ -26,6 +26,7 @@ use super::sync_commit::SyncCommit;
 use super::work::Work;
 use crate::base::{Instant, Offset, Span, TopicPartition};
 use crate::kafka::Records;
+use crate::kafka::client::ClientFamily;
 use crate::node::fact::{AppFact, CommitKind};
 use crate::node::{Concern, Ctx, FactId, Phase, StepKind, TimerKey};
 
@@ -98,8 +99,10 @@ pub(super) struct App {
     pub(super) stalled_until: Instant,
     counters: Vec<u32>,
     concerns: Vec<Concern>,
-    /// `wakeup()` was called.
+    /// The next poll ends the loop.
     close_requested: bool,
+    /// `wakeup()` was called, and no call has thrown because of it yet.
+    pub(super) woken: bool,
     /// Why a listener or worker wants the loop to end.
     pub(super) stop_reason: Option<&'static str>,
     closing: bool,
@@ -123,6 +126,7 @@ impl App {
             counters,
             concerns: Vec::new(),
             close_requested: false,
+            woken: false,
             stop_reason: None,
             closing: false,
             shut: false,
@@ -571,7 +575,8 @@ impl Member {
     }
 
     /// `wakeup()`: a poll in progress or the next one ends the loop; at a point it ends right
-    /// there.
+    /// there. A `commitSync` before that poll throws in its place, and the next poll ends the loop
+    /// all the same: an application that is told to close has a flag besides. Only Java is woken.
     pub(super) fn request_close(&mut self, ctx: &mut Ctx<'_>) {
         if self.app.closing {
             return;
@@ -581,6 +586,7 @@ impl Member {
             self.begin_close();
         } else {
             self.app.close_requested = true;
+            self.app.woken = self.setup.family == ClientFamily::Java;
         }
         self.run(ctx);
     }

@@ -28,6 +28,9 @@ use crate::node::{Ctx, FactId, Lane};
 /// The version of `OffsetCommit` that 4.1 speaks by topic names.
 const COMMIT_VERSION: i16 = 9;
 
+/// What a call throws once another process has the `group.instance.id`.
+pub(super) const FENCED: &str = "FencedInstanceIdException";
+
 /// Partitions with the next offset to read.
 pub(super) type Offsets = Arc<[(TopicPartition, OffsetAndEpoch)]>;
 
@@ -79,6 +82,9 @@ pub(super) struct Commits {
     callbacks: VecDeque<(CommitKind, Offsets, CommitOutcome)>,
     /// Asynchronous ones that wait for a coordinator.
     postponed: VecDeque<(CommitKind, Offsets)>,
+    /// The fact that fenced an asynchronous one: from then on every call throws, and no callback runs
+    /// (`ConsumerCoordinator.asyncCommitFenced`).
+    fenced: Option<FactId>,
     /// When auto-commit is due.
     pub(super) auto_at: Instant,
 }
@@ -120,6 +126,7 @@ impl Commits {
             outcomes: BTreeMap::new(),
             callbacks: VecDeque::new(),
             postponed: VecDeque::new(),
+            fenced: None,
             auto_at,
         }
     }
@@ -127,6 +134,17 @@ impl Commits {
     /// The outcome a waiter waits for, once.
     pub(super) fn take_outcome(&mut self, id: u32) -> Option<CommitOutcome> {
         self.outcomes.remove(&id)
+    }
+
+    /// The fact that fenced an asynchronous one.
+    pub(super) fn fenced(&self) -> Option<FactId> {
+        self.fenced
+    }
+
+    /// How an offset commit ends that is asked for after that.
+    pub(super) fn fenced_outcome(&self) -> Option<CommitOutcome> {
+        let failure = CommitFailure::local(FENCED, self.fenced?);
+        Some(CommitOutcome::Failed(failure))
     }
 
     /// Whether requests are under way.
@@ -220,6 +238,14 @@ impl Member {
     }
 
     fn commit_ended(&mut self, commit: Commit, outcome: CommitOutcome) {
+        let is_async = commit.audience == CommitFor::Callback
+            || commit.kind == CommitKind::AutoBeforeRebalance;
+        if let CommitOutcome::Failed(failure) = outcome
+            && is_async
+            && failure.exception == FENCED
+        {
+            self.commits.fenced = Some(failure.since);
+        }
         match commit.audience {
             CommitFor::Waiter => {
                 self.commits.outcomes.insert(commit.id, outcome);
@@ -277,6 +303,14 @@ impl Member {
                 self.group.rejoin_needed = true;
                 CommitFailure::of("RebalanceInProgressException", error, ctx.cause)
             }
+            ErrorCode::FencedInstanceId if self.group.generation != commit.generation => {
+                let exception = if self.group.state == MemberState::Preparing {
+                    "RebalanceInProgressException"
+                } else {
+                    "CommitFailedException"
+                };
+                CommitFailure::of(exception, error, ctx.cause)
+            }
             ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration => {
                 let unchanged = self.group.generation == commit.generation;
                 if !unchanged && self.group.state == MemberState::Preparing {
@@ -297,6 +331,9 @@ impl Member {
     /// `commitAsync`: returns at once. Without a coordinator it waits for one.
     pub(super) fn commit_async(&mut self, ctx: &mut Ctx<'_>, kind: CommitKind, offsets: Offsets) {
         self.run_commit_callbacks(ctx);
+        if let Some(outcome) = self.commits.fenced_outcome() {
+            return self.note_commit_outcome(ctx, kind, &offsets, outcome);
+        }
         if offsets.is_empty() || self.coordinator_ready(ctx) {
             self.start_commit(ctx, kind, offsets, CommitFor::Callback);
             return;
@@ -325,8 +362,12 @@ impl Member {
         }
     }
 
-    /// Runs the callbacks of asynchronous offset commits that have ended.
+    /// Runs the callbacks of asynchronous offset commits that have ended
+    /// (`invokeCompletedOffsetCommitCallbacks`). Once one was fenced, none runs any more.
     pub(super) fn run_commit_callbacks(&mut self, ctx: &mut Ctx<'_>) {
+        if self.commits.fenced.is_some() {
+            return self.commits.callbacks.clear();
+        }
         for (kind, offsets, outcome) in std::mem::take(&mut self.commits.callbacks) {
             if let CommitOutcome::Failed(failure) = outcome
                 && failure.retriable
@@ -407,6 +448,14 @@ fn as_seen_by_callback(outcome: CommitOutcome) -> CommitOutcome {
         other => other,
     }
 }
+
+/// The failure of a `commitSync` that was woken: its request has left nevertheless.
+pub(super) const WOKEN: CommitFailure = CommitFailure {
+    exception: "WakeupException",
+    error: None,
+    retriable: false,
+    since: FactId::NONE,
+};
 
 /// The failure of a `commitSync` that ran out of time.
 pub(super) const TIMED_OUT: CommitFailure = CommitFailure {

@@ -162,9 +162,10 @@ impl Member {
             self.send_sync(ctx, Vec::new());
             return;
         }
+        // Of all members, not of the leader alone (`updateGroupSubscription`).
         let topics: Vec<KnownTopic<'_>> = self
             .setup
-            .topics
+            .group_topics
             .iter()
             .filter_map(|(id, name)| {
                 Some(KnownTopic {

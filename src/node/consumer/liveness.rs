@@ -6,7 +6,8 @@
 //! | `Unjoined`, `Preparing` | nothing |
 //! | `Completing`, `Stable` | all of it |
 //!
-//! It never calls the listener and never gives partitions up: that is `poll`'s.
+//! It never calls the listener and never gives partitions up: that is `poll`'s. A heartbeat refused
+//! with `FENCED_INSTANCE_ID` ends the thread, and the next `poll` throws.
 
 use super::membership::{Generation, MemberState};
 use super::{Member, Tag};
@@ -59,7 +60,12 @@ impl Member {
                 .runs
                 .first()
                 .map_or(FactId::NONE, |run| run.polled);
-            let since = ctx.note_since(GroupFact::PollIntervalExceeded { group }, last_poll);
+            let fact = if self.setup.config.instance.is_none() {
+                GroupFact::PollIntervalExceeded { group }
+            } else {
+                GroupFact::FellSilent { group }
+            };
+            let since = ctx.note_since(fact, last_poll);
             self.leave(ctx, since);
         } else if self.heart.beat_at <= ctx.now {
             self.send_heartbeat(ctx);
@@ -107,6 +113,7 @@ impl Member {
                 if self.group.generation == *sent {
                     let forget = *error != ErrorCode::IllegalGeneration;
                     self.group.reset(forget, ctx.cause);
+                    self.group.is_fenced = *error == ErrorCode::FencedInstanceId;
                 } else {
                     self.heart.received(ctx.now);
                 }

@@ -75,6 +75,9 @@ pub(super) struct Membership {
     /// What the leader assigned from: partitions per topic.
     pub(super) assigned_from: Option<Vec<(TopicId, Option<u32>)>>,
     pub(super) is_leader: bool,
+    /// A heartbeat was refused since somebody else has the `group.instance.id`: the next `poll`
+    /// throws (`AbstractCoordinator.pollHeartbeat`).
+    pub(super) is_fenced: bool,
     /// The fact behind the loss of the last generation.
     pub(super) fenced_since: FactId,
     /// The fact of the last assignment.
@@ -112,6 +115,7 @@ impl Membership {
             retry_at: Instant::ZERO,
             assigned_from: None,
             is_leader: false,
+            is_fenced: false,
             fenced_since: FactId::NONE,
             assigned_since: FactId::NONE,
         }
@@ -418,7 +422,8 @@ impl Member {
         }
     }
 
-    /// Leaves the group, if there is somebody to tell (`maybeLeaveGroup`).
+    /// Leaves the group, if there is somebody to tell (`maybeLeaveGroup`). A static member tells
+    /// nobody: its place is kept until its session ends (KIP-345).
     pub(super) fn leave(&mut self, ctx: &mut Ctx<'_>, since: FactId) {
         let generation = self.group.generation.clone();
         let tells = self.setup.config.instance.is_none()

@@ -121,6 +121,8 @@ pub struct MemberSetup {
     /// The topics it subscribes to with their names, in the order of the names (as the client
     /// sorts them).
     pub topics: Vec<(TopicId, Arc<str>)>,
+    /// The topics that any member of its group subscribes to: what it assigns if it leads.
+    pub group_topics: Arc<[(TopicId, Arc<str>)]>,
     /// Whose client it is.
     pub family: ClientFamily,
     /// Its settings.

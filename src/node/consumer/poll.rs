@@ -12,6 +12,7 @@
 use super::Member;
 use super::app::Activity;
 use super::buffer::Run;
+use super::commit::FENCED;
 use super::program::OnThrow;
 use super::script::Polled;
 use crate::base::{Instant, Span};
@@ -61,6 +62,7 @@ impl Member {
             unreachable!("a pass belongs to a poll")
         };
         if self.app.wants_to_end() {
+            self.app.take_wakeup();
             self.end_loop(ctx);
             return true;
         }
@@ -108,6 +110,9 @@ impl Member {
     /// The group's part (`ConsumerCoordinator.poll`).
     fn coordinator_poll(&mut self, ctx: &mut Ctx<'_>) -> Turn {
         self.run_commit_callbacks(ctx);
+        if self.commits.fenced().is_some() || std::mem::take(&mut self.group.is_fenced) {
+            return Turn::Threw(FENCED);
+        }
         self.heart.polled(ctx.now);
         if !self.coordinator_ready(ctx) {
             return Turn::Blocked;
@@ -146,10 +151,12 @@ impl Member {
     fn poll_throws(&mut self, ctx: &mut Ctx<'_>, exception: &'static str) -> bool {
         self.app.activity = Activity::None;
         self.app.polled = Polled::default();
-        ctx.note(GroupFact::PollFailed {
-            group: self.setup.group,
-            exception,
-        });
+        let since = match exception {
+            FENCED => self.commits.fenced().unwrap_or(self.group.fenced_since),
+            _ => FactId::NONE,
+        };
+        let group = self.setup.group;
+        ctx.note_since(GroupFact::PollFailed { group, exception }, since);
         match self.setup.program.on_poll_failure {
             // Looks again after a moment: a hot loop of exceptions would stop virtual time.
             OnThrow::Continue => self.sleep(ctx, self.setup.config.retry_backoff),

@@ -1,7 +1,11 @@
 //! `commitSync`: one offset commit that is waited for and retried (`commitOffsetsSync`).
+//!
+//! `wakeup()` ends the wait with a `WakeupException`, after the request has left: the network
+//! client polls once, then looks (`ConsumerNetworkClient.poll`, `maybeTriggerWakeup`).
 
 use super::Member;
-use super::commit::{CommitFor, CommitOutcome, Offsets, TIMED_OUT, plain};
+use super::app::App;
+use super::commit::{CommitFor, CommitOutcome, Offsets, TIMED_OUT, WOKEN, plain};
 use crate::base::Instant;
 use crate::node::Ctx;
 use crate::node::fact::{CommitKind, GroupFact};
@@ -26,6 +30,13 @@ impl SyncCommit {
         } else {
             self.deadline
         }
+    }
+}
+
+impl App {
+    /// Whether a blocking call throws `WakeupException` now: one does, after each `wakeup()`.
+    pub(super) fn take_wakeup(&mut self) -> bool {
+        std::mem::take(&mut self.woken)
     }
 }
 
@@ -62,7 +73,10 @@ impl Member {
         commit: &mut SyncCommit,
     ) -> Option<CommitOutcome> {
         self.run_commit_callbacks(ctx);
-        let outcome = self.sync_commit_outcome(ctx, commit)?;
+        let outcome = match self.commits.fenced_outcome() {
+            Some(fenced) => fenced,
+            None => self.sync_commit_outcome(ctx, commit)?,
+        };
         self.run_commit_callbacks(ctx);
         self.note_commit_outcome(ctx, commit.kind, &commit.offsets, outcome);
         Some(outcome)
@@ -86,6 +100,9 @@ impl Member {
         }
         loop {
             if let Some(request) = commit.request {
+                if commit.kind == CommitKind::Sync && self.app.take_wakeup() {
+                    return Some(CommitOutcome::Failed(WOKEN));
+                }
                 match self.commits.take_outcome(request) {
                     None => return timed_out,
                     Some(CommitOutcome::Failed(failure)) if failure.retriable => {

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Token;
 use crate::base::{Offset, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::kafka::group::{Assignment, MemberId};
@@ -103,8 +104,8 @@ pub enum GroupEvent {
     StaticMemberReturned {
         /// The group.
         group: Arc<str>,
-        /// The id it had.
-        old: MemberId,
+        /// The member as it was known.
+        old: Who,
         /// The member as it is known now.
         who: Who,
     },
@@ -163,8 +164,8 @@ pub enum GroupEvent {
     Refused {
         /// The group.
         group: Arc<str>,
-        /// Who asked; empty outside a group.
-        member: MemberId,
+        /// The request; whose it is, is known to whoever received it.
+        token: Token,
         /// What was asked.
         api: Api,
         /// Why not.

@@ -163,6 +163,16 @@ impl Turn<'_> {
         let leader_before = group.leader.clone().expect("a group with members is led");
         let old = self.replace_static(group, old_id, new_id);
         update_member(group, request, new_id, token);
+        // Kafka keeps the old `client.id` in its records. Here it says whose the member is now.
+        let member = group.members.get_mut(new_id);
+        let member = member.expect("the member was just put under its new id");
+        member.client_id = Arc::clone(&request.client_id);
+        self.note(GroupEvent::StaticMemberReturned {
+            group: Arc::clone(&group.name),
+            old: old.who(),
+            who: member.who(),
+        });
+        let old = self.fence(&group.name, old);
         let reason = RebalanceReason::StaticMemberReturned(Arc::clone(new_id));
         match group.state {
             GroupState::Stable if group.protocol.as_ref() == Some(&group.select_protocol()) => {
@@ -185,25 +195,33 @@ impl Turn<'_> {
         }
     }
 
-    /// Puts a static member under a new id; what the old one waits for is refused.
+    /// Puts a static member under a new id.
     fn replace_static(
         &mut self,
         group: &mut ClassicGroup,
         old_id: &MemberId,
         new_id: &MemberId,
     ) -> Member {
-        let mut old = group.replace_static(old_id, new_id);
-        let fenced = ErrorCode::FencedInstanceId;
-        reply_to(&mut old.join, self.out, || refusal(old_id, fenced));
-        reply_to(&mut old.sync, self.out, || sync::refusal(fenced));
-        self.note(GroupEvent::StaticMemberReturned {
-            group: Arc::clone(&group.name),
-            old: Arc::clone(old_id),
-            who: group.members[new_id].who(),
-        });
+        let old = group.replace_static(old_id, new_id);
         // The timer of the old id runs out without effect. The first one of the new id still has
         // the old session timeout.
         self.set_session_timer(&group.name, new_id, old.session_timeout);
+        old
+    }
+
+    /// Refuses what the old process of a static member still waits for.
+    fn fence(&mut self, group: &Arc<str>, mut old: Member) -> Member {
+        let error = ErrorCode::FencedInstanceId;
+        let join = (old.join.take(), Api::JoinGroup, refusal(&old.id, error));
+        let sync = (old.sync.take(), Api::SyncGroup, sync::refusal(error));
+        for (parked, api, response) in [join, sync] {
+            if let Some(Parked { token, abandoned }) = parked
+                && !abandoned
+            {
+                self.note_refusal(group, token, api, error);
+                self.reply(token, response);
+            }
+        }
         old
     }
 
@@ -254,6 +272,7 @@ impl Turn<'_> {
         member.protocols = rejoin.old.protocols;
         member.rebalance_timeout = rejoin.old.rebalance_timeout;
         member.session_timeout = rejoin.old.session_timeout;
+        member.client_id = rejoin.old.client_id;
         self.replace_static(group, &rejoin.new, &rejoin.old.id);
     }
 
@@ -290,7 +309,7 @@ impl Turn<'_> {
         token: Token,
         error: ErrorCode,
     ) {
-        self.note_refusal(group, member, Api::JoinGroup, error);
+        self.note_refusal(group, token, Api::JoinGroup, error);
         self.reply(token, refusal(member, error));
     }
 }

@@ -44,7 +44,7 @@ impl Turn<'_> {
         token: Token,
         error: ErrorCode,
     ) {
-        self.note_refusal(&request.group, &request.member, Api::Heartbeat, error);
+        self.note_refusal(&request.group, token, Api::Heartbeat, error);
         self.reply(token, Response::Heartbeat(error));
     }
 
@@ -66,7 +66,7 @@ impl Turn<'_> {
                     errors.push(ErrorCode::None);
                 }
                 Err(error) => {
-                    self.note_refusal(&request.group, member, Api::LeaveGroup, error);
+                    self.note_refusal(&request.group, token, Api::LeaveGroup, error);
                     errors.push(error);
                 }
             }

@@ -39,8 +39,7 @@ use crate::base::{Instant, Span, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::kafka::config::BrokerConfig;
 use crate::kafka::group::{
-    CoordinatorRecord, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, MemberId,
-    SyncGroupRequest,
+    CoordinatorRecord, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, SyncGroupRequest,
 };
 use crate::kafka::message::{Api, Response};
 use group::Parked;
@@ -466,10 +465,10 @@ impl Turn<'_> {
     }
 
     /// Says that a request was refused.
-    fn note_refusal(&mut self, group: &Arc<str>, member: &MemberId, api: Api, error: ErrorCode) {
+    fn note_refusal(&mut self, group: &Arc<str>, token: Token, api: Api, error: ErrorCode) {
         self.note(GroupEvent::Refused {
             group: Arc::clone(group),
-            member: Arc::clone(member),
+            token,
             api,
             error,
         });

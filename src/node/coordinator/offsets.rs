@@ -111,7 +111,7 @@ impl GroupCoordinator {
         let error = self.commit_error(request);
         if error != ErrorCode::None {
             let (_, mut turn) = self.turn(now, &request.group, out);
-            turn.note_refusal(&request.group, &request.member, Api::OffsetCommit, error);
+            turn.note_refusal(&request.group, token, Api::OffsetCommit, error);
             return turn.reply(token, commit_outcome(request, error));
         }
         let offsets = self.offset_changes(request);

@@ -143,7 +143,7 @@ impl Turn<'_> {
         token: Token,
         error: ErrorCode,
     ) {
-        self.note_refusal(&request.group, &request.member, Api::SyncGroup, error);
+        self.note_refusal(&request.group, token, Api::SyncGroup, error);
         self.reply(token, refusal(error));
     }
 }

@@ -5,8 +5,8 @@
 use super::*;
 use crate::base::{Offset, TopicId};
 use crate::kafka::group::{
-    JoinProtocol, OffsetAndEpoch, OffsetCommitRequest, OffsetFetchRequest, OffsetFetchResponse,
-    Subscription,
+    JoinProtocol, MemberId, OffsetAndEpoch, OffsetCommitRequest, OffsetFetchRequest,
+    OffsetFetchResponse, Subscription,
 };
 
 const P0: TopicPartition = TopicPartition::new(TopicId(0), 0);

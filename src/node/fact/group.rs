@@ -217,6 +217,22 @@ pub enum GroupFact {
         /// Kafka's exception.
         exception: &'static str,
     },
+    /// Coordinator: a `group.instance.id` joined anew, as a restarted static member does. It takes
+    /// over what the id had; requests of its process before are refused from now on.
+    StaticRejoin {
+        /// The group.
+        group: GroupId,
+        /// The member that has the id now.
+        member: NodeId,
+        /// The member that had it: the same one, unless two have one id.
+        before: NodeId,
+    },
+    /// Member: nobody called `poll` for `max.poll.interval.ms`. A static member does not leave: it
+    /// says nothing any more, until its session ends or `poll` is called.
+    FellSilent {
+        /// The group.
+        group: GroupId,
+    },
 }
 
 impl GroupFact {
@@ -242,7 +258,9 @@ impl GroupFact {
             | Self::CommitFailed { group, .. }
             | Self::PositionSet { group, .. }
             | Self::OffsetReset { group, .. }
-            | Self::PollFailed { group, .. } => *group,
+            | Self::PollFailed { group, .. }
+            | Self::StaticRejoin { group, .. }
+            | Self::FellSilent { group } => *group,
         }
     }
 }

@@ -117,19 +117,18 @@ impl Compiler<'_> {
                 .cast
                 .group_id(family)
                 .expect("every group was given an id");
-            for name in group.actors(family) {
+            let actors = group.actors(family);
+            let all = actors.iter().flat_map(|name| &group.actor(name).topics);
+            let group_topics: Arc<[_]> = self.by_name(all).into();
+            for name in actors {
                 let member = group.actor(&name);
-                let mut topics: Vec<(crate::base::TopicId, Arc<str>)> = member
-                    .topics
-                    .iter()
-                    .map(|topic| (self.topic(topic), Arc::from(topic.as_str())))
-                    .collect();
-                topics.sort_by(|a, b| a.1.cmp(&b.1));
+                let topics = self.by_name(member.topics.iter());
                 let setup = MemberSetup {
                     name: name.into(),
                     group: id,
                     group_name: family.into(),
                     topics,
+                    group_topics: Arc::clone(&group_topics),
                     family: member.client.family(),
                     config: settings_of_consumer(&member.config, member.client, family),
                     program: Arc::new(self.program(member)),
@@ -144,6 +143,18 @@ impl Compiler<'_> {
             }
         }
         setups
+    }
+
+    /// Topics with their names, each once, in the order of the names.
+    fn by_name<'n>(
+        &self,
+        topics: impl Iterator<Item = &'n String>,
+    ) -> Vec<(crate::base::TopicId, Arc<str>)> {
+        let named = topics.map(|topic| (self.topic(topic), Arc::from(topic.as_str())));
+        let mut named: Vec<(_, Arc<str>)> = named.collect();
+        named.sort_by(|a, b| a.1.cmp(&b.1));
+        named.dedup();
+        named
     }
 
     fn program(&self, member: &Member) -> Program {

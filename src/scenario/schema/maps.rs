@@ -89,13 +89,15 @@ fn list(of: &str, least: u32) -> Value {
     json!({ "type": "array", "items": reference(of), "minItems": least })
 }
 
-/// What differs for single actors: some keys are shared by all.
+/// What differs for single actors: some keys are shared by all. An overlay takes an actor out of it
+/// with null.
 fn exceptions(of: &str, shared: &[&str]) -> Value {
     let shared: Vec<Value> = shared
         .iter()
         .map(|key| json!({ "required": [key] }))
         .collect();
-    by_name(&json!({ "allOf": [reference(of), { "not": { "anyOf": shared } }] }))
+    let own = json!({ "allOf": [reference(of), { "not": { "anyOf": shared } }] });
+    by_name(&json!({ "anyOf": [own, { "type": "null" }] }))
 }
 
 /// A map from keys that match a definition to values of another.

@@ -1,5 +1,6 @@
 //! A fake broker: leader of every partition and coordinator of the only group, just enough of it
-//! for a member to live with. No session timeouts, no replication, no delays.
+//! for a member to live with. No session timeouts, no replication, no delays. A static member that
+//! comes back finds the group as it was.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,6 +54,7 @@ pub(super) struct Broker {
     state: State,
     generation: i32,
     members: BTreeMap<MemberId, GroupMember>,
+    instances: BTreeMap<Arc<str>, MemberId>,
     ids: u32,
     parked: BTreeMap<u64, (Asker, FetchRequest)>,
     tickets: u64,
@@ -71,6 +73,7 @@ impl Broker {
             state: State::Empty,
             generation: 0,
             members: BTreeMap::new(),
+            instances: BTreeMap::new(),
             ids: 0,
             parked: BTreeMap::new(),
             tickets: 0,
@@ -120,6 +123,16 @@ impl Broker {
         for member in gone.iter().filter(|m| m.starts_with(name)) {
             self.remove(member);
         }
+    }
+
+    /// Another process joins with this instance id: its member has another id from now on.
+    pub(super) fn take_instance(&mut self, instance: &str) {
+        let old = self.instances.get(instance).cloned().expect("it is taken");
+        let known = self.members.remove(&old).expect("the id is a member's");
+        self.ids += 1;
+        let new: MemberId = format!("{instance}-{:04}", self.ids).into();
+        self.instances.insert(instance.into(), Arc::clone(&new));
+        self.members.insert(new, known);
     }
 
     pub(super) fn take_replies(&mut self) -> Vec<Reply> {
@@ -226,16 +239,26 @@ impl Broker {
         Response::Produce(produced)
     }
 
+    /// Whether another member has the instance id by now.
+    fn is_fenced(&self, instance: Option<&Arc<str>>, member: &MemberId) -> bool {
+        let current = instance.and_then(|instance| self.instances.get(instance));
+        current.is_some_and(|current| current != member)
+    }
+
     fn heartbeat(&self, request: &HeartbeatRequest) -> Response {
-        Response::Heartbeat(if !self.members.contains_key(&request.member) {
-            ErrorCode::UnknownMemberId
-        } else if request.generation != self.generation {
-            ErrorCode::IllegalGeneration
-        } else if self.state == State::Preparing {
-            ErrorCode::RebalanceInProgress
-        } else {
-            ErrorCode::None
-        })
+        Response::Heartbeat(
+            if self.is_fenced(request.instance.as_ref(), &request.member) {
+                ErrorCode::FencedInstanceId
+            } else if !self.members.contains_key(&request.member) {
+                ErrorCode::UnknownMemberId
+            } else if request.generation != self.generation {
+                ErrorCode::IllegalGeneration
+            } else if self.state == State::Preparing {
+                ErrorCode::RebalanceInProgress
+            } else {
+                ErrorCode::None
+            },
+        )
     }
 
     pub(super) fn park_over(&mut self, _now: Instant, ticket: u64) -> Vec<Reply> {
@@ -308,8 +331,20 @@ impl Broker {
         Response::Metadata(topics.iter().map(topic).collect())
     }
 
-    fn join(&mut self, asker: Asker, request: JoinGroupRequest) -> Option<Response> {
-        if request.member.is_empty() {
+    fn join(&mut self, asker: Asker, mut request: JoinGroupRequest) -> Option<Response> {
+        if let Some(instance) = &request.instance {
+            if request.member.is_empty() {
+                self.ids += 1;
+                request.member = format!("{instance}-{:04}", self.ids).into();
+                let new = Arc::clone(&request.member);
+                let old = self.instances.insert(Arc::clone(instance), new);
+                if let Some(known) = old.and_then(|old| self.members.remove(&old)) {
+                    return Some(self.static_rejoin(request.member, known));
+                }
+            } else if self.is_fenced(Some(instance), &request.member) {
+                return Some(join_error(ErrorCode::FencedInstanceId, request.member));
+            }
+        } else if request.member.is_empty() {
             self.ids += 1;
             let member = format!("{}-{:04}", request.client_id, self.ids);
             return Some(join_error(ErrorCode::MemberIdRequired, member.into()));
@@ -330,6 +365,22 @@ impl Broker {
         self.state = State::Preparing;
         self.complete_join();
         None
+    }
+
+    /// A static member is back in a stable group: it is told what it would be told anyway.
+    fn static_rejoin(&mut self, member: MemberId, known: GroupMember) -> Response {
+        assert_eq!(self.state, State::Stable, "else this is more than a fake");
+        self.members.insert(Arc::clone(&member), known);
+        let leader = self.members.keys().next().expect("not empty").clone();
+        Response::JoinGroup(JoinGroupResponse {
+            error: ErrorCode::None,
+            generation: self.generation,
+            protocol: Some(Arc::from("range")),
+            skip_assignment: leader == member,
+            leader,
+            member,
+            members: Vec::new(),
+        })
     }
 
     fn complete_join(&mut self) {
@@ -405,7 +456,9 @@ impl Broker {
     }
 
     fn commit(&mut self, now: Instant, request: &OffsetCommitRequest) -> Response {
-        let error = if !self.members.contains_key(&request.member) {
+        let error = if self.is_fenced(request.instance.as_ref(), &request.member) {
+            ErrorCode::FencedInstanceId
+        } else if !self.members.contains_key(&request.member) {
             ErrorCode::UnknownMemberId
         } else if request.generation != self.generation {
             ErrorCode::IllegalGeneration

@@ -82,6 +82,7 @@ pub(super) fn member(name: &str, config: ConsumerConfig, program: Program) -> Me
         group: GroupId(0),
         group_name: Arc::from("workers"),
         topics: vec![(TOPIC, Arc::from("orders"))],
+        group_topics: Arc::from([(TOPIC, Arc::from("orders"))]),
         family: ClientFamily::Java,
         config,
         program: Arc::new(program),

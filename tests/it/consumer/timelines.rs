@@ -2,9 +2,10 @@
 
 use kafkasim::base::{Span, TopicPartition};
 use kafkasim::kafka::config::ConsumerConfig;
+use kafkasim::kafka::message::Request;
 use kafkasim::node::Fact;
-use kafkasim::node::consumer::Step;
 use kafkasim::node::consumer::program::RecordKey;
+use kafkasim::node::consumer::{CommitOffsets, Step};
 use kafkasim::node::fact::{CommitKind, GroupFact};
 
 use super::broker::Broker;
@@ -139,6 +140,171 @@ fn slow_processing_leaves_the_group_and_the_late_commit_fails() {
         assigned.iter().any(|(at, who)| 400_000 <= *at && *who == 0),
         "it joins again: {assigned:?}"
     );
+}
+
+/// A static member that is busy from its first poll on, beside one that joined with it.
+fn busy_static_member(millis: u64) -> Kernel {
+    let named = |name: &str| ConsumerConfig {
+        instance: Some(name.into()),
+        ..config()
+    };
+    let mut steps = program(after_processing(), 0);
+    let busy = Span::from_millis(millis);
+    steps.process.slow.insert(RecordKey::At(tp(0), 9), busy);
+    let setups = vec![
+        member("w-1", named("w-1"), steps),
+        member("w-2", named("w-2"), program(after_processing(), 1)),
+    ];
+    let mut kernel = Kernel::new(setups, broker(2, 10));
+    start(&mut kernel);
+    kernel
+}
+
+/// The requests of the first member about its group after an instant, by name, with milliseconds.
+fn group_requests(kernel: &Kernel, after: u64) -> Vec<(u64, &'static str)> {
+    let named = kernel
+        .broker
+        .requests
+        .iter()
+        .filter_map(|(at, who, request)| {
+            let name = match request {
+                Request::JoinGroup(join) if join.member.is_empty() => "JoinGroup as nobody",
+                Request::JoinGroup(_) => "JoinGroup",
+                Request::SyncGroup(_) => "SyncGroup",
+                Request::Heartbeat(_) => "Heartbeat",
+                Request::LeaveGroup(_) => "LeaveGroup",
+                Request::OffsetCommit(_) => "OffsetCommit",
+                _ => return None,
+            };
+            (who.0 == 1 && after < at.as_millis()).then_some((at.as_millis(), name))
+        });
+    named.collect()
+}
+
+#[test]
+fn a_slow_static_member_does_not_leave_and_gets_its_partitions_back() {
+    let mut kernel = busy_static_member(320_000);
+    kernel.run_to(ms(330_000));
+    let silent = when(&kernel, |fact| {
+        matches!(fact, Fact::Group(GroupFact::FellSilent { .. }))
+    });
+    assert_eq!(silent, [(300_000, 0)]);
+    // No LeaveGroup; the poll after the processing joins under the instance id alone. The commit
+    // before it is not even sent: the member knows of no generation any more.
+    let requests = group_requests(&kernel, 294_000);
+    let expected = [
+        (297_000, "Heartbeat"),
+        (320_000, "JoinGroup as nobody"),
+        (320_000, "SyncGroup"),
+        (323_000, "Heartbeat"),
+        (326_000, "Heartbeat"),
+        (329_000, "Heartbeat"),
+    ];
+    assert_eq!(requests[..expected.len()], expected);
+    assert_eq!(failed(&kernel), [(320_000, "CommitFailedException")]);
+    let changes = |wanted: fn(&GroupFact) -> Option<&[TopicPartition]>| {
+        let facts = kernel.facts.iter().filter_map(move |stated| {
+            let Fact::Group(fact) = &stated.fact else {
+                return None;
+            };
+            Some((
+                stated.at.as_millis(),
+                stated.who.0 - 1,
+                wanted(fact)?.to_vec(),
+            ))
+        });
+        facts.collect::<Vec<_>>()
+    };
+    let lost = changes(|fact| match fact {
+        GroupFact::Lost { partitions, .. } => Some(partitions),
+        _ => None,
+    });
+    assert_eq!(lost, [(320_000, 0, vec![tp(0)])]);
+    let assigned = changes(|fact| match fact {
+        GroupFact::Assigned { partitions, .. } => Some(partitions),
+        _ => None,
+    });
+    assert_eq!(
+        assigned.last(),
+        Some(&(320_000, 0, vec![tp(0)])),
+        "the other member is asked nothing: {assigned:?}"
+    );
+}
+
+#[test]
+fn a_fenced_heartbeat_is_thrown_by_the_next_poll() {
+    let mut kernel = busy_static_member(10_000);
+    // Another process takes the id while the first one is busy.
+    let twin = |kernel: &mut Kernel| kernel.broker.take_instance("w-1");
+    kernel.strike(ms(4_000), 0, Strike::Call(twin));
+    kernel.run_to(ms(20_000));
+    // Heartbeats end with the refused one.
+    let requests = group_requests(&kernel, 3_000);
+    assert_eq!(requests, [(6_000, "Heartbeat")]);
+    let thrown = when(&kernel, |fact| {
+        let fenced = "FencedInstanceIdException";
+        matches!(fact, Fact::Group(GroupFact::PollFailed { exception, .. }) if *exception == fenced)
+    });
+    assert_eq!(thrown, [(10_000, 0)]);
+    let lost = when(&kernel, |fact| {
+        matches!(fact, Fact::Group(GroupFact::Lost { .. }))
+    });
+    assert_eq!(lost, [(10_000, 0)]);
+    assert!(!kernel.is_up(0), "it closes");
+}
+
+#[test]
+fn an_offset_commit_that_is_fenced_while_it_is_waited_for_does_not_end_the_loop() {
+    let mut kernel = busy_static_member(2_000);
+    let twin = |kernel: &mut Kernel| kernel.broker.take_instance("w-1");
+    kernel.strike(ms(1_000), 0, Strike::Call(twin));
+    kernel.run_to(ms(2_500));
+    assert_eq!(failed(&kernel), [(2_000, "FencedInstanceIdException")]);
+    assert!(kernel.is_up(0), "commitSync threw, and that was caught");
+    kernel.run_to(ms(4_000));
+    assert!(!kernel.is_up(0), "the heartbeat at 3000 is fatal");
+}
+
+#[test]
+fn after_a_fenced_asynchronous_commit_poll_throws_and_no_callback_runs() {
+    let config = ConsumerConfig {
+        instance: Some("w-1".into()),
+        ..config()
+    };
+    let commit = Step::CommitAsync {
+        offsets: CommitOffsets::Polled,
+        every: 1,
+        shift: 0,
+    };
+    let steps = vec![poll(), Step::Each(vec![Step::Process]), commit];
+    let mut kernel = Kernel::new(
+        vec![member("w-1", config, program(steps, 100))],
+        broker(1, 10),
+    );
+    start(&mut kernel);
+    let twin = |kernel: &mut Kernel| kernel.broker.take_instance("w-1");
+    kernel.strike(ms(500), 0, Strike::Call(twin));
+    kernel.run_to(ms(2_000));
+    let thrown = when(&kernel, |fact| {
+        matches!(fact, Fact::Group(GroupFact::PollFailed { .. }))
+    });
+    assert_eq!(thrown, [(1_000, 0)], "long before the heartbeat at 3000");
+    assert_eq!(failed(&kernel), []);
+    assert_eq!(kernel.broker.committed.get(&tp(0)), None);
+}
+
+#[test]
+fn a_static_member_that_closes_commits_and_says_nothing() {
+    let mut kernel = busy_static_member(0);
+    kernel.strike(ms(4_000), 0, Strike::Close);
+    kernel.run_to(ms(5_000));
+    assert!(!kernel.is_up(0));
+    assert_eq!(group_requests(&kernel, 0), [(3_000, "Heartbeat")]);
+    let revoked = when(&kernel, |fact| {
+        matches!(fact, Fact::Group(GroupFact::Revoked { .. }))
+    });
+    let closing: Vec<_> = revoked.into_iter().filter(|(at, _)| 0 < *at).collect();
+    assert_eq!(closing, [(4_000, 0)]);
 }
 
 #[test]

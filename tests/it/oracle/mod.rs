@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+mod assignments;
 mod assignor;
 mod batch_boundaries;
 mod config;
@@ -19,17 +20,23 @@ mod hw_timeline;
 mod java_hash;
 mod offset_commit_rules;
 mod producer_timeline;
+mod server_assignor;
 mod size;
+mod sticky;
 mod sticky_partitioner;
 
 /// Every file the tests read: what makes a folder a folder of oracle data.
-const FILES: [&str; 22] = [
+const FILES: [&str; 30] = [
     "batch-boundaries.jsonl",
     "batch-sizes.jsonl",
+    "client-cooperative-sticky.jsonl",
+    "client-cooperative-sticky-sequences.jsonl",
     "client-range.jsonl",
     "client-range-sequences.jsonl",
     "client-roundrobin.jsonl",
     "client-roundrobin-sequences.jsonl",
+    "client-sticky.jsonl",
+    "client-sticky-sequences.jsonl",
     "config-broker.json",
     "config-combinations.jsonl",
     "config-consumer.json",
@@ -45,6 +52,10 @@ const FILES: [&str; 22] = [
     "offset-commit-rules.jsonl",
     "producer-timeline.jsonl",
     "record-sizes.jsonl",
+    "server-range.jsonl",
+    "server-range-sequences.jsonl",
+    "server-uniform.jsonl",
+    "server-uniform-sequences.jsonl",
     "sticky-partitioner.jsonl",
 ];
 
