@@ -287,4 +287,18 @@ mod tests {
         assert_eq!(positions.consumed(), [(tp(1), 5.into())]);
         assert!(!positions.all_valid());
     }
+
+    #[test]
+    fn the_mark_of_a_partition_is_its_furthest_offset_commit() {
+        let mut positions = Positions::default();
+        assert_eq!(positions.mark(tp(0)), 0);
+        positions.move_mark(tp(0), 7);
+        assert_eq!([0, 1].map(|p| positions.mark(tp(p))), [7, 0]);
+        positions.move_mark(tp(0), 4);
+        assert_eq!(
+            positions.mark(tp(0)),
+            7,
+            "a commit further back moves no mark"
+        );
+    }
 }

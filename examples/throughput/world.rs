@@ -1,30 +1,9 @@
-//! How fast: producer, broker, group and full ledger end to end, one JSON line per batch size.
+//! The world of the throughput measurement: producer, broker, group and the ledger that watches.
 //!
-//! ```text
-//! cargo run --release --example throughput [-- --replicas N]
-//! ```
-//!
-//! `bytes_per_record` is what the world and its ledger still hold at the end, by a counting
-//! allocator; `peak_rss_bytes` is the process's high-water mark so far (0 where the system does not
-//! say). Batches are kept at a size by `batch.size`, and leave two per millisecond, so that no
-//! request waits for another.
+//! Kept apart so that `benches/lessons.rs` runs the same.
 
-#![allow(
-    unsafe_code,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::disallowed_types,
-    clippy::float_arithmetic,
-    clippy::cast_precision_loss,
-    reason = "a measurement: an allocator that counts, the wall clock, and a rate on stdout"
-)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant as WallClock;
 
 use kafkasim::base::{Dist, GroupId, Instant, NodeId, RecordId, Seed, Span, TopicId};
 use kafkasim::kafka::Cast;
@@ -41,103 +20,17 @@ use kafkasim::node::producer::{
 use kafkasim::sim::setup::{
     ClusterSetup, GroupSetup, Life, Limits, NetworkSetup, Setup, TopicSetup,
 };
-use kafkasim::sim::{Ends, Sim};
 use kafkasim::verdict::{GroupInfo, Ledger, Options};
-
-/// The system's allocator, with a count of what is held.
-struct Counting;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is passed on unchanged to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        HELD.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        HELD.fetch_add(size, Ordering::Relaxed);
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Bytes of a record's value; there is no key.
 const VALUE_BYTES: u32 = 100;
-
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let replicas = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => 1,
-        ["--replicas", number] => match number.parse() {
-            Ok(replicas @ 1..=9) => replicas,
-            _ => return usage(),
-        },
-        _ => return usage(),
-    };
-    for (batch, records) in [(100, 20_000_000), (10, 6_000_000), (1, 1_000_000)] {
-        println!("{}", measure(batch, records, replicas));
-    }
-    ExitCode::SUCCESS
-}
-
-fn usage() -> ExitCode {
-    eprintln!("usage: throughput [--replicas 1..9]");
-    ExitCode::from(2)
-}
-
-/// One run, as a line of JSON.
-fn measure(batch: u32, records: u32, replicas: u32) -> serde_json::Value {
-    let setup = Arc::new(setup(batch, records, replicas));
-    let held_before = HELD.load(Ordering::Relaxed);
-    let began = WallClock::now();
-    let mut ledger = ledger(&setup);
-    let mut sim = Sim::new(Arc::clone(&setup));
-    let end = sim.run(&mut |fact| ledger.observe(fact));
-    let seconds = began.elapsed().as_secs_f64();
-    let held = HELD.load(Ordering::Relaxed).saturating_sub(held_before);
-    assert_eq!(
-        end.how,
-        Ends::Drained,
-        "everything is sent, read and committed"
-    );
-    serde_json::json!({
-        "batch": batch,
-        "replicas": replicas,
-        "records": records,
-        "records_per_s": (f64::from(records) / seconds) as u64,
-        "bytes_per_record": (held as f64 / f64::from(records) * 100.0).round() / 100.0,
-        "peak_rss_bytes": peak_rss_bytes(),
-        "events": end.events,
-        "seconds": (seconds * 1000.0).round() / 1000.0,
-    })
-}
-
-/// The high-water mark of the process's memory as Linux tells it; 0 elsewhere.
-fn peak_rss_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
-}
 
 const DATA: TopicId = TopicId(0);
 const OFFSETS: TopicId = TopicId(1);
 const GROUP: GroupId = GroupId(0);
 
-fn ledger(setup: &Setup) -> Ledger {
+/// A ledger for everything that is known of its records.
+pub(crate) fn ledger(setup: &Setup) -> Ledger {
     let group = &setup.groups[GROUP.index()];
     let info = GroupInfo {
         id: GROUP,
@@ -155,7 +48,7 @@ fn ledger(setup: &Setup) -> Ledger {
 }
 
 /// One topic with one partition, one producer, one group of one member.
-fn setup(batch: u32, records: u32, replicas: u32) -> Setup {
+pub(crate) fn setup(batch: u32, records: u32, replicas: u32) -> Setup {
     let seed = Seed(1);
     let brokers: Vec<NodeId> = (1..=replicas).map(NodeId).collect();
     let (producer, member) = (NodeId(replicas + 1), NodeId(replicas + 2));
