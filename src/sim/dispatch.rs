@@ -64,7 +64,7 @@ impl Node {
                 Call::Connected(conn) => controller.on_connected(ctx, conn),
                 Call::Disconnected(conn) => controller.on_disconnected(ctx, conn),
                 Call::Message(conn, from, envelope) => match envelope.body {
-                    Body::Request(_) => controller.on_request(ctx, conn, from, &envelope),
+                    Body::Request(_) => controller.on_request(ctx, conn, from, *envelope),
                     Body::Response(response) => {
                         controller.on_response(ctx, conn, envelope.correlation, response);
                     }
@@ -84,6 +84,7 @@ impl Node {
                     }
                 },
                 Call::Timer(key) => broker.on_timer(ctx, key),
+                Call::Close => broker.close(ctx),
                 Call::ResetOffsets(group, offsets) => broker.reset_offsets(ctx, group, offsets),
                 other => unreachable!("a broker is never told {other:?}"),
             },
@@ -132,7 +133,7 @@ impl Node {
     /// The process dies: memory gone, disk kept.
     pub(super) fn crash(&mut self) {
         match self {
-            Self::Controller(_) => unreachable!("faults on controllers are not built yet"),
+            Self::Controller(controller) => controller.crash(),
             Self::Broker(broker) => broker.crash(),
             Self::Producer(producer) => producer.crash(),
             Self::Member(member) => member.crash(),

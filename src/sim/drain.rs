@@ -9,6 +9,8 @@
 use super::dispatch::Node;
 use super::{End, Ends, Scratch, Sim, Status};
 use crate::base::{Instant, NodeId, Offset, TopicId, TopicPartition};
+use crate::kafka::message::PartitionMetadata;
+use crate::node::broker::Broker;
 
 /// What the drain waits for. Asked for after every event, so it is worded only for a stuck run.
 #[derive(Clone, Copy, Debug)]
@@ -185,15 +187,42 @@ impl Sim {
 
     /// The high watermark at the leader of a partition.
     pub fn high_watermark(&self, tp: TopicPartition) -> Option<Offset> {
-        self.setup.cluster.brokers.iter().find_map(|broker| {
-            let Node::Broker(broker) = &self.nodes[broker.index()] else {
-                return None;
-            };
-            broker
-                .is_leader(tp)
-                .then(|| broker.high_watermark(tp))
-                .flatten()
-        })
+        let leader = self.leader_of(tp)?;
+        self.broker(leader)?.high_watermark(tp)
+    }
+
+    pub(super) fn broker(&self, node: NodeId) -> Option<&Broker> {
+        match &self.nodes[node.index()] {
+            Node::Broker(broker) => Some(broker),
+            _ => None,
+        }
+    }
+
+    /// The broker that leads a partition, by the controller's word and its own; of two that both
+    /// believe they do the controller's. `None` while it is down or has not heard yet.
+    pub(super) fn leader_of(&self, tp: TopicPartition) -> Option<NodeId> {
+        let leader = self.state_of(tp)?.leader?;
+        let leads = self.is_up(leader) && self.broker(leader)?.is_leader(tp);
+        leads.then_some(leader)
+    }
+
+    /// The brokers that are up and hold the other copies of a partition.
+    pub(super) fn followers_of(&self, tp: TopicPartition) -> Vec<NodeId> {
+        let Some(state) = self.state_of(tp) else {
+            return Vec::new();
+        };
+        let others = state.replicas.iter().copied();
+        others
+            .filter(|node| Some(*node) != state.leader && self.is_up(*node))
+            .collect()
+    }
+
+    fn state_of(&self, tp: TopicPartition) -> Option<&PartitionMetadata> {
+        let controller = self.setup.cluster.controllers[0];
+        let Node::Controller(controller) = &self.nodes[controller.index()] else {
+            unreachable!("the first controller of a setup is a controller")
+        };
+        controller.topic(tp.topic)?.get(tp.partition as usize)
     }
 
     /// Ends the run: running stretches are cut here.

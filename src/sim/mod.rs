@@ -97,11 +97,11 @@ pub struct End {
 
 /// How many requests each node sent since the warm-up, by API, lost ones included.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Requests(Vec<[u64; Api::ALL.len()]>);
+pub struct Requests(Vec<[u64; Api::COUNT]>);
 
 impl Requests {
     fn none(nodes: usize) -> Self {
-        Self(vec![[0; Api::ALL.len()]; nodes])
+        Self(vec![[0; Api::COUNT]; nodes])
     }
 
     fn count(&mut self, node: NodeId, api: Api) {

@@ -15,6 +15,7 @@ pub mod judge;
 mod kinds;
 mod latency;
 pub mod ledger;
+mod lineage;
 mod membership;
 pub mod names;
 pub mod order;

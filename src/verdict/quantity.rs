@@ -144,6 +144,18 @@ words! {
         ProducerEpochBumped = "producer-epoch-bumped",
         /// `send()` found no room in `buffer.memory`.
         BufferFull = "buffer-full",
+        /// A partition got another leader.
+        LeaderElected = "leader-elected",
+        /// A partition got a leader that was not in sync.
+        UncleanElection = "unclean-election",
+        /// A replica is in sync no longer.
+        IsrShrunk = "isr-shrunk",
+        /// A replica is in sync again.
+        IsrExpanded = "isr-expanded",
+        /// The controller counts a broker as gone.
+        BrokerFenced = "broker-fenced",
+        /// A follower cut off what its leader does not have.
+        LogTruncated = "log-truncated",
         /// A topic came into being.
         TopicCreated = "topic-created",
         /// A topic got more partitions.

@@ -468,6 +468,7 @@ pub(super) fn fetch(offset: u64, max_wait: u64, min_bytes: u32) -> Request {
             partition: TP,
             offset,
             leader_epoch: 0,
+            last_epoch: None,
             max_bytes: 1_000_000,
         }],
     })
