@@ -180,7 +180,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     (
         Area::TopicQuantity,
         &[
-            "truncated",
             "expired",
             "leader-epoch",
             "elr",

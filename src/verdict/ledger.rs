@@ -276,13 +276,14 @@ impl Ledger {
             }
             ClusterFact::LeadershipBegun {
                 partition,
+                leader_epoch,
                 end,
                 epochs,
-                ..
             } => {
                 let known = self.partition_mut(*partition);
                 let log = (&epochs[..], *end);
-                known.lineage.begins(who, log, &mut known.contents);
+                let leader = (who, *leader_epoch);
+                known.lineage.begins(leader, log, &mut known.contents);
             }
             ClusterFact::BrokerFenced { .. }
             | ClusterFact::BrokerUnfenced { .. }

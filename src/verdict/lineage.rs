@@ -22,6 +22,7 @@ struct Cut {
 pub(super) struct Lineage {
     /// Who leads, once there was an election.
     leader: Option<NodeId>,
+    epoch: u32,
     epochs: Vec<(u32, Offset)>,
     cut: Vec<Cut>,
 }
@@ -64,11 +65,14 @@ impl Lineage {
     /// A leader begins with a log of this line, which ends at `end`.
     pub(super) fn begins(
         &mut self,
-        leader: NodeId,
+        (leader, epoch): (NodeId, u32),
         (epochs, end): (&[(u32, Offset)], Offset),
         contents: &mut Contents,
     ) {
-        self.leader = Some(leader);
+        if epoch < self.epoch {
+            return; // It hears late that it once led.
+        }
+        (self.leader, self.epoch) = (Some(leader), epoch);
         let keep = common(&self.epochs, contents.end(), epochs, end);
         for (base, first, count) in contents.runs_in(keep, contents.end()) {
             self.cut.extend(split(&self.epochs, base, first, count));
@@ -175,7 +179,7 @@ mod tests {
     fn what_the_new_leader_does_not_have_is_in_the_log_no_more() {
         let (mut lineage, mut contents) = (Lineage::default(), Contents::default());
         write(&mut lineage, &mut contents, OLD, 0, 0..10);
-        lineage.begins(NEW, (&[(0, 0)], 7), &mut contents);
+        lineage.begins((NEW, 1), (&[(0, 0)], 7), &mut contents);
         assert_eq!(records(&contents), (0..7).collect::<Vec<_>>());
         write(&mut lineage, &mut contents, NEW, 1, 20..22);
         assert_eq!(records(&contents), [0, 1, 2, 3, 4, 5, 6, 20, 21]);
@@ -185,7 +189,7 @@ mod tests {
     fn what_a_deposed_leader_writes_is_not_in_the_log() {
         let (mut lineage, mut contents) = (Lineage::default(), Contents::default());
         write(&mut lineage, &mut contents, OLD, 0, 0..3);
-        lineage.begins(NEW, (&[(0, 0)], 3), &mut contents);
+        lineage.begins((NEW, 1), (&[(0, 0)], 3), &mut contents);
         write(&mut lineage, &mut contents, OLD, 0, 5..6);
         assert_eq!(records(&contents), [0, 1, 2]);
     }
@@ -194,11 +198,11 @@ mod tests {
     fn what_was_cut_comes_back_with_a_leader_that_has_it() {
         let (mut lineage, mut contents) = (Lineage::default(), Contents::default());
         write(&mut lineage, &mut contents, OLD, 0, 0..10);
-        lineage.begins(NEW, (&[(0, 0)], 7), &mut contents);
+        lineage.begins((NEW, 1), (&[(0, 0)], 7), &mut contents);
         write(&mut lineage, &mut contents, NEW, 1, 20..22);
-        lineage.begins(OLD, (&[(0, 0)], 10), &mut contents);
+        lineage.begins((OLD, 2), (&[(0, 0)], 10), &mut contents);
         assert_eq!(records(&contents), (0..10).collect::<Vec<_>>());
-        lineage.begins(NEW, (&[(0, 0), (1, 7)], 9), &mut contents);
+        lineage.begins((NEW, 3), (&[(0, 0), (1, 7)], 9), &mut contents);
         assert_eq!(records(&contents), [0, 1, 2, 3, 4, 5, 6, 20, 21]);
     }
 }

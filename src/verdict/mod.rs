@@ -32,6 +32,7 @@ pub mod spans;
 mod story;
 pub mod summary;
 mod trail;
+mod truncation;
 pub mod why;
 mod word;
 

@@ -78,6 +78,8 @@ words! {
         Appended = "appended",
         /// Records in the log more than once.
         AppendedTwice = "appended-twice",
+        /// Records that were acknowledged and are in no log.
+        Truncated = "truncated",
         /// The number of partitions.
         Partitions = "partitions",
         /// The number of partitions that hold records.
@@ -302,7 +304,7 @@ impl Shape {
     fn of_topic(quantity: Quantity) -> Option<Self> {
         use Quantity as Q;
         Some(match quantity {
-            Q::Appended | Q::AppendedTwice | Q::Reordered => Self::Records,
+            Q::Appended | Q::AppendedTwice | Q::Reordered | Q::Truncated => Self::Records,
             Q::Partitions | Q::PartitionsUsed | Q::KeyMoved => Self::Count,
             Q::EndOffset | Q::StartOffset => Self::Offsets,
             Q::Log => Self::Contents,

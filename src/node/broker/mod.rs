@@ -242,7 +242,8 @@ impl Broker {
         client: NodeId,
         envelope: Box<Envelope>,
     ) {
-        if !self.memory.lifecycle.serves() && envelope.api() != Api::UpdateMetadata {
+        let serves = !self.setup.can_fail || self.memory.lifecycle.serves();
+        if !serves && envelope.api() != Api::UpdateMetadata {
             return ctx.close(conn);
         }
         if self.memory.connections.receive(conn, client, envelope) {

@@ -171,6 +171,21 @@ impl Controller {
         self.topics.get(&topic)
     }
 
+    /// The state of every partition.
+    pub fn partitions(&self) -> impl Iterator<Item = &PartitionMetadata> {
+        self.topics.values().flat_map(|all| all.iter())
+    }
+
+    /// Whether brokers send heartbeats in this run.
+    pub fn watches_brokers(&self) -> bool {
+        self.setup.can_fail
+    }
+
+    /// Whether it counts a broker as gone.
+    pub fn is_fenced(&self, broker: NodeId) -> bool {
+        self.registry.is_fenced(broker)
+    }
+
     /// The process starts: it connects to every broker.
     pub fn on_start(&mut self, ctx: &mut Ctx<'_>) {
         if self.setup.can_fail {

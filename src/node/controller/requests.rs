@@ -238,17 +238,26 @@ impl Controller {
             note_change(ctx, changed);
         }
         let told: Arc<[PartitionMetadata]> = changes.into_iter().map(|c| c.state).collect();
-        for untold in self.untold.values_mut() {
-            untold.push_back(Word::Partitions(Arc::clone(&told)));
-        }
+        self.have_told(&Word::Partitions(told));
         self.balance_later(ctx);
+    }
+
+    /// Every broker is to hear this. One that cannot be reached hears how things are once it can, and
+    /// nothing of how they were meanwhile: it loads the metadata log to its end before it acts.
+    fn have_told(&mut self, word: &Word) {
+        for &broker in self.setup.brokers.clone().iter() {
+            if self.network.is_connected(broker, Lane::Main) {
+                let untold = self.untold.entry(broker).or_default();
+                untold.push_back(word.clone());
+            } else {
+                self.tell_again(std::iter::once(broker));
+            }
+        }
     }
 
     fn announce_brokers(&mut self) {
         let states: Arc<[_]> = self.registry.states().into();
-        for untold in self.untold.values_mut() {
-            untold.push_back(Word::Brokers(Arc::clone(&states)));
-        }
+        self.have_told(&Word::Brokers(states));
     }
 
     /// Arms the timer for the session that ends next.

@@ -99,7 +99,7 @@ fn check_target(context: &mut Context, fault: &Fault, name: &str, place: Place, 
             Bearer::Broker | Bearer::Controller,
             Verb::Crash | Verb::Pause | Verb::Start | Verb::Close,
         ) => {
-            check_server(context, fault, name, place, names);
+            check_server(context, fault, name, place);
         }
         (Bearer::Broker | Bearer::Controller, _) => {
             context.not_yet(place, &format!("a `{verb}` of `{name}`"));
@@ -128,18 +128,13 @@ fn check_target(context: &mut Context, fault: &Fault, name: &str, place: Place, 
 }
 
 /// What of a broker or controller can be struck: not at a step of its own, and a role alone.
-fn check_server(context: &mut Context, fault: &Fault, name: &str, place: Place, names: &Names<'_>) {
+fn check_server(context: &mut Context, fault: &Fault, name: &str, place: Place) {
     if matches!(fault.trigger, Some(Trigger::Before(_) | Trigger::After(_))) {
         context.not_yet(place, &format!("a step of `{name}` as a trigger"));
     }
     let is_role = name.contains(' ');
     if is_role && (1 < fault.action.who().len() || name.starts_with("transaction ")) {
         context.not_yet(place, &format!("the role `{name}` in a list"));
-    }
-    let is_controller = names.bearer(name) == Some(Bearer::Controller);
-    if is_controller && 1 < names.controllers {
-        let text = format!("a fault on `{name}` where there are several controllers");
-        context.not_yet(place, &text);
     }
 }
 

@@ -134,12 +134,16 @@ impl Kernel {
             controllers: Arc::from([CONTROLLER]),
             brokers: Arc::clone(&nodes),
             request_time: world.request_time.clone(),
+            can_fail: false,
         };
         let controller = ControllerSetup {
             node: CONTROLLER,
             seed: Seed(1),
             cast: Arc::clone(&cast),
             brokers: Arc::clone(&nodes),
+            config: world.config.clone(),
+            unclean: [false; 3].into(),
+            can_fail: false,
         };
         let mut kernel = Self {
             now: Instant::ZERO,
@@ -410,7 +414,7 @@ impl Server<'_> {
             }
             (Self::Controller(controller), body) => {
                 let envelope = Envelope { body, ..envelope };
-                controller.on_request(ctx, conn, client, &envelope);
+                controller.on_request(ctx, conn, client, envelope);
             }
         }
     }
