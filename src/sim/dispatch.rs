@@ -73,21 +73,7 @@ impl Node {
                 Call::AddPartitions(topic, to) => controller.add_partitions(ctx, topic, to),
                 other => unreachable!("a controller is never told {other:?}"),
             },
-            Self::Broker(broker) => match call {
-                Call::Start => broker.on_start(ctx),
-                Call::Connected(conn) => broker.on_connected(ctx, conn),
-                Call::Disconnected(conn) => broker.on_disconnected(ctx, conn),
-                Call::Message(conn, from, envelope) => match envelope.body {
-                    Body::Request(_) => broker.on_request(ctx, conn, from, envelope),
-                    Body::Response(response) => {
-                        broker.on_response(ctx, conn, envelope.correlation, response);
-                    }
-                },
-                Call::Timer(key) => broker.on_timer(ctx, key),
-                Call::Close => broker.close(ctx),
-                Call::ResetOffsets(group, offsets) => broker.reset_offsets(ctx, group, offsets),
-                other => unreachable!("a broker is never told {other:?}"),
-            },
+            Self::Broker(broker) => handle_broker(broker, ctx, call),
             Self::Producer(producer) => match call {
                 Call::Start => producer.on_start(ctx),
                 Call::Connected(conn) => producer.on_connected(ctx, conn),
@@ -139,6 +125,24 @@ impl Node {
             Self::Member(member) => member.crash(),
             Self::Sink(sink) => sink.crash(),
         }
+    }
+}
+
+fn handle_broker(broker: &mut Broker, ctx: &mut Ctx<'_>, call: Call) {
+    match call {
+        Call::Start => broker.on_start(ctx),
+        Call::Connected(conn) => broker.on_connected(ctx, conn),
+        Call::Disconnected(conn) => broker.on_disconnected(ctx, conn),
+        Call::Message(conn, from, envelope) => match envelope.body {
+            Body::Request(_) => broker.on_request(ctx, conn, from, envelope),
+            Body::Response(response) => {
+                broker.on_response(ctx, conn, envelope.correlation, response);
+            }
+        },
+        Call::Timer(key) => broker.on_timer(ctx, key),
+        Call::Close => broker.close(ctx),
+        Call::ResetOffsets(group, offsets) => broker.reset_offsets(ctx, group, offsets),
+        other => unreachable!("a broker is never told {other:?}"),
     }
 }
 

@@ -4,8 +4,7 @@
 use super::kinds::{is_crash, write_of};
 use super::why::{Part, Picked, Trail};
 
-use crate::node::Stated;
-use crate::node::fact::{ClusterFact, Fact, ProduceFact};
+use crate::node::fact::{ClusterFact, Fact, ProduceFact, Stated};
 
 impl Trail<'_> {
     /// The last write of the record, and what made it undone.

@@ -12,11 +12,11 @@ use kafkasim::scenario;
 const LESSONS: &[(&str, &[&str])] = &[
     (
         "cluster/acks-and-a-dead-leader",
-        &["--variant", "acks-1", "--from", "13700ms", "--to", "35s"],
+        &["--variant", "acks-1", "--from", "13700ms"],
     ),
     (
         "cluster/too-few-in-sync",
-        &["--variant", "refuses", "--from", "9800ms", "--to", "41s"],
+        &["--variant", "refuses", "--from", "9800ms", "--to", "56s"],
     ),
     (
         "cluster/unclean-election",

@@ -243,6 +243,9 @@ impl Broker {
     pub fn close(&mut self, ctx: &mut Ctx<'_>) {
         let life = &mut self.memory.lifecycle;
         life.stopped_by = ctx.cause;
+        if life.state == State::Registering {
+            return self.leave(ctx); // Nobody counts on it yet.
+        }
         life.state = State::Stopping;
         life.due = Some(ctx.now);
         self.memory.has_errands = true;

@@ -43,6 +43,9 @@ struct Fetcher {
     /// Those left out, and until when.
     paused: Vec<(Instant, usize)>,
     is_waiting: bool,
+    /// Whether the leader has ever answered: the brokers of a formed cluster look for each other, and
+    /// are not put off by one that starts a moment later.
+    has_fetched: bool,
 }
 
 /// The fetchers, by leader.
@@ -159,7 +162,12 @@ impl Broker {
     /// When a leader may be fetched from again after the connection to it was lost:
     /// `replica.fetch.backoff.ms` later.
     fn fetch_again_at(&self, leader: NodeId) -> Option<Instant> {
-        let backoff = self.setup.config.replica_fetch_backoff;
+        let fetcher = self.memory.fetchers.by_leader.get(&leader)?;
+        let backoff = if fetcher.has_fetched {
+            self.setup.config.replica_fetch_backoff
+        } else {
+            RECONNECT_BACKOFF
+        };
         let retry_at = self.memory.network.retry_at(leader, Lane::Main)?;
         (retry_at != Instant::ZERO).then(|| retry_at + backoff.saturating_sub(RECONNECT_BACKOFF))
     }
@@ -228,6 +236,7 @@ impl Broker {
         }
         if let Some(fetcher) = self.memory.fetchers.by_leader.get_mut(&leader) {
             fetcher.is_waiting = false;
+            fetcher.has_fetched = true;
         }
     }
 

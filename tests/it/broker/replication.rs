@@ -223,13 +223,13 @@ fn a_follower_that_comes_back_on_another_connection_lists_everything_again() {
     kernel.reset(lost);
     let conn = kernel.connect(CLIENT, 1);
     let request = kernel.send(conn, produce(Acks::All, batch(0, 3, None)));
-    kernel.run_for(2000);
-    // It connects again after `replica.fetch.backoff.ms`, which takes 2 ms; its first fetch gets the
-    // batch, its second proves it.
-    assert_eq!(kernel.answer(conn, request).map(|(at, _)| at), Some(1107));
+    kernel.run_for(1000);
+    // It connects again after 50 ms, which takes 2 ms; its first fetch gets the batch, its second
+    // proves it.
+    assert_eq!(kernel.answer(conn, request).map(|(at, _)| at), Some(157));
     assert_eq!(kernel.end(2), 3);
     let fetches = kernel.follower_fetches.iter();
-    let listed = fetches.filter(|(at, node, _)| *node == NodeId(2) && 1100 < at.as_millis());
+    let listed = fetches.filter(|(at, node, _)| *node == NodeId(2) && 150 < at.as_millis());
     let listed: Vec<_> = listed.map(|(_, _, fetch)| fetch.partitions.len()).collect();
     assert_eq!(listed[..2], [1, 1]);
 }
