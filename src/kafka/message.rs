@@ -44,11 +44,14 @@ pub enum Api {
     StoreRows,
     /// Not an API of Kafka: the offsets a sink keeps.
     ReadStoredOffsets,
+    BrokerRegistration,
+    BrokerHeartbeat,
+    AlterPartition,
 }
 
 impl Api {
     /// All of them, each at its place as a number.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Produce,
         Self::Fetch,
         Self::ListOffsets,
@@ -66,6 +69,9 @@ impl Api {
         Self::UpdateMetadata,
         Self::StoreRows,
         Self::ReadStoredOffsets,
+        Self::BrokerRegistration,
+        Self::BrokerHeartbeat,
+        Self::AlterPartition,
     ];
 }
 
@@ -112,6 +118,9 @@ pub struct FetchPartition {
     pub offset: Offset,
     /// The leader epoch the reader knows.
     pub leader_epoch: u32,
+    /// A follower: the leader epoch of the last batch it has, by which the leader tells whether
+    /// their logs agree. Consumers do not say.
+    pub last_epoch: Option<u32>,
     /// `max.partition.fetch.bytes`.
     pub max_bytes: u32,
 }
@@ -161,6 +170,9 @@ pub struct FetchedPartition {
     pub high_watermark: Offset,
     /// The log start offset.
     pub log_start: Offset,
+    /// To a follower whose log is another than the leader's: the largest epoch that both may have,
+    /// and where it ends in the leader's log. Then there are no batches.
+    pub diverging: Option<(u32, Offset)>,
     /// Whole batches; the first may begin before the offset asked for.
     pub batches: Vec<LoggedBatch>,
 }
@@ -174,10 +186,49 @@ pub struct PartitionMetadata {
     pub leader: Option<NodeId>,
     /// The leader epoch.
     pub leader_epoch: u32,
+    /// How often the controller has changed this state.
+    pub partition_epoch: u32,
     /// Its replicas, preferred leader first.
     pub replicas: Arc<[NodeId]>,
     /// The in-sync replicas.
     pub isr: Arc<[NodeId]>,
+}
+
+/// What is known of one broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrokerState {
+    /// The broker.
+    pub broker: NodeId,
+    /// The broker epoch: a new process has a higher one.
+    pub epoch: u64,
+    /// Whether it is fenced: it leads nothing and is in sync nowhere.
+    pub is_fenced: bool,
+    /// Whether it is about to stop (controlled shutdown).
+    pub is_stopping: bool,
+}
+
+/// One partition of an `AlterPartition`: the in-sync replicas a leader proposes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IsrChange {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// In the name of which leadership.
+    pub leader_epoch: u32,
+    /// Against which state.
+    pub partition_epoch: u32,
+    /// Who is to be in sync.
+    pub isr: Arc<[NodeId]>,
+}
+
+/// What became of an [`IsrChange`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IsrAnswer {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// `NONE` or why not.
+    pub error: ErrorCode,
+    /// How often the controller has changed its state now.
+    pub partition_epoch: u32,
 }
 
 /// The answer to `Metadata`, for one topic.
@@ -271,6 +322,19 @@ pub enum Request {
     },
     /// Controller to broker: the state of these partitions.
     UpdateMetadata(Arc<[PartitionMetadata]>),
+    /// Controller to broker: the state of the brokers.
+    UpdateBrokers(Arc<[BrokerState]>),
+    /// Broker to controller: a new process is there.
+    RegisterBroker,
+    /// Broker to controller: the process of this epoch is alive.
+    BrokerHeartbeat {
+        /// Its epoch.
+        epoch: u64,
+        /// Whether it asks for a controlled shutdown.
+        wants_shutdown: bool,
+    },
+    /// Leader to controller: other in-sync replicas.
+    AlterPartition(Vec<IsrChange>),
     /// Application to sink.
     Sink(SinkRequest),
 }
@@ -318,8 +382,26 @@ pub enum Response {
     },
     /// To `CreateTopics`.
     CreateTopics(ErrorCode),
-    /// To `UpdateMetadata`.
+    /// To `UpdateMetadata`, of partitions or of brokers.
     UpdateMetadata,
+    /// To `BrokerRegistration`.
+    RegisterBroker {
+        /// `NONE`, or `DUPLICATE_BROKER_REGISTRATION` while the process before counts as alive.
+        error: ErrorCode,
+        /// The broker epoch.
+        epoch: u64,
+    },
+    /// To `BrokerHeartbeat`.
+    BrokerHeartbeat {
+        /// `NONE`, or `STALE_BROKER_EPOCH`.
+        error: ErrorCode,
+        /// Whether the broker is fenced.
+        is_fenced: bool,
+        /// Whether it may stop.
+        may_stop: bool,
+    },
+    /// To `AlterPartition`.
+    AlterPartition(Vec<IsrAnswer>),
     /// Of a sink.
     Sink(SinkResponse),
 }
@@ -342,7 +424,10 @@ impl Request {
             Self::LeaveGroup(_) => Api::LeaveGroup,
             Self::InitProducerId => Api::InitProducerId,
             Self::CreateTopics { .. } => Api::CreateTopics,
-            Self::UpdateMetadata(_) => Api::UpdateMetadata,
+            Self::UpdateMetadata(_) | Self::UpdateBrokers(_) => Api::UpdateMetadata,
+            Self::RegisterBroker => Api::BrokerRegistration,
+            Self::BrokerHeartbeat { .. } => Api::BrokerHeartbeat,
+            Self::AlterPartition(_) => Api::AlterPartition,
             Self::Sink(SinkRequest::Insert { .. }) => Api::StoreRows,
             Self::Sink(SinkRequest::ReadOffsets { .. }) => Api::ReadStoredOffsets,
         }
@@ -368,6 +453,9 @@ impl Response {
             Self::InitProducerId { .. } => Api::InitProducerId,
             Self::CreateTopics(_) => Api::CreateTopics,
             Self::UpdateMetadata => Api::UpdateMetadata,
+            Self::RegisterBroker { .. } => Api::BrokerRegistration,
+            Self::BrokerHeartbeat { .. } => Api::BrokerHeartbeat,
+            Self::AlterPartition(_) => Api::AlterPartition,
             Self::Sink(SinkResponse::Offsets(_)) => Api::ReadStoredOffsets,
             Self::Sink(SinkResponse::Stored | SinkResponse::Refused(_)) => Api::StoreRows,
         }

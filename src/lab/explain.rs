@@ -1,9 +1,9 @@
 //! Why a record came to what it came to: the run once more, with the facts that concern it.
 
 use super::run::{Experiment, Outcome};
-use crate::base::{GroupId, NodeId, RecordId};
+use crate::base::{GroupId, NodeId, RecordId, TopicPartition};
 use crate::kafka::cast::Role;
-use crate::node::fact::Stated;
+use crate::node::fact::{Fact, LogFact, Stated};
 use crate::scenario::resolved::Setting;
 use crate::verdict::Ending;
 use crate::verdict::outcome::Outcome as Fate;
@@ -88,7 +88,10 @@ fn facts(experiment: &Experiment, outcome: &Outcome, records: &[RecordId]) -> Ve
     let places = records
         .iter()
         .flat_map(|record| outcome.ledger.places(*record));
-    let partitions: Vec<_> = places.map(|(partition, _)| partition).collect();
+    let mut partitions: Vec<_> = places.map(|(partition, _)| partition).collect();
+    if partitions.is_empty() {
+        partitions = written_to(experiment, records[0]);
+    }
     let mut facts = Vec::new();
     experiment.watched(&mut |stated| {
         if why::concerns(stated, records[0], &partitions) {
@@ -96,6 +99,21 @@ fn facts(experiment: &Experiment, outcome: &Outcome, records: &[RecordId]) -> Ve
         }
     });
     facts
+}
+
+/// Where a record was written that is in no log any more, if it ever was.
+fn written_to(experiment: &Experiment, record: RecordId) -> Vec<TopicPartition> {
+    let mut partitions = Vec::new();
+    experiment.watched(&mut |stated| {
+        if let Fact::Log(LogFact::Appended {
+            partition, records, ..
+        }) = &stated.fact
+            && records.position(record).is_some()
+        {
+            partitions.push(*partition);
+        }
+    });
+    partitions
 }
 
 fn fates(outcome: &Outcome, record: RecordId, group: Option<GroupId>) -> Vec<(GroupId, Fate)> {

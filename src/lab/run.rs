@@ -261,6 +261,13 @@ impl Experiment {
         let who = match &fault.target {
             Target::Group(group) => cast.group(*group).to_owned(),
             Target::Topic(topic) => cast.topic(*topic).to_owned(),
+            Target::LeaderOf(partition) => format!("leader of {}", cast.partition(*partition)),
+            Target::FollowersOf(partition) => {
+                format!("followers of {}", cast.partition(*partition))
+            }
+            Target::CoordinatorOf(group) => {
+                format!("group coordinator of {}", cast.group(*group))
+            }
             Target::OwnerOf(partition, _) => format!("owner of {}", cast.partition(*partition)),
             Target::Actors(actors) => {
                 let families = actors

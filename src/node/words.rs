@@ -4,7 +4,8 @@
 //! verdict's. Several facts may share a word, one fact has at most one.
 
 use super::fact::{
-    AppFact, BatchReason, Fact, FaultFact, GroupFact, LogFact, ProduceFact, SinkFact, Stated,
+    AppFact, BatchReason, ClusterFact, Fact, FaultFact, GroupFact, LogFact, ProduceFact, SinkFact,
+    Stated,
 };
 use crate::base::{GroupId, NodeId, TopicPartition};
 use crate::kafka::ErrorCode;
@@ -14,6 +15,7 @@ pub fn word_of(fact: &Fact) -> Option<&'static str> {
     match fact {
         Fact::Produce(fact) => word_of_produce(fact),
         Fact::Log(fact) => word_of_log(fact),
+        Fact::Cluster(fact) => word_of_cluster(fact),
         Fact::Group(fact) => word_of_group(fact),
         Fact::App(fact) => word_of_app(fact),
         Fact::Sink(fact) => word_of_sink(fact),
@@ -57,6 +59,20 @@ fn word_of_log(fact: &LogFact) -> Option<&'static str> {
         | LogFact::AppendRefused { .. }
         | LogFact::Replicated { .. }
         | LogFact::PartitionState { .. } => return None,
+    })
+}
+
+fn word_of_cluster(fact: &ClusterFact) -> Option<&'static str> {
+    Some(match fact {
+        ClusterFact::LeaderElected { leader: None, .. }
+        | ClusterFact::BrokerUnfenced { .. }
+        | ClusterFact::LeadershipBegun { .. } => return None,
+        ClusterFact::LeaderElected { unclean: true, .. } => "unclean-election",
+        ClusterFact::LeaderElected { .. } => "leader-elected",
+        ClusterFact::IsrShrunk { .. } => "isr-shrunk",
+        ClusterFact::IsrExpanded { .. } => "isr-expanded",
+        ClusterFact::BrokerFenced { .. } => "broker-fenced",
+        ClusterFact::LogTruncated { .. } => "log-truncated",
     })
 }
 
@@ -137,12 +153,13 @@ fn word_of_fault(fact: &FaultFact) -> &'static str {
 }
 
 /// Whether a fact counts for a word: its own, or one it implies (`batch-full` is a `batch-sent`, a
-/// rewound commit is an `offset-committed`).
+/// rewound commit is an `offset-committed`, an `unclean-election` is a `leader-elected`).
 pub fn counts_for(fact: &Fact, word: &str) -> bool {
     match word_of(fact) {
         Some(own) if own == word => true,
         Some("batch-full" | "linger-over") => word == "batch-sent",
         Some("commit-rewound") => word == "offset-committed",
+        Some("unclean-election") => word == "leader-elected",
         Some(_) | None => false,
     }
 }
@@ -167,6 +184,11 @@ pub fn subject(stated: &Stated) -> Subject {
     match &stated.fact {
         Fact::Produce(fact) => subject_of_produce(fact),
         Fact::Log(fact) => subject_of_log(fact),
+        Fact::Cluster(fact) => Subject {
+            actor: fact.actor(),
+            partition: fact.partition(),
+            ..Subject::default()
+        },
         Fact::Group(fact) => subject_of_group(fact),
         Fact::App(fact) => subject_of_app(fact),
         Fact::Sink(fact) => Subject {

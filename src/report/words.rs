@@ -130,6 +130,13 @@ fn topic_words(text: &mut Text, topic: &TopicVerdict) {
         "are in the log more than once",
         name,
     );
+    sentence(
+        text,
+        &topic.truncated,
+        "was acknowledged and is in no log",
+        "were acknowledged and are in no log",
+        name,
+    );
     let late = "in the log behind one that was sent later";
     sentence(
         text,

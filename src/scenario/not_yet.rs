@@ -126,13 +126,7 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     (
         Area::Fact,
         &[
-            "leader-elected",
-            "unclean-election",
-            "isr-shrunk",
-            "isr-expanded",
-            "broker-fenced",
             "controller-elected",
-            "log-truncated",
             "unflushed-lost",
             "segment-rolled",
             "segment-deleted",
@@ -185,7 +179,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     (
         Area::TopicQuantity,
         &[
-            "truncated",
             "expired",
             "leader-epoch",
             "elr",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::dispatch::Node;
 use super::event::{Event, Turn};
 use super::fault::Faults;
-use super::setup::Setup;
+use super::setup::{Setup, TopicSetup};
 use super::{Requests, Sim, Status};
 use crate::base::{Instant, NodeId, TopicId};
 use crate::engine::network::LinkLatency;
@@ -141,11 +141,15 @@ fn nodes(setup: &Setup) -> Vec<Node> {
 /// Where the partitions of the topics present at time 0 lie. `__consumer_offsets` is among them only
 /// if a group has stored offsets before.
 fn placement(setup: &Setup) -> (ControllerSetup, Vec<Arc<[PartitionMetadata]>>) {
+    let unclean = |topic: &TopicSetup| topic.config.unclean_leader_election;
     let controller = ControllerSetup {
         node: setup.cluster.controllers[0],
         seed: setup.seed,
         cast: setup.cast.clone(),
         brokers: setup.cluster.brokers.clone().into(),
+        config: setup.cluster.config.clone(),
+        unclean: setup.topics.iter().map(unclean).collect(),
+        can_fail: setup.brokers_can_fail(),
     };
     let has_committed = setup.groups.iter().any(|group| !group.committed.is_empty());
     let mut placed = Vec::new();
@@ -188,5 +192,6 @@ fn broker_setup(setup: &Setup, node: NodeId, node_id: u32) -> BrokerSetup {
         controllers: setup.cluster.controllers.clone().into(),
         brokers: setup.cluster.brokers.clone().into(),
         request_time: setup.cluster.request_time.clone(),
+        can_fail: setup.brokers_can_fail(),
     }
 }

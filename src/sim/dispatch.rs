@@ -60,20 +60,7 @@ impl Node {
     pub(super) fn handle(&mut self, ctx: &mut Ctx<'_>, call: Call) {
         match self {
             Self::Controller(controller) => handle_controller(controller, ctx, call),
-            Self::Broker(broker) => match call {
-                Call::Start => broker.on_start(ctx),
-                Call::Connected(conn) => broker.on_connected(ctx, conn),
-                Call::Disconnected(conn) => broker.on_disconnected(ctx, conn),
-                Call::Message(conn, from, envelope) => match envelope.body {
-                    Body::Request(_) => broker.on_request(ctx, conn, from, envelope),
-                    Body::Response(response) => {
-                        broker.on_response(ctx, conn, envelope.correlation, response);
-                    }
-                },
-                Call::Timer(key) => broker.on_timer(ctx, key),
-                Call::ResetOffsets(group, offsets) => broker.reset_offsets(ctx, group, offsets),
-                other => unreachable!("a broker is never told {other:?}"),
-            },
+            Self::Broker(broker) => handle_broker(broker, ctx, call),
             Self::Producer(producer) => match call {
                 Call::Start => producer.on_start(ctx),
                 Call::Connected(conn) => producer.on_connected(ctx, conn),
@@ -119,12 +106,30 @@ impl Node {
     /// The process dies: memory gone, disk kept.
     pub(super) fn crash(&mut self) {
         match self {
-            Self::Controller(_) => unreachable!("faults on controllers are not built yet"),
+            Self::Controller(controller) => controller.crash(),
             Self::Broker(broker) => broker.crash(),
             Self::Producer(producer) => producer.crash(),
             Self::Member(member) => member.crash(),
             Self::Sink(sink) => sink.crash(),
         }
+    }
+}
+
+fn handle_broker(broker: &mut Broker, ctx: &mut Ctx<'_>, call: Call) {
+    match call {
+        Call::Start => broker.on_start(ctx),
+        Call::Connected(conn) => broker.on_connected(ctx, conn),
+        Call::Disconnected(conn) => broker.on_disconnected(ctx, conn),
+        Call::Message(conn, from, envelope) => match envelope.body {
+            Body::Request(_) => broker.on_request(ctx, conn, from, envelope),
+            Body::Response(response) => {
+                broker.on_response(ctx, conn, envelope.correlation, response);
+            }
+        },
+        Call::Timer(key) => broker.on_timer(ctx, key),
+        Call::Close => broker.close(ctx),
+        Call::ResetOffsets(group, offsets) => broker.reset_offsets(ctx, group, offsets),
+        other => unreachable!("a broker is never told {other:?}"),
     }
 }
 
@@ -146,7 +151,7 @@ fn handle_controller(controller: &mut Controller, ctx: &mut Ctx<'_>, call: Call)
         Call::Connected(conn) => controller.on_connected(ctx, conn),
         Call::Disconnected(conn) => controller.on_disconnected(ctx, conn),
         Call::Message(conn, from, envelope) => match envelope.body {
-            Body::Request(_) => controller.on_request(ctx, conn, from, &envelope),
+            Body::Request(_) => controller.on_request(ctx, conn, from, *envelope),
             Body::Response(response) => {
                 controller.on_response(ctx, conn, envelope.correlation, response);
             }

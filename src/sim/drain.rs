@@ -4,13 +4,16 @@
 //! everything and heard of it; each group's positions are at the end of what it may read; no request
 //! that carries records or offsets is open; what is auto-committed is committed. A loop that commits
 //! by itself does so after records only, so once it is quiet nothing more can come of it. A group
-//! without a living member has no positions.
+//! without a living member has no positions. Where brokers can fail, the cluster has settled: who is
+//! down is fenced, who is up is not, and is in sync with every partition that has a leader.
 
 use std::collections::BTreeSet;
 
 use super::dispatch::Node;
 use super::{End, Ends, Scratch, Sim, Status};
 use crate::base::{Instant, NodeId, Offset, TopicId, TopicPartition};
+use crate::kafka::message::PartitionMetadata;
+use crate::node::broker::Broker;
 
 /// What the drain waits for. Asked for after every event, so it is worded only for a stuck run.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +29,9 @@ enum Wait {
         end: Option<Offset>,
     },
     Commit(NodeId),
+    Fenced(NodeId),
+    Unfenced(NodeId),
+    InSync(NodeId, TopicPartition),
     Owners {
         group: usize,
         owned: u32,
@@ -50,7 +56,9 @@ impl Sim {
         }
         self.calm_since.get_or_insert(self.now);
         // Members are hardly ever all at rest, and quicker to ask than servers.
-        self.waits_of_groups().is_none() && self.waits_of_servers().is_none()
+        self.waits_of_groups().is_none()
+            && self.waits_of_servers().is_none()
+            && self.waits_of_cluster().is_none()
     }
 
     /// Whether the drain has outlasted its bound before the next event.
@@ -82,6 +90,7 @@ impl Sim {
     pub(super) fn why_not_drained(&self) -> Option<String> {
         let wait = self.waits_of_servers();
         let wait = wait.or_else(|| self.waits_of_groups());
+        let wait = wait.or_else(|| self.waits_of_cluster());
         wait.map(|wait| self.words_of(wait))
     }
 
@@ -101,6 +110,31 @@ impl Sim {
         };
         let open = open.map(Wait::Broker);
         open.or_else(|| sinks.clone().find(busy).map(Wait::Sink))
+    }
+
+    /// What a cluster whose brokers can fail has yet to notice. Without a controller, nothing.
+    fn waits_of_cluster(&self) -> Option<Wait> {
+        let controller = self.setup.cluster.controllers[0];
+        let Node::Controller(node) = &self.nodes[controller.index()] else {
+            unreachable!("the first controller of a setup is a controller")
+        };
+        if !node.watches_brokers() || !self.is_up(controller) {
+            return None;
+        }
+        for &broker in &self.setup.cluster.brokers {
+            match (self.is_up(broker), node.is_fenced(broker)) {
+                (false, false) => return Some(Wait::Fenced(broker)),
+                (true, true) => return Some(Wait::Unfenced(broker)),
+                _ => {}
+            }
+        }
+        let is_out = |state: &PartitionMetadata| {
+            let mut replicas = state.replicas.iter().copied();
+            let out = replicas.find(|node| self.is_up(*node) && !state.isr.contains(node));
+            out.filter(|_| state.leader.is_some())
+        };
+        let mut states = node.partitions();
+        states.find_map(|state| Some(Wait::InSync(is_out(state)?, state.partition)))
     }
 
     fn waits_of_groups(&self) -> Option<Wait> {
@@ -171,6 +205,17 @@ impl Sim {
             Wait::Commit(member) => {
                 format!("{} has not committed its position", cast.actor(member))
             }
+            Wait::Fenced(broker) => {
+                format!(
+                    "{} is down, and the controller has not noticed",
+                    cast.actor(broker)
+                )
+            }
+            Wait::Unfenced(broker) => format!("{} is up and still fenced", cast.actor(broker)),
+            Wait::InSync(broker, partition) => {
+                let (name, partition) = (cast.actor(broker), cast.partition(partition));
+                format!("{name} is not in sync with {partition}")
+            }
             Wait::Owners {
                 group,
                 owned,
@@ -194,15 +239,59 @@ impl Sim {
 
     /// The high watermark at the leader of a partition.
     pub fn high_watermark(&self, tp: TopicPartition) -> Option<Offset> {
-        self.setup.cluster.brokers.iter().find_map(|broker| {
-            let Node::Broker(broker) = &self.nodes[broker.index()] else {
-                return None;
-            };
-            broker
-                .is_leader(tp)
-                .then(|| broker.high_watermark(tp))
-                .flatten()
+        let leader = self.leader_of(tp)?;
+        self.broker(leader)?.high_watermark(tp)
+    }
+
+    pub(super) fn broker(&self, node: NodeId) -> Option<&Broker> {
+        match &self.nodes[node.index()] {
+            Node::Broker(broker) => Some(broker),
+            _ => None,
+        }
+    }
+
+    /// Whether the logs of all replicas agree below their high watermarks: the first offset at which
+    /// two do not. Logs that are still to be cut are left out: those of brokers that are down or
+    /// fenced, or not in sync.
+    pub fn disagreement(&self) -> Option<(TopicPartition, Offset)> {
+        let controller = self.setup.cluster.controllers[0];
+        let Node::Controller(controller) = &self.nodes[controller.index()] else {
+            unreachable!("the first controller of a setup is a controller")
+        };
+        controller.partitions().find_map(|state| {
+            let tp = state.partition;
+            let alive = state.isr.iter().filter(|node| self.is_up(**node));
+            let mut brokers = alive.filter_map(|node| self.broker(*node));
+            let first = brokers.next()?;
+            brokers.find_map(|other| Some((tp, first.disagreement(other, tp)?)))
         })
+    }
+
+    /// The broker that leads a partition, by the controller's word and its own; of two that both
+    /// believe they do the controller's. `None` while it is down or has not heard yet.
+    pub(super) fn leader_of(&self, tp: TopicPartition) -> Option<NodeId> {
+        let leader = self.state_of(tp)?.leader?;
+        let leads = self.is_up(leader) && self.broker(leader)?.is_leader(tp);
+        leads.then_some(leader)
+    }
+
+    /// The brokers that are up and hold the other copies of a partition.
+    pub(super) fn followers_of(&self, tp: TopicPartition) -> Vec<NodeId> {
+        let Some(state) = self.state_of(tp) else {
+            return Vec::new();
+        };
+        let others = state.replicas.iter().copied();
+        others
+            .filter(|node| Some(*node) != state.leader && self.is_up(*node))
+            .collect()
+    }
+
+    fn state_of(&self, tp: TopicPartition) -> Option<&PartitionMetadata> {
+        let controller = self.setup.cluster.controllers[0];
+        let Node::Controller(controller) = &self.nodes[controller.index()] else {
+            unreachable!("the first controller of a setup is a controller")
+        };
+        controller.topic(tp.topic)?.get(tp.partition as usize)
     }
 
     /// Ends the run: running stretches are cut here.

@@ -152,7 +152,10 @@ impl Sim {
                         *mask = mask.with(step, phase);
                     }
                 }
-                Target::Topic(_) => {}
+                Target::Topic(_)
+                | Target::LeaderOf(_)
+                | Target::FollowersOf(_)
+                | Target::CoordinatorOf(_) => {}
                 Target::OwnerOf(_, group) | Target::Group(group) => {
                     for member in &setup.groups[group.index()].members {
                         let mask = &mut self.watched[member.index()];
@@ -206,6 +209,11 @@ impl Sim {
         match target {
             Target::Actors(actors) => actors.contains(&node),
             Target::OwnerOf(tp, group) => self.owner_of(*tp, *group) == Some(node),
+            Target::LeaderOf(tp) => self.leader_of(*tp) == Some(node),
+            Target::FollowersOf(tp) => self.followers_of(*tp).contains(&node),
+            Target::CoordinatorOf(group) => {
+                self.leader_of(self.offsets_partition(*group)) == Some(node)
+            }
             Target::Group(_) | Target::Topic(_) => false,
         }
     }
@@ -235,15 +243,8 @@ impl Sim {
 
     /// Whether a record stands in the log at one of the offsets.
     pub(super) fn stands_in(&self, concern: &Concern, id: RecordId) -> bool {
-        let leader = self
-            .setup
-            .cluster
-            .brokers
-            .iter()
-            .find_map(|b| match &self.nodes[b.index()] {
-                Node::Broker(broker) if broker.is_leader(concern.partition) => Some(broker),
-                _ => None,
-            });
+        let leader = self.leader_of(concern.partition);
+        let leader = leader.and_then(|node| self.broker(node));
         let Some(log) = leader.and_then(|broker| broker.log(concern.partition)) else {
             return false;
         };

@@ -50,7 +50,10 @@ impl Sim {
     }
 
     fn resume(&mut self, node: NodeId, by: FactId, scratch: &mut Scratch) {
-        let Status::Paused { until, at_point } = self.status[node.index()] else {
+        let Status::Paused {
+            until, at_point, ..
+        } = self.status[node.index()]
+        else {
             return;
         };
         if until != self.now {
@@ -125,8 +128,22 @@ impl Sim {
     ) -> FactId {
         self.settle(node, scratch);
         let cause = self.note(node, by, FaultFact::Paused, scratch);
-        let until = self.now + lasting;
-        self.status[node.index()] = Status::Paused { until, at_point };
+        let mut until = self.now + lasting;
+        let mut held_at = until;
+        if let Status::Paused {
+            until: earlier,
+            held_at: first,
+            ..
+        } = self.status[node.index()]
+        {
+            held_at = if self.now < first { first } else { earlier };
+            until = until.max(earlier);
+        }
+        self.status[node.index()] = Status::Paused {
+            until,
+            held_at,
+            at_point,
+        };
         self.plan(node, Turn::Resume, until, cause);
         cause
     }

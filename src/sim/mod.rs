@@ -43,6 +43,9 @@ enum Status {
     Paused {
         /// The end of the pause.
         until: Instant,
+        /// What arrives is held until then: the end of an earlier pause that this one outlasts, so
+        /// that nothing overtakes what that one held.
+        held_at: Instant,
         /// Whether it is to be told to go on.
         at_point: bool,
     },

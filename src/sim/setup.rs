@@ -47,6 +47,27 @@ pub struct Setup {
 }
 
 impl Setup {
+    /// Whether a fault can take a broker or a controller down, or keep it still: only then do
+    /// brokers send heartbeats, which cost events and change nothing while all is well.
+    pub fn brokers_can_fail(&self) -> bool {
+        let serves = |node: &NodeId| {
+            self.cluster.brokers.contains(node) || self.cluster.controllers.contains(node)
+        };
+        let meets = |fault: &FaultSetup| {
+            let of_process = matches!(
+                fault.verb,
+                Verb::Crash { .. } | Verb::Pause { .. } | Verb::Close { .. } | Verb::Start
+            );
+            of_process
+                && match &fault.target {
+                    Target::Actors(actors) => actors.iter().any(serves),
+                    Target::LeaderOf(_) | Target::FollowersOf(_) | Target::CoordinatorOf(_) => true,
+                    Target::OwnerOf(..) | Target::Group(_) | Target::Topic(_) => false,
+                }
+        };
+        self.faults.iter().any(meets)
+    }
+
     /// The same world under another seed.
     #[must_use]
     pub fn with_seed(&self, seed: Seed) -> Self {
@@ -224,6 +245,12 @@ pub enum Target {
     Actors(Vec<NodeId>),
     /// The member that owns a partition, at the instant of the strike.
     OwnerOf(TopicPartition, GroupId),
+    /// The broker that leads a partition, at the instant of the strike.
+    LeaderOf(TopicPartition),
+    /// The brokers with the other copies of a partition, at the instant of the strike.
+    FollowersOf(TopicPartition),
+    /// The broker that coordinates a group, at the instant of the strike.
+    CoordinatorOf(GroupId),
     /// A group, for `set-offsets`.
     Group(GroupId),
     /// A topic, for `add-partitions`.

@@ -116,7 +116,9 @@ impl Sim {
 
     pub(super) fn paused_until(&self, node: NodeId) -> Option<Instant> {
         match self.status[node.index()] {
-            Status::Paused { until, .. } => Some(until),
+            Status::Paused { until, held_at, .. } => {
+                Some(if self.now < held_at { held_at } else { until })
+            }
             Status::NotStarted | Status::Up | Status::Down => None,
         }
     }

@@ -24,6 +24,18 @@ impl Sim {
                     self.strike(index, owner, false, by, scratch);
                 }
             }
+            Target::LeaderOf(tp) => {
+                let struck = self.leader_of(*tp);
+                self.strike_each(index, struck, by, scratch);
+            }
+            Target::FollowersOf(tp) => {
+                let struck = self.followers_of(*tp);
+                self.strike_each(index, struck, by, scratch);
+            }
+            Target::CoordinatorOf(group) => {
+                let struck = self.leader_of(self.offsets_partition(*group));
+                self.strike_each(index, struck, by, scratch);
+            }
             Target::Group(group) => {
                 if let Verb::SetOffsets(to) = &setup.faults[index].verb {
                     self.set_offsets(*group, to, by, scratch);
@@ -37,6 +49,18 @@ impl Sim {
                     self.has_struck(index);
                 }
             }
+        }
+    }
+
+    fn strike_each(
+        &mut self,
+        index: usize,
+        struck: impl IntoIterator<Item = NodeId>,
+        by: FactId,
+        scratch: &mut Scratch,
+    ) {
+        for node in struck {
+            self.strike(index, node, false, by, scratch);
         }
     }
 
@@ -151,12 +175,7 @@ impl Sim {
     /// `kafka-consumer-groups --reset-offsets`, at the group's coordinator.
     fn set_offsets(&mut self, group: GroupId, to: &SeekTo, by: FactId, scratch: &mut Scratch) {
         let home = self.offsets_partition(group);
-        let brokers = self.setup.cluster.brokers.clone();
-        let coordinator = brokers.into_iter().find(|b| match &self.nodes[b.index()] {
-            Node::Broker(broker) => broker.is_leader(home),
-            _ => false,
-        });
-        let Some(coordinator) = coordinator else {
+        let Some(coordinator) = self.leader_of(home) else {
             return;
         };
         let offsets = self.offsets_to_set(coordinator, group, to);

@@ -5,6 +5,7 @@
 //! in `line` and `application`, so that a change of words touches one file and the snapshots. Nothing here judges.
 
 mod application;
+mod cluster;
 pub mod condense;
 pub mod focus;
 pub mod json;

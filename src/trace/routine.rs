@@ -307,7 +307,7 @@ fn short(
 /// Whether the courses of all actors are told anew from here.
 fn is_turn(fact: &Fact) -> bool {
     match fact {
-        Fact::Fault(_) | Fact::App(AppFact::Stopped { .. }) => true,
+        Fact::Fault(_) | Fact::Cluster(_) | Fact::App(AppFact::Stopped { .. }) => true,
         Fact::Log(fact) => matches!(
             fact,
             LogFact::PartitionState { .. } | LogFact::TopicCreated { .. }

@@ -245,6 +245,7 @@ impl Comparison<'_> {
             (SubjectKind::Topic, Quantity::AppendedTwice) => {
                 self.ledger.appended_twice(&partitions)
             }
+            (SubjectKind::Topic, Quantity::Truncated) => self.ledger.truncated(&partitions),
             (SubjectKind::Topic, _) => self.ledger.reordered_appends(&partitions),
             (_, Quantity::Sent) => self.told(&claim.of, |p| &p.sent),
             (_, Quantity::Acknowledged) => self.told(&claim.of, |p| &p.acknowledged),

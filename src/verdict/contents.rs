@@ -61,6 +61,16 @@ impl Contents {
         });
     }
 
+    /// What lies at `offset` and after is gone.
+    pub(super) fn truncate(&mut self, offset: Offset) {
+        if self.end <= offset {
+            return;
+        }
+        self.runs.retain(|run| Offset::from(run.base) < offset);
+        self.end = offset;
+        self.high_watermark = self.high_watermark.min(offset);
+    }
+
     /// The high watermark moved to `offset`.
     pub(super) fn replicate(&mut self, offset: Offset) {
         self.high_watermark = offset;

@@ -198,7 +198,7 @@ impl Ledger {
 }
 
 /// Facts that a lesson is likely to confuse, theme by theme.
-const THEMES: [&[FactWord]; 5] = {
+const THEMES: [&[FactWord]; 6] = {
     use FactWord as F;
     [
         &[
@@ -214,6 +214,14 @@ const THEMES: [&[FactWord]; 5] = {
             F::BufferFull,
             F::ResponseLost,
             F::RequestLost,
+        ],
+        &[
+            F::LeaderElected,
+            F::UncleanElection,
+            F::IsrShrunk,
+            F::IsrExpanded,
+            F::BrokerFenced,
+            F::LogTruncated,
         ],
         &[F::TopicCreated, F::PartitionsAdded, F::MetadataRefreshed],
         &[

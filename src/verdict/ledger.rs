@@ -21,12 +21,15 @@ use super::contents::Contents;
 use super::fingerprint;
 use super::group::GroupLedger;
 use super::latency::{Latencies, SendTimes};
+use super::lineage::Lineage;
 use super::seen::Seen;
 use crate::base::hash::Fingerprint;
 use crate::base::{GroupId, Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
 use crate::kafka::Cast;
 use crate::kafka::cast::Role;
-use crate::node::fact::{AppFact, Fact, FaultFact, LogFact, ProduceFact, SinkFact, Stated, Times};
+use crate::node::fact::{
+    AppFact, ClusterFact, Fact, FaultFact, LogFact, ProduceFact, SinkFact, Stated, Times,
+};
 
 /// A group as the ledger has to know it.
 #[derive(Clone, Debug, Default)]
@@ -88,6 +91,7 @@ pub(super) struct TopicLedger {
 #[derive(Clone, Debug, Default)]
 pub(super) struct PartitionLedger {
     pub(super) contents: Contents,
+    pub(super) lineage: Lineage,
     pub(super) leader: Option<NodeId>,
     pub(super) isr: Arc<[NodeId]>,
 }
@@ -150,7 +154,8 @@ impl Ledger {
         self.seen.observe(stated);
         match &stated.fact {
             Fact::Produce(fact) => self.produce(stated, fact),
-            Fact::Log(fact) => self.log(stated.at, fact),
+            Fact::Log(fact) => self.log(stated.who, fact),
+            Fact::Cluster(fact) => self.cluster(stated.who, fact),
             Fact::Group(fact) => {
                 let group = &mut self.groups[fact.group().index()];
                 group.group_fact(stated, fact, &self.topics);
@@ -205,19 +210,25 @@ impl Ledger {
         }
     }
 
-    fn log(&mut self, _at: Instant, fact: &LogFact) {
+    fn log(&mut self, who: NodeId, fact: &LogFact) {
         match fact {
             LogFact::Appended {
                 partition,
                 base_offset,
                 records,
                 count,
-                ..
+                leader_epoch,
             } => {
-                let log = &mut self.partition_mut(*partition).contents;
-                log.append(*base_offset, records, *count);
+                let log = self.partition_mut(*partition);
+                let base = *base_offset;
+                if log.lineage.appended(who, *leader_epoch, base, records) {
+                    log.contents.append(base, records, *count);
+                }
             }
             LogFact::Replicated { partition, to, .. } => {
+                if !self.partition_mut(*partition).lineage.is_of(who) {
+                    return; // A deposed leader speaks of its own log.
+                }
                 self.partition_mut(*partition).contents.replicate(*to);
                 for group in &mut self.groups {
                     group.replicated(*partition, *to);
@@ -244,6 +255,39 @@ impl Ledger {
             LogFact::RetryDeduplicated { .. }
             | LogFact::AppendRefused { .. }
             | LogFact::MetadataRefreshed => {}
+        }
+    }
+
+    fn cluster(&mut self, who: NodeId, fact: &ClusterFact) {
+        match fact {
+            ClusterFact::LeaderElected {
+                partition,
+                leader,
+                isr,
+                ..
+            } => {
+                let known = self.partition_mut(*partition);
+                known.leader = *leader;
+                known.isr = Arc::clone(isr);
+            }
+            ClusterFact::IsrShrunk { partition, isr, .. }
+            | ClusterFact::IsrExpanded { partition, isr, .. } => {
+                self.partition_mut(*partition).isr = Arc::clone(isr);
+            }
+            ClusterFact::LeadershipBegun {
+                partition,
+                leader_epoch,
+                end,
+                epochs,
+            } => {
+                let known = self.partition_mut(*partition);
+                let log = (&epochs[..], *end);
+                let leader = (who, *leader_epoch);
+                known.lineage.begins(leader, log, &mut known.contents);
+            }
+            ClusterFact::BrokerFenced { .. }
+            | ClusterFact::BrokerUnfenced { .. }
+            | ClusterFact::LogTruncated { .. } => {}
         }
     }
 

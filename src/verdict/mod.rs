@@ -15,6 +15,7 @@ pub mod judge;
 mod kinds;
 mod latency;
 pub mod ledger;
+mod lineage;
 mod membership;
 pub mod names;
 pub mod order;
@@ -31,6 +32,7 @@ pub mod spans;
 mod story;
 pub mod summary;
 mod trail;
+mod truncation;
 pub mod why;
 mod word;
 

@@ -58,6 +58,20 @@ impl Ledger {
         late
     }
 
+    /// The records sent to the topics of these partitions that were acknowledged and are in none of
+    /// their logs: a new leader did not have them.
+    pub fn truncated(&self, partitions: &[TopicPartition]) -> Spans {
+        let mut gone = Bits::default();
+        for tp in partitions {
+            gone.or(&self.topics[tp.topic.index()].sent);
+        }
+        let written = self.appended(partitions);
+        let ids = gone
+            .iter()
+            .filter(|id| self.acknowledged.get(*id) && !written.contains(u64::from(id.0)));
+        collect(ids.collect())
+    }
+
     /// The records that lie in the logs of these partitions more than once.
     pub fn appended_twice(&self, partitions: &[TopicPartition]) -> Spans {
         let mut seen = Bits::default();

@@ -78,6 +78,8 @@ words! {
         Appended = "appended",
         /// Records in the log more than once.
         AppendedTwice = "appended-twice",
+        /// Records that were acknowledged and are in no log.
+        Truncated = "truncated",
         /// The number of partitions.
         Partitions = "partitions",
         /// The number of partitions that hold records.
@@ -144,6 +146,18 @@ words! {
         ProducerEpochBumped = "producer-epoch-bumped",
         /// `send()` found no room in `buffer.memory`.
         BufferFull = "buffer-full",
+        /// A partition got another leader.
+        LeaderElected = "leader-elected",
+        /// A partition got a leader that was not in sync.
+        UncleanElection = "unclean-election",
+        /// A replica is in sync no longer.
+        IsrShrunk = "isr-shrunk",
+        /// A replica is in sync again.
+        IsrExpanded = "isr-expanded",
+        /// The controller counts a broker as gone.
+        BrokerFenced = "broker-fenced",
+        /// A follower cut off what its leader does not have.
+        LogTruncated = "log-truncated",
         /// A topic came into being.
         TopicCreated = "topic-created",
         /// A topic got more partitions.
@@ -292,7 +306,7 @@ impl Shape {
     fn of_topic(quantity: Quantity) -> Option<Self> {
         use Quantity as Q;
         Some(match quantity {
-            Q::Appended | Q::AppendedTwice | Q::Reordered => Self::Records,
+            Q::Appended | Q::AppendedTwice | Q::Reordered | Q::Truncated => Self::Records,
             Q::Partitions | Q::PartitionsUsed | Q::KeyMoved => Self::Count,
             Q::EndOffset | Q::StartOffset => Self::Offsets,
             Q::Log => Self::Contents,

@@ -8,8 +8,8 @@ use crate::base::{GroupId, NodeId, RecordId};
 use crate::kafka::message::Api;
 use crate::kafka::{Cast, ErrorCode};
 use crate::node::fact::{
-    AppFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact,
-    SinkFact, Stated,
+    AppFact, ClusterFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource,
+    ProduceFact, SinkFact, Stated,
 };
 
 /// The rule behind a link.
@@ -17,6 +17,7 @@ pub(super) fn rule(q: &Question<'_>, stated: &Stated, part: Part) -> Option<Stri
     match &stated.fact {
         Fact::Produce(fact) => rule_produce(q, stated.who, fact),
         Fact::Log(fact) => rule_log(q, stated.who, fact, part),
+        Fact::Cluster(fact) => rule_cluster(fact).map(str::to_owned),
         Fact::Group(fact) => rule_group(q, stated.who, fact, part),
         Fact::App(fact) => rule_app(q, fact, part),
         Fact::Sink(fact) => rule_sink(fact, part).map(str::to_owned),
@@ -55,6 +56,36 @@ fn setting(q: &Question<'_>, who: NodeId, name: &str) -> String {
         Some(value) => format!("{name}={value}"),
         None => name.to_owned(),
     }
+}
+
+fn rule_cluster(fact: &ClusterFact) -> Option<&'static str> {
+    Some(match fact {
+        ClusterFact::LeaderElected { unclean: true, .. } => {
+            "nobody in sync is alive and unclean.leader.election.enable=true, so the first replica \
+             that is alive leads, whatever it lacks (PartitionChangeBuilder)"
+        }
+        ClusterFact::LeaderElected { leader: None, .. } => {
+            "only replicas in sync may lead, and none of them is alive \
+             (unclean.leader.election.enable=false)"
+        }
+        ClusterFact::LeaderElected { .. } => {
+            "the first replica in sync that is alive leads (PartitionChangeBuilder)"
+        }
+        ClusterFact::BrokerFenced { .. } => {
+            "a broker that was not heard for broker.session.timeout.ms leads nothing and is in sync \
+             nowhere"
+        }
+        ClusterFact::LogTruncated { .. } => {
+            "a follower makes its log its leader's: what it has beyond their common leader epochs \
+             goes, acknowledged or not (KIP-101)"
+        }
+        ClusterFact::LeadershipBegun { .. } => {
+            "the log of the leader is the log: what it lacks is in no log any more"
+        }
+        ClusterFact::IsrShrunk { .. }
+        | ClusterFact::IsrExpanded { .. }
+        | ClusterFact::BrokerUnfenced { .. } => return None,
+    })
 }
 
 fn rule_produce(q: &Question<'_>, who: NodeId, fact: &ProduceFact) -> Option<String> {

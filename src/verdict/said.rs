@@ -8,8 +8,8 @@ use super::why::{Question, Symptom};
 use crate::base::{Instant, NodeId, Offset, TopicPartition};
 use crate::kafka::Records;
 use crate::node::fact::{
-    AppFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact,
-    SinkFact, SinkSilence, Stated,
+    AppFact, ClusterFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource,
+    ProduceFact, SinkFact, SinkSilence, Stated,
 };
 
 /// The symptom as a sentence.
@@ -101,6 +101,7 @@ pub(super) fn sets_state(fact: &Fact) -> bool {
         Fact::Produce(ProduceFact::Retry { .. } | ProduceFact::RequestTimedOut { .. }) => true,
         Fact::Log(LogFact::AppendRefused { .. }) => true,
         Fact::Sink(fact) => matches!(fact, SinkFact::OffsetStored { .. }),
+        Fact::Cluster(_) => true,
         Fact::Produce(_) | Fact::Log(_) | Fact::App(_) => false,
     }
 }
@@ -111,6 +112,7 @@ pub(super) fn what(q: &Question<'_>, stated: &Stated) -> String {
     match &stated.fact {
         Fact::Produce(fact) => what_produce(q, who, fact),
         Fact::Log(fact) => what_log(q, who, fact),
+        Fact::Cluster(fact) => what_cluster(q, who, fact),
         Fact::Group(fact) => what_group(q, who, fact),
         Fact::App(fact) => what_app(q, who, stated, fact),
         Fact::Sink(fact) => what_sink(q, who, stated, fact),
@@ -224,6 +226,51 @@ fn what_log(q: &Question<'_>, who: &str, fact: &LogFact) -> String {
             format!(
                 "{} has {to} partitions now, it had {from}",
                 q.cast.topic(*topic)
+            )
+        }
+    }
+}
+
+fn what_cluster(q: &Question<'_>, who: &str, fact: &ClusterFact) -> String {
+    let place = fact.partition().map(|tp| q.cast.partition(tp));
+    let place = place.unwrap_or_default();
+    let names = |nodes: &[NodeId]| {
+        let names: Vec<&str> = nodes.iter().map(|node| q.cast.actor(*node)).collect();
+        names.join(" and ")
+    };
+    match fact {
+        ClusterFact::LeaderElected { leader: None, .. } => format!("nobody can lead {place}"),
+        ClusterFact::LeaderElected {
+            leader: Some(leader),
+            unclean,
+            ..
+        } => {
+            let leader = q.cast.actor(*leader);
+            let unclean = if *unclean {
+                ", though it is not in sync"
+            } else {
+                ""
+            };
+            format!("{leader} is elected leader of {place}{unclean}")
+        }
+        ClusterFact::IsrShrunk { left, .. } => {
+            format!("{} is in sync with {place} no longer", names(left))
+        }
+        ClusterFact::IsrExpanded { joined, .. } => {
+            format!("{} is in sync with {place} again", names(joined))
+        }
+        ClusterFact::BrokerFenced { broker } => format!("{} is fenced", q.cast.actor(*broker)),
+        ClusterFact::BrokerUnfenced { broker } => format!("{} counts again", q.cast.actor(*broker)),
+        ClusterFact::LeadershipBegun { end, .. } => {
+            format!("{who} begins to lead {place} with a log that ends at {end}")
+        }
+        ClusterFact::LogTruncated {
+            from, to, leader, ..
+        } => {
+            let leader = q.cast.actor(*leader);
+            format!(
+                "{who} cuts off {place}@{to}..{}, which {leader} does not have",
+                from - 1
             )
         }
     }

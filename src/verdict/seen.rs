@@ -10,7 +10,8 @@ use super::quantity::FactWord;
 use crate::base::{GroupId, NodeId, TopicId, TopicPartition};
 use crate::kafka::{Cast, ErrorCode};
 use crate::node::fact::{
-    AppFact, BatchReason, Fact, FaultFact, GroupFact, LogFact, ProduceFact, SinkFact, Stated,
+    AppFact, BatchReason, ClusterFact, Fact, FaultFact, GroupFact, LogFact, ProduceFact, SinkFact,
+    Stated,
 };
 
 /// The word of a fact, if it has one.
@@ -18,6 +19,7 @@ pub fn word_of(fact: &Fact) -> Option<FactWord> {
     match fact {
         Fact::Produce(fact) => produce_word(fact),
         Fact::Log(fact) => log_word(fact),
+        Fact::Cluster(fact) => cluster_word(fact),
         Fact::Group(fact) => group_word(fact),
         Fact::App(fact) => match fact {
             AppFact::ProcessingFailed { .. } => Some(FactWord::ProcessingFailed),
@@ -39,6 +41,9 @@ pub fn second_word(fact: &Fact) -> Option<FactWord> {
             before: Some(before),
             ..
         }) if offset < before => Some(FactWord::CommitRewound),
+        Fact::Cluster(ClusterFact::LeaderElected { unclean: true, .. }) => {
+            Some(FactWord::UncleanElection)
+        }
         _ => None,
     }
 }
@@ -80,6 +85,19 @@ fn log_word(fact: &LogFact) -> Option<FactWord> {
         | LogFact::Replicated { .. }
         | LogFact::PartitionState { .. } => None,
     }
+}
+
+fn cluster_word(fact: &ClusterFact) -> Option<FactWord> {
+    Some(match fact {
+        ClusterFact::LeaderElected { leader: None, .. }
+        | ClusterFact::BrokerUnfenced { .. }
+        | ClusterFact::LeadershipBegun { .. } => return None,
+        ClusterFact::LeaderElected { .. } => FactWord::LeaderElected,
+        ClusterFact::IsrShrunk { .. } => FactWord::IsrShrunk,
+        ClusterFact::IsrExpanded { .. } => FactWord::IsrExpanded,
+        ClusterFact::BrokerFenced { .. } => FactWord::BrokerFenced,
+        ClusterFact::LogTruncated { .. } => FactWord::LogTruncated,
+    })
 }
 
 fn group_word(fact: &GroupFact) -> Option<FactWord> {
@@ -162,6 +180,10 @@ impl Concerns {
         let mut concerns = match &stated.fact {
             Fact::Produce(fact) => Self::of_produce(fact),
             Fact::Log(fact) => Self::of_log(fact),
+            Fact::Cluster(fact) => Self {
+                actors: [None, fact.actor(), None],
+                ..fact.partition().map_or_else(Self::default, Self::at)
+            },
             Fact::Group(fact) => Self::of_group(fact),
             Fact::App(fact) => Self::of_app(fact),
             Fact::Sink(fact) => Self {

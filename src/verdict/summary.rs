@@ -172,6 +172,9 @@ pub struct TopicVerdict {
     pub appended: u64,
     /// The records that are there more than once.
     pub appended_twice: NamedSet,
+    /// The records that were acknowledged and are in no log.
+    #[serde(skip_serializing_if = "NamedSet::is_empty")]
+    pub truncated: NamedSet,
     /// The records first appended behind one sent later.
     pub reordered: NamedSet,
     /// Its partitions in order.
@@ -438,6 +441,7 @@ impl Ledger {
                     name: self.cast.topic(topic).to_owned(),
                     appended: self.appended(&all).len(),
                     appended_twice: self.named(twice, &[topic]),
+                    truncated: self.named(self.truncated(&all), &[topic]),
                     reordered: self.named(self.reordered_appends(&all), &[topic]),
                     partitions: partitions.collect(),
                 }

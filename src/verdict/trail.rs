@@ -206,6 +206,9 @@ impl Trail<'_> {
         if stage == Stage::NeverAcknowledged {
             return self.never_written();
         }
+        if stage == Stage::Truncated {
+            return self.truncated();
+        }
         let place = self.place_in(group)?;
         let mut picked = match stage {
             Stage::SkippedByCommit => self.skipped_by_commit(group, place)?,

@@ -11,6 +11,18 @@ use kafkasim::scenario;
 /// A lesson, and what of its trace tells the story: the arguments that focus it.
 const LESSONS: &[(&str, &[&str])] = &[
     (
+        "cluster/acks-and-a-dead-leader",
+        &["--variant", "acks-1", "--from", "13700ms"],
+    ),
+    (
+        "cluster/too-few-in-sync",
+        &["--variant", "refuses", "--from", "9800ms", "--to", "56s"],
+    ),
+    (
+        "cluster/unclean-election",
+        &["--variant", "goes-on", "--from", "4900ms"],
+    ),
+    (
         "delivery/auto-commit-hand-off",
         &["--variant", "handed-off", "--from", "5s", "--to", "13s"],
     ),

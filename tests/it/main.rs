@@ -1,6 +1,7 @@
 //! The integration tests, in one binary.
 
 mod broker;
+mod cluster;
 mod consumer;
 mod coordinator;
 mod fidelity;

@@ -50,6 +50,16 @@ pub struct BrokerConfig {
     pub replica_lag_time_max: Span,
     /// `fetch.max.bytes` of the broker.
     pub fetch_max_bytes: u32,
+    /// `unclean.leader.election.enable`, the default of topics.
+    pub unclean_leader_election: bool,
+    /// `broker.heartbeat.interval.ms`.
+    pub heartbeat_interval: Span,
+    /// `broker.session.timeout.ms`.
+    pub session_timeout: Span,
+    /// `auto.leader.rebalance.enable`.
+    pub auto_leader_rebalance: bool,
+    /// `leader.imbalance.check.interval.seconds`.
+    pub leader_imbalance_check: Span,
 }
 
 impl Default for BrokerConfig {
@@ -76,6 +86,11 @@ impl Default for BrokerConfig {
             replica_fetch_backoff: Span::from_secs(1),
             replica_lag_time_max: Span::from_secs(30),
             fetch_max_bytes: 57_671_680,
+            unclean_leader_election: false,
+            heartbeat_interval: Span::from_secs(2),
+            session_timeout: Span::from_secs(9),
+            auto_leader_rebalance: true,
+            leader_imbalance_check: Span::from_secs(300),
         }
     }
 }
@@ -117,6 +132,13 @@ pub fn resolve_broker(settings: &Settings) -> Result<(BrokerConfig, Vec<Note>), 
         replica_fetch_backoff: reader.millis("replica.fetch.backoff.ms"),
         replica_lag_time_max: reader.millis("replica.lag.time.max.ms"),
         fetch_max_bytes: reader.count("fetch.max.bytes", 0),
+        unclean_leader_election: reader.flag("unclean.leader.election.enable"),
+        heartbeat_interval: reader.millis("broker.heartbeat.interval.ms"),
+        session_timeout: reader.millis("broker.session.timeout.ms"),
+        auto_leader_rebalance: reader.flag("auto.leader.rebalance.enable"),
+        leader_imbalance_check: Span::from_secs(u64::from(
+            reader.count("leader.imbalance.check.interval.seconds", 1),
+        )),
     };
     if config.replica_lag_time_max < config.replica_fetch_wait {
         let message = "requirement failed: replica.fetch.wait.max.ms should always be less than or \

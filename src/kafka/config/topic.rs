@@ -14,6 +14,8 @@ pub struct TopicConfig {
     pub min_insync_replicas: u32,
     /// `max.message.bytes`.
     pub max_message_bytes: u32,
+    /// `unclean.leader.election.enable`.
+    pub unclean_leader_election: bool,
 }
 
 impl Default for TopicConfig {
@@ -22,6 +24,7 @@ impl Default for TopicConfig {
         Self {
             min_insync_replicas: 1,
             max_message_bytes: 1_048_588,
+            unclean_leader_election: false,
         }
     }
 }
@@ -42,6 +45,11 @@ pub fn resolve_topic(
             broker.min_insync_replicas,
         ),
         max_message_bytes: inherited(&mut reader, "max.message.bytes", broker.message_max_bytes),
+        unclean_leader_election: inherited_flag(
+            &mut reader,
+            "unclean.leader.election.enable",
+            broker.unclean_leader_election,
+        ),
     };
     reader.finish(config)
 }
@@ -49,6 +57,15 @@ pub fn resolve_topic(
 /// A topic's own value, or that of the broker.
 fn inherited(reader: &mut Reader, key: &'static str, of_broker: u32) -> u32 {
     let own = reader.count(key, 0);
+    if reader.given(key) || own == of_broker {
+        return own;
+    }
+    reader.adjust(key, &of_broker, "the brokers say so");
+    of_broker
+}
+
+fn inherited_flag(reader: &mut Reader, key: &'static str, of_broker: bool) -> bool {
+    let own = reader.flag(key);
     if reader.given(key) || own == of_broker {
         return own;
     }

@@ -117,7 +117,11 @@ impl Broker {
 
     /// The place of a partition for a client that knows its current leader epoch
     /// (`Partition.checkCurrentLeaderEpoch`), or why it is not served.
-    fn slot_led_in(&self, tp: TopicPartition, leader_epoch: u32) -> Result<usize, ErrorCode> {
+    pub(super) fn slot_led_in(
+        &self,
+        tp: TopicPartition,
+        leader_epoch: u32,
+    ) -> Result<usize, ErrorCode> {
         let slot = self.led_slot(tp)?;
         let known = self.memory.partitions[slot].replica.leader_epoch();
         match leader_epoch.cmp(&known) {
@@ -155,6 +159,7 @@ impl Broker {
                         error: ErrorCode::None,
                         high_watermark: bound,
                         log_start: log.start(),
+                        diverging: None,
                         batches: slice.batches,
                     }
                 }
@@ -255,6 +260,7 @@ pub(super) fn failed(partition: TopicPartition, error: ErrorCode) -> FetchedPart
         error,
         high_watermark: 0,
         log_start: 0,
+        diverging: None,
         batches: Vec::new(),
     }
 }

@@ -188,6 +188,11 @@ impl PartitionLog {
         self.epochs.retain(|(_, start)| *start < self.end);
     }
 
+    /// Where each leader epoch begins, in order.
+    pub fn epochs(&self) -> &[(u32, Offset)] {
+        &self.epochs
+    }
+
     /// The latest leader epoch of the log.
     pub fn latest_epoch(&self) -> Option<u32> {
         self.epochs.last().map(|(epoch, _)| *epoch)

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use super::Broker;
 use super::replica::Role;
 use super::replicate::Errand;
-use crate::base::{NodeId, TopicId, TopicPartition};
+use crate::base::{Instant, NodeId, TopicId, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::kafka::hash::partition_for_group;
 use crate::kafka::message::{PartitionMetadata, Request, Response, TopicMetadata};
+use crate::node::fact::ClusterFact;
 use crate::node::{Ctx, FactId, Lane};
 
 /// A broker's view of the cluster.
@@ -71,7 +72,11 @@ impl Broker {
     }
 
     /// Whether the controller is to be asked for something.
-    pub(super) fn wants_controller(&self) -> bool {
+    pub(super) fn wants_controller(&self, now: Instant) -> bool {
+        self.wants_topics() || self.memory.lifecycle.wants_controller(now)
+    }
+
+    fn wants_topics(&self) -> bool {
         self.memory.view.wanted.values().any(|asked| !asked)
     }
 
@@ -90,7 +95,16 @@ impl Broker {
     }
 
     fn apply(&mut self, ctx: &mut Ctx<'_>, slot: usize, state: &PartitionMetadata) {
+        let before = &self.memory.partitions[slot].replica;
+        let before = (before.role(), before.leader_epoch());
         self.assign(ctx.now, slot, state, ctx.cause);
+        let replica = &self.memory.partitions[slot].replica;
+        let is_anew = before != (replica.role(), replica.leader_epoch());
+        if is_anew && self.setup.can_fail {
+            self.memory.sessions.drop_partition(slot);
+            self.begin_leadership(ctx, slot);
+        }
+        self.note_outsiders(slot);
         self.host(ctx, slot);
         if self.memory.partitions[slot].replica.leads() && self.advance(ctx, slot) {
             self.wake_at_high_watermark(ctx, slot);
@@ -102,7 +116,7 @@ impl Broker {
     /// Takes a role for a partition, without anybody being told.
     pub(super) fn assign(
         &mut self,
-        now: crate::base::Instant,
+        now: Instant,
         slot: usize,
         state: &PartitionMetadata,
         set_by: FactId,
@@ -110,6 +124,7 @@ impl Broker {
         let partition = &mut self.memory.partitions[slot];
         let log_end = self.disk.logs[slot].end();
         let me = self.setup.node;
+        let epoch_before = partition.replica.leader_epoch();
         partition
             .replica
             .on_metadata(now, me, state, log_end, set_by);
@@ -117,7 +132,24 @@ impl Broker {
             Role::Following(leader) => Some(leader),
             Role::Leading | Role::Offline => None,
         };
-        self.memory.fetchers.assign(slot, leader);
+        let is_anew = epoch_before < partition.replica.leader_epoch();
+        self.memory.fetchers.assign(slot, leader, is_anew);
+        self.refresh_registrations(slot);
+    }
+
+    /// Says with which log a new leader begins, except where a topic begins with it.
+    fn begin_leadership(&self, ctx: &mut Ctx<'_>, slot: usize) {
+        let partition = &self.memory.partitions[slot];
+        let leader_epoch = partition.replica.leader_epoch();
+        if partition.replica.leads() && 0 < leader_epoch {
+            let log = &self.disk.logs[slot];
+            ctx.note(ClusterFact::LeadershipBegun {
+                partition: partition.name,
+                leader_epoch,
+                end: log.end(),
+                epochs: log.epochs().into(),
+            });
+        }
     }
 
     /// The place of a partition this broker leads, or why it does not serve it.
@@ -213,7 +245,7 @@ impl Broker {
     /// Asks the controller for the topics that are wanted, once it can be reached.
     pub(super) fn create_topics(&mut self, ctx: &mut Ctx<'_>) {
         let controller = self.controller();
-        if !self.wants_controller() || !self.memory.network.ready(ctx, controller, Lane::Main) {
+        if !self.wants_topics() || !self.memory.network.ready(ctx, controller, Lane::Main) {
             return;
         }
         for (&topic, asked) in &mut self.memory.view.wanted {

@@ -13,13 +13,14 @@
 //! replicate (own fetches from other leaders)
 //! ```
 //!
-//! Not here yet: elections, changes of the in-sync replicas, retention, compaction, transactions.
+//! Not here yet: retention, compaction, transactions.
 
 mod connections;
 mod fetch;
 mod group;
 mod group_facts;
 pub mod isr;
+mod lifecycle;
 pub mod log;
 mod metadata;
 mod produce;
@@ -41,6 +42,7 @@ pub use setup::{BrokerSetup, BrokerTopic};
 
 use self::connections::Connections;
 use self::group::Groups;
+use self::lifecycle::Lifecycle;
 use self::metadata::View;
 use self::replicate::{Errand, Fetchers, SOCKET_TIMEOUT};
 use self::session::Sessions;
@@ -85,6 +87,7 @@ struct Memory {
     view: View,
     groups: Groups,
     timers: Timers,
+    lifecycle: Lifecycle,
     /// Whether the broker's own connections may have something to do.
     has_errands: bool,
     /// Scratch space of produce requests: partitions to be looked at, and whether their high
@@ -100,6 +103,8 @@ struct Partition {
     producers: ProducerState,
     /// The connections whose produce request waits for its high watermark.
     produces: Vec<ConnId>,
+    /// The leader epoch in which it was last listed in a fetch to its leader.
+    listed_in: Option<u32>,
     /// The connections whose fetch waits for its high watermark.
     fetches: Vec<ConnId>,
     /// The fact of the last move of its high watermark.
@@ -125,6 +130,7 @@ impl Memory {
                 ),
                 producers: ProducerState::default(),
                 produces: Vec::new(),
+                listed_in: None,
                 fetches: Vec::new(),
                 replicated: FactId::NONE,
             })
@@ -138,6 +144,7 @@ impl Memory {
             view: View::default(),
             groups: Groups::default(),
             timers: Timers::default(),
+            lifecycle: Lifecycle::registering(),
             has_errands: true,
             wakes: Vec::new(),
         }
@@ -161,7 +168,10 @@ impl Broker {
                 logs: vec![PartitionLog::default(); slots.len()],
                 producer_ids: 0,
             },
-            memory: Memory::new(&setup),
+            memory: Memory {
+                lifecycle: Lifecycle::formed(),
+                ..Memory::new(&setup)
+            },
             slots: Arc::new(slots),
             setup: Arc::new(setup),
         }
@@ -184,6 +194,7 @@ impl Broker {
         for slot in 0..self.slots.len() {
             self.host(ctx, slot);
         }
+        self.begin_life(ctx);
         self.end_turn(ctx);
     }
 
@@ -212,6 +223,10 @@ impl Broker {
         client: NodeId,
         envelope: Box<Envelope>,
     ) {
+        let serves = !self.setup.can_fail || self.memory.lifecycle.serves();
+        if !serves && envelope.api() != Api::UpdateMetadata {
+            return ctx.close(conn);
+        }
         if self.memory.connections.receive(conn, client, envelope) {
             self.serve_next(ctx, conn);
         }
@@ -242,6 +257,7 @@ impl Broker {
             Slot::Service => {}
             Slot::Parked => self.time_out_parked(ctx),
             Slot::Coordinator => self.on_coordinator_timer(ctx),
+            Slot::Lifecycle => self.on_lifecycle_timer(ctx),
             Slot::Network => {
                 for done in self.memory.network.expire(ctx) {
                     self.on_completed(ctx, done);
@@ -252,10 +268,15 @@ impl Broker {
         self.end_turn(ctx);
     }
 
-    /// The process dies: its memory is gone, its logs are kept.
+    /// The process dies: its memory is gone, its logs are kept. The high watermark is as the process
+    /// knew it; in Kafka it is read from a checkpoint, which may be a few seconds old.
     pub fn crash(&mut self) {
-        self.memory = Memory::new(&self.setup);
-        for (partition, log) in self.memory.partitions.iter_mut().zip(&self.disk.logs) {
+        let memory = Memory::new(&self.setup);
+        let before = std::mem::replace(&mut self.memory, memory);
+        let partitions = self.memory.partitions.iter_mut().zip(&before.partitions);
+        for ((partition, before), log) in partitions.zip(&self.disk.logs) {
+            let high_watermark = before.replica.high_watermark();
+            partition.replica.learn(high_watermark, log.end());
             partition.producers = ProducerState::of(log.batches());
         }
     }

@@ -9,7 +9,7 @@
 //! It decides from offsets alone; the log is its caller's, which says where it ends. Times and
 //! offsets of followers are known to the leader only, by their fetches.
 //!
-//! Changes of the in-sync replicas are in `isr`. Nobody proposes one yet: brokers do not fail.
+//! Changes of the in-sync replicas are in `isr`.
 
 use std::sync::Arc;
 
@@ -114,6 +114,7 @@ pub struct Replica {
     lag: Span,
     role: Role,
     leader_epoch: u32,
+    partition_epoch: u32,
     epoch_start: Offset,
     replicas: Arc<[NodeId]>,
     isr: Arc<[NodeId]>,
@@ -133,6 +134,7 @@ impl Replica {
             lag,
             role: Role::Offline,
             leader_epoch: 0,
+            partition_epoch: 0,
             epoch_start: 0,
             replicas: Arc::from([]),
             isr: Arc::from([]),
@@ -157,6 +159,17 @@ impl Replica {
     /// The leader epoch it knows.
     pub fn leader_epoch(&self) -> u32 {
         self.leader_epoch
+    }
+
+    /// How often the controller has changed the partition, as far as it knows.
+    pub fn partition_epoch(&self) -> u32 {
+        self.partition_epoch
+    }
+
+    /// The controller has confirmed a proposal, and counted it.
+    pub(super) fn set_partition_epoch(&mut self, partition_epoch: u32, set_by: FactId) {
+        self.partition_epoch = partition_epoch;
+        self.set_by = set_by;
     }
 
     /// Where the log ended when this leader epoch began.
@@ -234,12 +247,15 @@ impl Replica {
         log_end: Offset,
         set_by: FactId,
     ) {
-        if state.leader_epoch < self.leader_epoch {
+        let is_older =
+            state.leader_epoch < self.leader_epoch || state.partition_epoch < self.partition_epoch;
+        if is_older {
             return;
         }
         let has_led = self.leads();
         let is_elected = !has_led || self.leader_epoch < state.leader_epoch;
         self.leader_epoch = state.leader_epoch;
+        self.partition_epoch = state.partition_epoch;
         self.replicas = Arc::clone(&state.replicas);
         self.isr = Arc::clone(&state.isr);
         self.pending = None;
@@ -366,6 +382,7 @@ mod tests {
             partition: TopicPartition::new(TopicId(0), 0),
             leader: Some(NodeId(1)),
             leader_epoch: 0,
+            partition_epoch: 0,
             replicas: Arc::from([NodeId(1), NodeId(2), NodeId(3)]),
             isr: isr.iter().map(|n| NodeId(*n)).collect(),
         };

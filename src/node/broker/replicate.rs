@@ -4,18 +4,20 @@
 //! A fetcher has one fetch under way, which covers all its partitions; as soon as it is answered
 //! the next one goes. The high watermark is what an answer says, so a follower lags behind by one
 //! fetch. A partition with an error is left out for `replica.fetch.backoff.ms`.
-//!
-//! Not here: truncation after an election (with faults on brokers).
+//! A follower whose log is another than its leader's is told so, and cuts off what the leader does
+//! not have, by leader epochs (KIP-595's form of KIP-101).
 
 use std::collections::BTreeMap;
 
-use super::Broker;
 use super::timers::Slot;
-use crate::base::{Instant, NodeId, Span, TopicId};
+use super::{Broker, RECONNECT_BACKOFF};
+use crate::base::{Instant, NodeId, Offset, Span, TopicId};
 use crate::kafka::ErrorCode;
 use crate::kafka::message::{FetchPartition, FetchRequest, FetchedPartition, Request, Response};
+use crate::node::broker::producer_state::ProducerState;
 use crate::node::broker::replica::Role;
 use crate::node::client::{Completed, Outcome};
+use crate::node::fact::ClusterFact;
 use crate::node::{Ctx, Lane};
 
 /// What a broker's own requests are for.
@@ -25,6 +27,10 @@ pub(super) enum Errand {
     Fetch,
     /// To have a topic created.
     Create(TopicId),
+    /// To register, or to show that it lives.
+    Life,
+    /// To have other replicas in sync.
+    Alter,
 }
 
 /// Copies from one leader.
@@ -37,6 +43,9 @@ struct Fetcher {
     /// Those left out, and until when.
     paused: Vec<(Instant, usize)>,
     is_waiting: bool,
+    /// Whether the leader has ever answered: the brokers of a formed cluster look for each other, and
+    /// are not put off by one that starts a moment later.
+    has_fetched: bool,
 }
 
 /// The fetchers, by leader.
@@ -46,8 +55,9 @@ pub(super) struct Fetchers {
 }
 
 impl Fetchers {
-    /// From now on this partition is copied from `leader`, or from nobody.
-    pub(super) fn assign(&mut self, slot: usize, leader: Option<NodeId>) {
+    /// From now on this partition is copied from `leader`, or from nobody; `anew` in a new leader
+    /// epoch, of which the leader has to hear.
+    pub(super) fn assign(&mut self, slot: usize, leader: Option<NodeId>, anew: bool) {
         for (node, fetcher) in &mut self.by_leader {
             if Some(*node) != leader {
                 fetcher.slots.retain(|of| *of != slot);
@@ -57,8 +67,12 @@ impl Fetchers {
         }
         if let Some(leader) = leader {
             let fetcher = self.by_leader.entry(leader).or_default();
-            if !fetcher.slots.contains(&slot) {
+            let is_new = !fetcher.slots.contains(&slot);
+            if is_new {
                 fetcher.slots.push(slot);
+            }
+            if (is_new || anew) && !fetcher.moved.contains(&slot) {
+                fetcher.paused.retain(|(_, of)| *of != slot);
                 fetcher.moved.push(slot);
             }
         }
@@ -94,6 +108,7 @@ impl Broker {
             self.fetch_from(ctx, leader);
         }
         self.create_topics(ctx);
+        self.speak_to_controller(ctx);
         self.arm_network(ctx);
     }
 
@@ -105,6 +120,12 @@ impl Broker {
         if !fetcher.paused.is_empty() {
             fetcher.resume(ctx.now);
         }
+        let again_at = self.fetch_again_at(leader);
+        let fetcher = self.memory.fetchers.by_leader.get_mut(&leader);
+        let fetcher = fetcher.expect("the fetcher is known");
+        if again_at.is_some_and(|at| ctx.now < at) {
+            return;
+        }
         if fetcher.is_waiting || !self.memory.network.ready(ctx, leader, Lane::Main) {
             return;
         }
@@ -113,11 +134,16 @@ impl Broker {
         }
         fetcher.is_waiting = true;
         let moved = std::mem::take(&mut fetcher.moved);
+        for slot in &moved {
+            let partition = &mut self.memory.partitions[*slot];
+            partition.listed_in = Some(partition.replica.leader_epoch());
+        }
         let config = &self.setup.config;
         let partitions = moved.iter().map(|slot| FetchPartition {
             partition: self.memory.partitions[*slot].name,
             offset: self.disk.logs[*slot].end(),
             leader_epoch: self.memory.partitions[*slot].replica.leader_epoch(),
+            last_epoch: self.disk.logs[*slot].latest_epoch(),
             max_bytes: config.replica_fetch_max_bytes,
         });
         let request = FetchRequest {
@@ -133,18 +159,41 @@ impl Broker {
         self.memory.network.send(ctx, to, request, None, errand);
     }
 
+    /// When a leader may be fetched from again after the connection to it was lost:
+    /// `replica.fetch.backoff.ms` later.
+    fn fetch_again_at(&self, leader: NodeId) -> Option<Instant> {
+        let fetcher = self.memory.fetchers.by_leader.get(&leader)?;
+        let backoff = if fetcher.has_fetched {
+            self.setup.config.replica_fetch_backoff
+        } else {
+            RECONNECT_BACKOFF
+        };
+        let retry_at = self.memory.network.retry_at(leader, Lane::Main)?;
+        (retry_at != Instant::ZERO).then(|| retry_at + backoff.saturating_sub(RECONNECT_BACKOFF))
+    }
+
     fn arm_network(&mut self, ctx: &mut Ctx<'_>) {
         let paused = self.memory.fetchers.by_leader.values();
         let paused = paused
             .flat_map(|f| f.paused.iter().map(|(at, _)| *at))
             .min();
-        let mut peers = self.memory.fetchers.leaders();
-        peers.extend(self.wants_controller().then(|| self.controller()));
+        let leaders = self.memory.fetchers.leaders();
+        let again = leaders
+            .iter()
+            .filter_map(|node| self.fetch_again_at(*node))
+            .min();
+        let mut peers = Vec::new();
+        peers.extend(self.wants_controller(ctx.now).then(|| self.controller()));
         let retries = peers
             .iter()
             .filter_map(|node| self.memory.network.retry_at(*node, Lane::Main));
         let overdue = self.memory.network.next_deadline();
-        let next = overdue.into_iter().chain(paused).chain(retries).min();
+        let next = overdue
+            .into_iter()
+            .chain(paused)
+            .chain(again)
+            .chain(retries)
+            .min();
         if let Some(at) = next {
             self.memory.timers.arm(ctx, Slot::Network, at);
         }
@@ -158,6 +207,8 @@ impl Broker {
             }
             (Errand::Fetch, _) => self.memory.fetchers.start_over(done.broker),
             (Errand::Create(topic), _) => self.memory.view.creation_answered(topic),
+            (Errand::Life, outcome) => self.on_life_answered(ctx, &outcome),
+            (Errand::Alter, outcome) => self.on_alter_answered(ctx, &outcome),
         }
     }
 
@@ -167,10 +218,14 @@ impl Broker {
             let Some(slot) = self.slots.of(partition.partition) else {
                 continue;
             };
-            if self.memory.partitions[slot].replica.role() != Role::Following(leader) {
-                continue;
+            let replica = &self.memory.partitions[slot].replica;
+            let is_current = self.memory.partitions[slot].listed_in == Some(replica.leader_epoch());
+            if replica.role() != Role::Following(leader) || !is_current {
+                continue; // What was asked for in an earlier leadership is of no use.
             }
-            if partition.error == ErrorCode::None {
+            if let Some(diverging) = partition.diverging {
+                self.truncate(ctx, (leader, slot), diverging);
+            } else if partition.error == ErrorCode::None {
                 self.copy_partition(leader, slot, partition);
             } else {
                 let until = ctx.now + self.setup.config.replica_fetch_backoff;
@@ -181,6 +236,51 @@ impl Broker {
         }
         if let Some(fetcher) = self.memory.fetchers.by_leader.get_mut(&leader) {
             fetcher.is_waiting = false;
+            fetcher.has_fetched = true;
+        }
+    }
+
+    /// The leader's log is another from some offset on: what this one has beyond goes
+    /// (`AbstractFetcherThread.getOffsetTruncationState`).
+    fn truncate(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        (leader, slot): (NodeId, usize),
+        (epoch, leader_end): (u32, Offset),
+    ) {
+        let log = &mut self.disk.logs[slot];
+        let from = log.end();
+        let to = match log.end_of_epoch(epoch) {
+            None => leader_end,
+            Some((own, own_end)) if own != epoch => own_end,
+            Some((_, own_end)) => own_end.min(leader_end),
+        };
+        log.truncate(to);
+        let to = log.end();
+        let partition = &mut self.memory.partitions[slot];
+        partition.producers = ProducerState::of(log.batches());
+        let high_watermark = partition.replica.high_watermark();
+        partition.replica.learn(high_watermark, to);
+        if to < from {
+            let truncated = ClusterFact::LogTruncated {
+                partition: partition.name,
+                from,
+                to,
+                leader,
+            };
+            let cause = ctx.cause;
+            ctx.note_since(truncated, partition.replica.set_by());
+            ctx.cause = cause;
+        }
+        self.list_again(leader, slot);
+    }
+
+    /// The next fetch to this leader lists the partition.
+    fn list_again(&mut self, leader: NodeId, slot: usize) {
+        let fetcher = self.memory.fetchers.by_leader.get_mut(&leader);
+        let fetcher = fetcher.expect("who is answered has asked");
+        if !fetcher.moved.contains(&slot) {
+            fetcher.moved.push(slot);
         }
     }
 
@@ -196,9 +296,7 @@ impl Broker {
         }
         partition.replica.learn(fetched.high_watermark, log.end());
         if log.end() != before {
-            let fetcher = self.memory.fetchers.by_leader.get_mut(&leader);
-            let fetcher = fetcher.expect("who is answered has asked");
-            fetcher.moved.push(slot);
+            self.list_again(leader, slot);
         }
     }
 }

@@ -77,7 +77,14 @@ impl Broker {
                 self.update_metadata(ctx, &partitions);
                 Response::UpdateMetadata
             }
-            Request::CreateTopics { .. } => unreachable!("topics are created by the controller"),
+            Request::UpdateBrokers(brokers) => {
+                self.update_brokers(&brokers);
+                Response::UpdateMetadata
+            }
+            Request::CreateTopics { .. }
+            | Request::RegisterBroker
+            | Request::BrokerHeartbeat { .. }
+            | Request::AlterPartition(_) => unreachable!("these are for the controller"),
             Request::Sink(_) => unreachable!("applications ask their sink, not a broker"),
             Request::OffsetCommit(_)
             | Request::OffsetFetch(_)

@@ -10,7 +10,7 @@ use super::replica::FetchOutcome;
 use super::{Broker, Memory};
 use crate::base::{ConnId, Instant, NodeId, Offset};
 use crate::kafka::ErrorCode;
-use crate::kafka::message::{FetchRequest, FetchedPartition, Response};
+use crate::kafka::message::{FetchPartition, FetchRequest, FetchedPartition, Response};
 use crate::node::Ctx;
 
 /// One partition of a session.
@@ -112,6 +112,13 @@ impl Sessions {
         self.by_broker[self.index(follower)?].last_fetch
     }
 
+    /// A partition is led by another, or anew: its followers list it again.
+    pub(super) fn drop_partition(&mut self, slot: usize) {
+        for session in &mut self.by_broker {
+            session.drop_partition(slot);
+        }
+    }
+
     /// A follower's connection is gone, and its session with it.
     pub(super) fn close(&mut self, conn: ConnId) {
         for session in &mut self.by_broker {
@@ -160,19 +167,27 @@ impl Broker {
         self.park(conn, Parked::Follower(index), cause, Some(deadline));
     }
 
-    /// Enters the partitions of a request into the session; returns those that cannot be.
+    /// Enters the partitions of a request into the session; returns those that cannot be, or whose
+    /// logs are different.
     fn list_partitions(
         &mut self,
         index: usize,
         request: &FetchRequest,
         follower: NodeId,
     ) -> Vec<FetchedPartition> {
-        let mut errors = Vec::new();
+        let mut answers = Vec::new();
         for wanted in &request.partitions {
             let is_follower = |slot: &usize| {
                 let followers = self.memory.partitions[*slot].replica.followers();
                 followers.iter().any(|f| f.node == follower)
             };
+            if let Some(diverging) = self.divergence(wanted) {
+                answers.push(FetchedPartition {
+                    diverging: Some(diverging),
+                    ..failed(wanted.partition, ErrorCode::None)
+                });
+                continue;
+            }
             let slot = match self.readable(wanted) {
                 Ok(slot) if is_follower(&slot) => Ok(slot),
                 Ok(_) => Err(ErrorCode::UnknownTopicOrPartition),
@@ -185,11 +200,23 @@ impl Broker {
                     if let Some(slot) = self.slots.of(wanted.partition) {
                         session.drop_partition(slot);
                     }
-                    errors.push(failed(wanted.partition, error));
+                    answers.push(failed(wanted.partition, error));
                 }
             }
         }
-        errors
+        answers
+    }
+
+    /// Where the follower's log must be another than this one: the largest epoch that both may
+    /// have, and its end here (`Partition.readRecords`, `lastFetchedEpoch`).
+    fn divergence(&self, wanted: &FetchPartition) -> Option<(u32, Offset)> {
+        let last_epoch = wanted.last_epoch?;
+        let slot = self
+            .slot_led_in(wanted.partition, wanted.leader_epoch)
+            .ok()?;
+        let end = self.disk.logs[slot].end_of_epoch(last_epoch);
+        let (epoch, end) = end.unwrap_or((last_epoch, self.disk.logs[slot].start()));
+        (epoch < last_epoch || end < wanted.offset).then_some((epoch, end))
     }
 
     /// Takes the partitions off the list of which the follower knows everything.
@@ -259,6 +286,7 @@ impl Broker {
                 error: ErrorCode::None,
                 high_watermark,
                 log_start: log.start(),
+                diverging: None,
                 batches: slice.batches,
             });
         }
@@ -295,6 +323,7 @@ impl Broker {
             }
         }
         ctx.cause = cause;
+        self.look_for_all_joiners();
     }
 
     /// A partition has something to tell its followers; with records in it, those whose fetch is

@@ -47,6 +47,8 @@ pub struct BrokerSetup {
     pub brokers: Arc<[NodeId]>,
     /// The work per request.
     pub request_time: Dist,
+    /// Whether brokers or controllers can fail in this run, so that heartbeats matter.
+    pub can_fail: bool,
 }
 
 /// Where the partitions are in a broker's tables: a dense number for each, topic by topic.

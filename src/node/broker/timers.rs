@@ -17,14 +17,17 @@ pub(super) enum Slot {
     Coordinator,
     /// The broker's own connections and fetches.
     Network,
+    /// A heartbeat, or a look for followers that lag.
+    Lifecycle,
 }
 
 impl Slot {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Service,
         Self::Parked,
         Self::Coordinator,
         Self::Network,
+        Self::Lifecycle,
     ];
 
     /// The kind of a timer that fired.

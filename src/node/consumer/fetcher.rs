@@ -171,6 +171,7 @@ impl Member {
                     .and_then(super::positions::Owned::position)
                     .expect("fetchable partitions have a valid position"),
                 leader_epoch: self.metadata.leader_epoch(*tp).unwrap_or(0),
+                last_epoch: None,
                 max_bytes: config.max_partition_fetch_bytes,
             })
             .collect();

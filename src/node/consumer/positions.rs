@@ -14,8 +14,8 @@
 //! Only `Fetching` is a valid position: fetched from and committed. A position is committed with
 //! the leader epoch of the last record handed out, if there was one, and only such a committed
 //! offset has to be validated (KIP-320). Simplified: positions are not validated again when
-//! metadata shows a new leader epoch, as no log of the simulator is truncated below what consumers
-//! were shown.
+//! metadata shows a new leader epoch. A position beyond the log of a leader elected uncleanly is found
+//! out of range by the next fetch; one below its end is not noticed.
 
 use std::collections::{BTreeMap, BTreeSet};
 

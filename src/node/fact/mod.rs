@@ -4,6 +4,7 @@
 //! A fact speaks of ranges where it can, is cheap to state, and is turned into text late and
 //! elsewhere. Nothing here judges.
 
+mod cluster;
 mod group;
 mod sink;
 
@@ -15,6 +16,7 @@ use crate::base::{GroupId, Instant, NodeId, Offset, Span, TopicId, TopicPartitio
 use crate::kafka::message::Api;
 use crate::kafka::{ErrorCode, Records};
 
+pub use cluster::ClusterFact;
 pub use group::{CommitKind, GroupFact, PositionSource};
 pub use sink::{SinkFact, SinkSilence};
 
@@ -53,6 +55,8 @@ pub enum Fact {
     Produce(ProduceFact),
     /// A broker's log, and the cluster.
     Log(LogFact),
+    /// Elections, in-sync replicas, truncation.
+    Cluster(ClusterFact),
     /// Groups: membership, assignments, offset commits.
     Group(GroupFact),
     /// What the application did.
@@ -479,6 +483,7 @@ impl Fact {
             ) => Some(records),
             Self::Sink(fact) => fact.records(),
             Self::Log(_)
+            | Self::Cluster(_)
             | Self::Group(_)
             | Self::App(AppFact::Stopped { .. } | AppFact::SinkOutage { .. })
             | Self::Fault(_) => None,
@@ -506,6 +511,7 @@ macro_rules! theme {
 
 theme!(ProduceFact, Produce);
 theme!(LogFact, Log);
+theme!(ClusterFact, Cluster);
 theme!(GroupFact, Group);
 theme!(AppFact, App);
 theme!(SinkFact, Sink);

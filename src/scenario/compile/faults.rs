@@ -101,7 +101,24 @@ impl Compiler<'_> {
                 .expect("the loader has checked the group");
             return Target::OwnerOf(self.partition(partition), group);
         }
-        let nodes: BTreeSet<NodeId> = who.iter().flat_map(|name| self.actors(name)).collect();
+        if let [role] = who {
+            if let Some(partition) = role.strip_prefix("leader of ") {
+                return Target::LeaderOf(self.partition(partition));
+            }
+            if let Some(partition) = role.strip_prefix("followers of ") {
+                return Target::FollowersOf(self.partition(partition));
+            }
+            if let Some(group) = role.strip_prefix("group coordinator of ") {
+                let group = self.cast.group_id(group);
+                return Target::CoordinatorOf(group.expect("the loader has checked the group"));
+            }
+        }
+        let who = who.iter().map(|name| match name.as_str() {
+            // One controller is active all the time: the first.
+            "active controller" => "controller-1",
+            name => name,
+        });
+        let nodes: BTreeSet<NodeId> = who.flat_map(|name| self.actors(name)).collect();
         Target::Actors(nodes.into_iter().collect())
     }
 

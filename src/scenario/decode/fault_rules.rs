@@ -92,6 +92,15 @@ fn check_target(context: &mut Context, fault: &Fault, name: &str, place: Place, 
             context.error(Kind::Fault, place, text);
         }
         (Bearer::Later, _) => context.not_yet(place, &format!("a `{verb}` of `{name}`")),
+        (Bearer::Controller, Verb::Close) => {
+            context.not_yet(place, &format!("a `{verb}` of `{name}`"));
+        }
+        (
+            Bearer::Broker | Bearer::Controller,
+            Verb::Crash | Verb::Pause | Verb::Start | Verb::Close,
+        ) => {
+            check_server(context, fault, name, place);
+        }
         (Bearer::Broker | Bearer::Controller, _) => {
             context.not_yet(place, &format!("a `{verb}` of `{name}`"));
         }
@@ -115,6 +124,17 @@ fn check_target(context: &mut Context, fault: &Fault, name: &str, place: Place, 
             );
         }
         _ => {}
+    }
+}
+
+/// What of a broker or controller can be struck: not at a step of its own, and a role alone.
+fn check_server(context: &mut Context, fault: &Fault, name: &str, place: Place) {
+    if matches!(fault.trigger, Some(Trigger::Before(_) | Trigger::After(_))) {
+        context.not_yet(place, &format!("a step of `{name}` as a trigger"));
+    }
+    let is_role = name.contains(' ');
+    if is_role && (1 < fault.action.who().len() || name.starts_with("transaction ")) {
+        context.not_yet(place, &format!("the role `{name}` in a list"));
     }
 }
 

@@ -134,12 +134,16 @@ impl Kernel {
             controllers: Arc::from([CONTROLLER]),
             brokers: Arc::clone(&nodes),
             request_time: world.request_time.clone(),
+            can_fail: false,
         };
         let controller = ControllerSetup {
             node: CONTROLLER,
             seed: Seed(1),
             cast: Arc::clone(&cast),
             brokers: Arc::clone(&nodes),
+            config: world.config.clone(),
+            unclean: [false; 3].into(),
+            can_fail: false,
         };
         let mut kernel = Self {
             now: Instant::ZERO,
@@ -410,7 +414,7 @@ impl Server<'_> {
             }
             (Self::Controller(controller), body) => {
                 let envelope = Envelope { body, ..envelope };
-                controller.on_request(ctx, conn, client, &envelope);
+                controller.on_request(ctx, conn, client, envelope);
             }
         }
     }
@@ -468,6 +472,7 @@ pub(super) fn fetch(offset: u64, max_wait: u64, min_bytes: u32) -> Request {
             partition: TP,
             offset,
             leader_epoch: 0,
+            last_epoch: None,
             max_bytes: 1_000_000,
         }],
     })

@@ -286,6 +286,7 @@ impl Broker {
             },
             high_watermark: end,
             log_start: 0,
+            diverging: None,
             batches: match from {
                 Some(from) => log
                     .iter()
@@ -318,6 +319,7 @@ impl Broker {
                     partition: *tp,
                     leader: Some(BROKER),
                     leader_epoch: 0,
+                    partition_epoch: 0,
                     replicas: [BROKER].into(),
                     isr: [BROKER].into(),
                 })

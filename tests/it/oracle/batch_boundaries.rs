@@ -38,6 +38,7 @@ pub(super) fn accumulator(batch_size: u32, partitions: u32, dice: Dice) -> Accum
         partition: TopicPartition::new(TopicId(0), number),
         leader: Some(BROKER),
         leader_epoch: 0,
+        partition_epoch: 0,
         replicas: Arc::new([]),
         isr: Arc::new([]),
     };

@@ -199,6 +199,7 @@ impl Leader {
             partition: TopicPartition::new(TopicId(0), 0),
             leader: Some(LEADER),
             leader_epoch: number(input, "leader_epoch") as u32,
+            partition_epoch: 0,
             replicas: Arc::clone(&self.replicas),
             isr: isr.collect(),
         };

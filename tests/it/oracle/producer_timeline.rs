@@ -372,6 +372,7 @@ fn accumulator(config: &ProducerConfig, partitions: u32, nodes: u32) -> Accumula
         partition: TopicPartition::new(TOPIC, number),
         leader: Some(NodeId(number % nodes)),
         leader_epoch: 0,
+        partition_epoch: 0,
         replicas: Arc::new([]),
         isr: Arc::new([]),
     };

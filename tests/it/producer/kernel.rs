@@ -326,6 +326,7 @@ impl World {
             partition: TopicPartition::new(topic, number),
             leader: Some(NodeId(1 + number % self.brokers)),
             leader_epoch: 0,
+            partition_epoch: 0,
             replicas: Arc::new([]),
             isr: Arc::new([]),
         };

@@ -1,14 +1,22 @@
 //! The controller: which partitions exist, where they are and who leads them
-//! (`ReplicationControlManager`).
+//! (`ReplicationControlManager`, `QuorumController`).
 //!
-//! It creates topics, places their replicas as Kafka does, and tells every broker. Brokers are never
-//! fenced and leaders never change: elections come with faults on brokers.
+//! It creates topics, places their replicas as Kafka does, elects leaders, confirms in-sync
+//! replicas, and tells every broker. Who is alive is in `registry`, who leads in `election`, what
+//! brokers ask in `requests`. Simplified: the metadata log is told to each broker in order over a
+//! connection of its own, and is never behind; one controller is active all the time.
+
+mod election;
+mod registry;
+mod requests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use self::registry::Registry;
 use crate::base::{ConnId, NodeId, Seed, Span, Stream, TopicId, TopicPartition};
-use crate::kafka::message::{Body, Envelope, PartitionMetadata, Request, Response};
+use crate::kafka::config::BrokerConfig;
+use crate::kafka::message::{BrokerState, PartitionMetadata, Request, Response};
 use crate::kafka::placement::place;
 use crate::kafka::{Cast, ErrorCode};
 use crate::node::client::{NetworkClient, NetworkConfig};
@@ -17,6 +25,12 @@ use crate::node::{Ctx, Lane, TimerKey};
 
 /// The timer for overdue requests and for connecting again.
 const NETWORK: TimerKey = TimerKey::timer(0);
+
+/// The timer for the session of a broker that ends next.
+const SESSIONS: TimerKey = TimerKey::timer(1);
+
+/// The timer for partitions that others than their preferred leaders lead.
+const BALANCE: TimerKey = TimerKey::timer(2);
 
 /// `controller.socket.timeout.ms`.
 const SOCKET_TIMEOUT: Span = Span::from_secs(30);
@@ -35,6 +49,19 @@ pub struct ControllerSetup {
     pub cast: Arc<Cast>,
     /// Every broker, ascending.
     pub brokers: Arc<[NodeId]>,
+    /// Its settings.
+    pub config: BrokerConfig,
+    /// Whether a topic elects leaders that are not in sync, by [`TopicId`].
+    pub unclean: Arc<[bool]>,
+    /// Whether brokers or controllers can fail in this run, so that heartbeats matter.
+    pub can_fail: bool,
+}
+
+/// What a broker is told.
+#[derive(Clone, Debug)]
+enum Word {
+    Partitions(Arc<[PartitionMetadata]>),
+    Brokers(Arc<[BrokerState]>),
 }
 
 /// The active controller.
@@ -45,7 +72,11 @@ pub struct Controller {
     topics: BTreeMap<TopicId, Arc<[PartitionMetadata]>>,
     network: NetworkClient<()>,
     /// What each broker has yet to hear, in order.
-    untold: BTreeMap<NodeId, VecDeque<Arc<[PartitionMetadata]>>>,
+    untold: BTreeMap<NodeId, VecDeque<Word>>,
+    /// Who is alive. The metadata log has it, except for when each was heard last.
+    registry: Registry,
+    /// Whether leaders are looked at in a while.
+    balances: bool,
 }
 
 impl ControllerSetup {
@@ -79,6 +110,7 @@ impl ControllerSetup {
                 partition: TopicPartition::new(topic, number),
                 leader: replicas.first().copied(),
                 leader_epoch: 0,
+                partition_epoch: 0,
                 isr: Arc::clone(&replicas),
                 replicas,
             }
@@ -119,6 +151,8 @@ impl Controller {
         Self {
             network: setup.network(),
             topics: BTreeMap::new(),
+            registry: Registry::formed(&setup.brokers, setup.config.session_timeout),
+            balances: false,
             untold: untold.collect(),
             setup: Arc::new(setup),
         }
@@ -137,8 +171,28 @@ impl Controller {
         self.topics.get(&topic)
     }
 
+    /// The state of every partition.
+    pub fn partitions(&self) -> impl Iterator<Item = &PartitionMetadata> {
+        self.topics.values().flat_map(|all| all.iter())
+    }
+
+    /// Whether brokers send heartbeats in this run.
+    pub fn watches_brokers(&self) -> bool {
+        self.setup.can_fail
+    }
+
+    /// Whether it counts a broker as gone.
+    pub fn is_fenced(&self, broker: NodeId) -> bool {
+        self.registry.is_fenced(broker)
+    }
+
     /// The process starts: it connects to every broker.
     pub fn on_start(&mut self, ctx: &mut Ctx<'_>) {
+        if self.setup.can_fail {
+            self.registry.start(ctx.now);
+            self.watch_sessions(ctx);
+            self.balance_later(ctx);
+        }
         self.tell(ctx);
     }
 
@@ -152,27 +206,6 @@ impl Controller {
     pub fn on_disconnected(&mut self, ctx: &mut Ctx<'_>, conn: ConnId) {
         let lost = self.network.on_disconnected(ctx.now, conn);
         self.tell_again(lost.iter().map(|done| done.broker));
-        self.tell(ctx);
-    }
-
-    /// A broker's request arrives; the controller answers at once.
-    pub fn on_request(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        conn: ConnId,
-        _client: NodeId,
-        envelope: &Envelope,
-    ) {
-        let Body::Request(Request::CreateTopics {
-            topic,
-            partitions,
-            replication_factor,
-        }) = envelope.body
-        else {
-            unreachable!("brokers ask the controller for topics only")
-        };
-        let error = self.create(ctx, topic, partitions, replication_factor);
-        ctx.respond(conn, envelope.correlation, Response::CreateTopics(error));
         self.tell(ctx);
     }
 
@@ -190,15 +223,22 @@ impl Controller {
 
     /// A timer fires.
     pub fn on_timer(&mut self, ctx: &mut Ctx<'_>, key: TimerKey) {
-        assert_eq!(key, NETWORK, "the controller has one timer");
-        let lost = self.network.expire(ctx);
-        self.tell_again(lost.iter().map(|done| done.broker));
+        match key {
+            NETWORK => {
+                let lost = self.network.expire(ctx);
+                self.tell_again(lost.iter().map(|done| done.broker));
+            }
+            SESSIONS => self.fence_next(ctx),
+            BALANCE => self.balance(ctx),
+            other => unreachable!("the controller has no timer {other:?}"),
+        }
         self.tell(ctx);
     }
 
     /// The process dies; the metadata log stays.
     pub fn crash(&mut self) {
         self.network = self.setup.network();
+        self.balances = false;
         for told in self.untold.values_mut() {
             told.clear();
         }
@@ -259,7 +299,7 @@ impl Controller {
             ctx.cause = cause;
         }
         for untold in self.untold.values_mut() {
-            untold.push_back(Arc::clone(created));
+            untold.push_back(Word::Partitions(Arc::clone(created)));
         }
     }
 
@@ -268,7 +308,10 @@ impl Controller {
         for broker in brokers {
             if let Some(untold) = self.untold.get_mut(&broker) {
                 untold.clear();
-                untold.extend(self.topics.values().cloned());
+                if self.setup.can_fail {
+                    untold.push_back(Word::Brokers(self.registry.states().into()));
+                }
+                untold.extend(self.topics.values().cloned().map(Word::Partitions));
             }
         }
     }
@@ -277,9 +320,12 @@ impl Controller {
     fn tell(&mut self, ctx: &mut Ctx<'_>) {
         for (&broker, untold) in &mut self.untold {
             while self.network.ready(ctx, broker, Lane::Main)
-                && let Some(partitions) = untold.pop_front()
+                && let Some(word) = untold.pop_front()
             {
-                let request = Request::UpdateMetadata(partitions);
+                let request = match word {
+                    Word::Partitions(partitions) => Request::UpdateMetadata(partitions),
+                    Word::Brokers(brokers) => Request::UpdateBrokers(brokers),
+                };
                 self.network
                     .send(ctx, (broker, Lane::Main), request, None, ());
             }

@@ -1,0 +1,82 @@
+//! The lines of elections, in-sync replicas, fencing and truncation.
+
+use super::name;
+use crate::base::NodeId;
+use crate::kafka::Cast;
+use crate::node::fact::ClusterFact;
+
+/// Verb and text of a fact about the cluster.
+pub(super) fn line(cast: &Cast, fact: &ClusterFact) -> (&'static str, String) {
+    match fact {
+        ClusterFact::LeaderElected {
+            partition,
+            leader,
+            leader_epoch,
+            isr,
+            unclean,
+        } => {
+            let leader = leader.map_or("nobody", |leader| cast.actor(leader));
+            let unclean = if *unclean { ", not in sync" } else { "" };
+            let partition = cast.partition(*partition);
+            let isr = names(cast, isr);
+            let what =
+                format!("{leader} for {partition}{unclean} (epoch {leader_epoch}, in sync: {isr})");
+            ("elects", what)
+        }
+        ClusterFact::IsrShrunk {
+            partition,
+            left,
+            isr,
+        } => {
+            let (left, isr) = (names(cast, left), names(cast, isr));
+            let partition = cast.partition(*partition);
+            (
+                "shrinks",
+                format!("ISR of {partition} by {left} (in sync: {isr})"),
+            )
+        }
+        ClusterFact::IsrExpanded {
+            partition,
+            joined,
+            isr,
+        } => {
+            let (joined, isr) = (names(cast, joined), names(cast, isr));
+            let partition = cast.partition(*partition);
+            (
+                "expands",
+                format!("ISR of {partition} by {joined} (in sync: {isr})"),
+            )
+        }
+        ClusterFact::BrokerFenced { broker } => ("fences", cast.actor(*broker).to_owned()),
+        ClusterFact::BrokerUnfenced { broker } => ("unfences", cast.actor(*broker).to_owned()),
+        ClusterFact::LeadershipBegun {
+            partition,
+            leader_epoch,
+            end,
+            ..
+        } => {
+            let partition = cast.partition(*partition);
+            (
+                "leads",
+                format!("{partition} from offset {end} on (epoch {leader_epoch})"),
+            )
+        }
+        ClusterFact::LogTruncated {
+            partition,
+            from,
+            to,
+            leader,
+        } => {
+            let place = name::offsets(cast, *partition, *to, (from - to) as u32);
+            (
+                "truncates",
+                format!("{place}: {} has other or none", cast.actor(*leader)),
+            )
+        }
+    }
+}
+
+fn names(cast: &Cast, nodes: &[NodeId]) -> String {
+    let names: Vec<&str> = nodes.iter().map(|node| cast.actor(*node)).collect();
+    names.join(" ")
+}

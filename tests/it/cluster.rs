@@ -1,0 +1,277 @@
+//! Clusters whose brokers fail: what clients and logs come to, and what has to hold whatever happens.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kafkasim::base::{NodeId, Seed, Stream, TopicPartition};
+use kafkasim::lab::{Experiment, Outcome};
+use kafkasim::node::fact::{ClusterFact, LogFact};
+use kafkasim::node::{Fact, Stated};
+use kafkasim::sim::Sim;
+use kafkasim::verdict::{Ending, FactWord};
+
+use crate::loader::load_text;
+
+fn experiment(text: &str) -> Experiment {
+    let mut loaded = load_text(text).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"));
+    let run = loaded.runs.remove(loaded.chosen);
+    Experiment::new(&run).expect("a checked scenario compiles")
+}
+
+fn run(text: &str) -> Outcome {
+    experiment(text).run()
+}
+
+fn facts(experiment: &Experiment) -> Vec<Stated> {
+    let mut facts = Vec::new();
+    experiment.watched(&mut |stated| facts.push(stated.clone()));
+    facts
+}
+
+/// Three brokers, one topic of three copies led by broker 1, a producer and a group.
+fn world(config: &str, faults: &str) -> String {
+    format!(
+        "
+title: Brokers fail
+cluster: {{ config: {{ offsets.topic.num.partitions: 1 }} }}
+topics:
+  orders: {{ replica-assignment: [[1, 2, 3]], config: {{ min.insync.replicas: 2 }} }}
+producers:
+  shop: {{ topic: orders, records: 300, every: 100ms, config: {{ {config} }} }}
+groups:
+  workers: {{ topics: [orders], members: 1, commit: after-processing, config: {{ auto.offset.reset: earliest }} }}
+faults: [{faults}]
+"
+    )
+}
+
+#[test]
+fn a_dead_leader_is_replaced_after_its_session_and_nothing_with_acks_all_is_lost_or_doubled() {
+    let outcome = run(&world(
+        "",
+        "{ crash: leader of orders-0, at: 5s, restart-after: 15s }",
+    ));
+    assert_eq!(outcome.verdict.ends, Ending::Drained);
+    let orders = outcome.verdict.topic("orders").expect("it is in the file");
+    assert_eq!((orders.appended, orders.appended_twice.len()), (300, 0));
+    assert!(orders.truncated.is_empty());
+    let group = outcome.verdict.group("workers").expect("it is in the file");
+    assert_eq!((group.once.len(), group.lost_count()), (300, 0));
+    assert_eq!(outcome.ledger.seen().count(FactWord::BrokerFenced), 1);
+    let partition = &orders.partitions[0];
+    assert_eq!(partition.leader.as_deref(), Some("broker-2"));
+    assert_eq!(partition.isr.len(), 3, "the old leader is in sync again");
+}
+
+#[test]
+fn the_session_of_a_silent_broker_ends_nine_seconds_after_its_last_heartbeat() {
+    for seed in 1..20 {
+        let text = world("", "{ crash: broker-1, at: 5s }");
+        let experiment = experiment(&text).with_seed(Seed(seed));
+        let facts = facts(&experiment);
+        let fenced = facts
+            .iter()
+            .find(|s| matches!(s.fact, Fact::Cluster(ClusterFact::BrokerFenced { .. })));
+        let at = fenced.expect("nobody hears of it any more").at.as_millis();
+        assert!(
+            (12_000..=14_010).contains(&at),
+            "7 to 9 s after the crash: {at}"
+        );
+    }
+}
+
+#[test]
+fn a_process_that_returns_within_the_session_of_the_one_before_is_refused_until_that_ends() {
+    let outcome = run(&world("", "{ crash: broker-1, at: 5s, restart-after: 1s }"));
+    assert_eq!(outcome.ledger.seen().count(FactWord::BrokerFenced), 1);
+    assert_eq!(outcome.ledger.seen().count(FactWord::LeaderElected), 1);
+}
+
+#[test]
+fn the_last_replica_in_sync_leads_again_when_it_is_back() {
+    let faults =
+        "{ crash: [broker-2, broker-3], at: 3s }, { crash: broker-1, at: 18s, restart-after: 20s }";
+    let text = world("", faults).replace("min.insync.replicas: 2", "min.insync.replicas: 1");
+    let outcome = run(&text);
+    assert_eq!(outcome.verdict.ends, Ending::Drained);
+    let orders = outcome.verdict.topic("orders").expect("it is in the file");
+    assert_eq!(orders.appended, 300);
+    assert_eq!(orders.partitions[0].leader.as_deref(), Some("broker-1"));
+    assert_eq!(orders.partitions[0].isr, ["broker-1"]);
+}
+
+#[test]
+fn a_leader_that_closes_hands_over_at_once() {
+    let outcome = run(&world(
+        "",
+        "{ close: leader of orders-0, at: 5s, restart-after: 3s }",
+    ));
+    assert_eq!(outcome.verdict.ends, Ending::Drained);
+    let orders = outcome.verdict.topic("orders").expect("it is in the file");
+    assert_eq!((orders.appended, orders.appended_twice.len()), (300, 0));
+    let text = world(
+        "",
+        "{ close: leader of orders-0, at: 5s, restart-after: 3s }",
+    );
+    let facts = facts(&experiment(&text));
+    let elected = facts.iter().find(|s| {
+        matches!(
+            s.fact,
+            Fact::Cluster(ClusterFact::LeaderElected {
+                leader: Some(_),
+                ..
+            })
+        )
+    });
+    let at = elected.expect("another leads").at.as_millis();
+    assert!(at < 5_100, "no session has to end first: {at}");
+}
+
+#[test]
+fn while_the_controller_is_down_leaders_go_on_and_nobody_is_fenced() {
+    let faults = "{ crash: active controller, at: 3s, restart-after: 40s }";
+    let outcome = run(&world("", faults));
+    assert_eq!(outcome.verdict.ends, Ending::Drained);
+    assert_eq!(outcome.ledger.seen().count(FactWord::BrokerFenced), 0);
+    let orders = outcome.verdict.topic("orders").expect("it is in the file");
+    assert_eq!(orders.appended, 300);
+}
+
+#[test]
+fn a_paused_leader_is_replaced_and_what_it_still_writes_is_cut_off() {
+    let text = world(
+        "acks: 1, enable.idempotence: false, linger.ms: 0",
+        "{ pause: leader of orders-0, at: 5s, for: 20s }",
+    );
+    let facts = facts(&experiment(&text));
+    let cut = facts.iter().find_map(|s| match s.fact {
+        Fact::Cluster(ClusterFact::LogTruncated { from, to, .. }) => Some((s.who, from - to)),
+        _ => None,
+    });
+    let (who, count) = cut.expect("the old leader follows now");
+    let name = facts
+        .iter()
+        .any(|s| s.who == who && matches!(s.fact, Fact::Log(LogFact::Appended { .. })));
+    assert!(name && 0 < count);
+    assert_eq!(run(&text).verdict.ends, Ending::Drained);
+}
+
+/// What has to hold in every run, from its facts.
+#[derive(Debug, Default)]
+struct Invariants {
+    leaders: BTreeMap<(TopicPartition, u32), NodeId>,
+    epochs: BTreeMap<TopicPartition, u32>,
+    watermarks: BTreeMap<(TopicPartition, NodeId), u64>,
+}
+
+impl Invariants {
+    fn see(&mut self, stated: &Stated) {
+        match &stated.fact {
+            Fact::Log(LogFact::Appended {
+                partition,
+                leader_epoch,
+                ..
+            })
+            | Fact::Cluster(ClusterFact::LeadershipBegun {
+                partition,
+                leader_epoch,
+                ..
+            }) => {
+                let leader = self.leaders.entry((*partition, *leader_epoch));
+                let leader = *leader.or_insert(stated.who);
+                assert_eq!(leader, stated.who, "one leader per epoch: {stated:?}");
+                if matches!(stated.fact, Fact::Cluster(_)) {
+                    self.watermarks.remove(&(*partition, stated.who));
+                }
+            }
+            Fact::Cluster(ClusterFact::LeaderElected {
+                partition,
+                leader_epoch,
+                ..
+            }) => {
+                let before = self.epochs.insert(*partition, *leader_epoch);
+                assert!(before < Some(*leader_epoch), "epochs grow: {stated:?}");
+            }
+            Fact::Log(LogFact::Replicated {
+                partition,
+                from,
+                to,
+            }) => {
+                assert!(from < to, "high watermarks grow: {stated:?}");
+                let known = self.watermarks.insert((*partition, stated.who), *to);
+                assert!(
+                    known.is_none_or(|known| known == *from),
+                    "{stated:?} after {known:?}"
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A random schedule: which broker, what, when, for how long. At most one broker is struck at a
+/// time where `overlapping` is false.
+fn schedule(stream: &mut Stream, overlapping: bool) -> String {
+    let mut faults = Vec::new();
+    let mut at = 3_000;
+    for _ in 0..stream.between(1, 4) {
+        let broker = stream.between(1, 3);
+        let down = stream.between(100, 25_000);
+        faults.push(match stream.between(0, 3) {
+            0 => format!("{{ pause: broker-{broker}, at: {at}ms, for: {down}ms, optional: true }}"),
+            1 => format!(
+                "{{ close: broker-{broker}, at: {at}ms, restart-after: {down}ms, optional: true }}"
+            ),
+            _ => format!(
+                "{{ crash: broker-{broker}, at: {at}ms, restart-after: {down}ms, optional: true }}"
+            ),
+        });
+        at += if overlapping {
+            stream.between(0, 20_000)
+        } else {
+            down + stream.between(15_000, 30_000)
+        };
+    }
+    faults.join(", ")
+}
+
+/// A swarm of random schedules: what is drawn differs from seed to seed, what holds does not.
+#[test]
+fn whatever_brokers_do_logs_agree_and_nothing_that_all_in_sync_had_is_lost() {
+    for seed in 0..120_u64 {
+        let mut stream = Stream::new(Seed(seed), "swarm", "faults");
+        let overlapping = stream.between(0, 1) == 1;
+        let acks = ["", "acks: 1, enable.idempotence: false"][stream.between(0, 1) as usize];
+        let min_isr = stream.between(1, 2);
+        let unclean = stream.between(0, 3) == 0;
+        let text = world(acks, &schedule(&mut stream, overlapping)).replace(
+            "min.insync.replicas: 2",
+            &format!("min.insync.replicas: {min_isr}, unclean.leader.election.enable: {unclean}"),
+        );
+        let experiment = experiment(&text).with_seed(Seed(seed));
+        let mut invariants = Invariants::default();
+        let mut sim = Sim::new(Arc::clone(&experiment.setup));
+        let end = sim.run(&mut |stated| invariants.see(stated));
+        assert_eq!(sim.disagreement(), None, "seed {seed}\n{text}");
+        let outcome = experiment.run();
+        let is_drained = outcome.verdict.ends == Ending::Drained;
+        assert!(
+            is_drained,
+            "seed {seed}: {:?} {:?}\n{text}",
+            outcome.verdict.ends, end.at
+        );
+        let orders = outcome.verdict.topic("orders").expect("it is in the file");
+        if acks.is_empty() && !unclean {
+            assert!(
+                orders.truncated.is_empty(),
+                "seed {seed}: {:?}\n{text}",
+                orders.truncated
+            );
+            assert!(
+                orders.appended_twice.is_empty(),
+                "seed {seed}: {:?}\n{text}",
+                orders.appended_twice
+            );
+        }
+    }
+}
