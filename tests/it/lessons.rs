@@ -163,12 +163,14 @@ fn print(arguments: &[&str]) -> String {
 }
 
 pub(crate) fn shipped() -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for theme in ["delivery", "groups", "offsets", "sinks", "topics"] {
-        let folder = root().join("scenarios").join(theme);
+    let below = |folder: &Path| {
         let entries = folder.read_dir().expect("the lessons are shipped");
-        files.extend(entries.map(|entry| entry.expect("a readable folder").path()));
-    }
+        let paths = entries.map(|entry| entry.expect("a readable folder").path());
+        paths.collect::<Vec<_>>()
+    };
+    let themes = below(&root().join("scenarios"));
+    let themes = themes.iter().filter(|path| path.is_dir());
+    let mut files: Vec<PathBuf> = themes.flat_map(|theme| below(theme)).collect();
     files.sort();
     files
 }
