@@ -8,13 +8,15 @@ use std::sync::Arc;
 use super::keys::{self, KeyBook};
 use crate::base::{GroupId, NodeId, RecordId, Seed};
 use crate::kafka::cast::Role;
-use crate::kafka::message::Api;
+use crate::kafka::message::{Acks, Api};
 use crate::node::consumer::Handler;
 use crate::node::consumer::program::HandledRecord;
 use crate::node::fact::Stated;
 use crate::scenario::{self, Mistakes, Scenario, written};
+use crate::sim::audit::Finding;
 use crate::sim::setup::{FaultSetup, Setup, Target, TopicSetup, Trigger};
 use crate::sim::{End, Ends, Requests, Sim};
+use crate::verdict::promise::{Broken, Promise};
 use crate::verdict::{
     EndOfRun, Ending, GroupInfo, Judgement, Ledger, Options, RecordName, Unstruck, Verdict,
 };
@@ -143,7 +145,30 @@ impl Experiment {
             ledger.observe(stated);
             watch(stated);
         });
+        self.audit(&sim, &end, &mut ledger);
         self.judged(ledger, &end)
+    }
+
+    /// Looks for what has to hold in every run and does not.
+    fn audit(&self, sim: &Sim, end: &End, ledger: &mut Ledger) {
+        let at = end.at;
+        for finding in sim.audit() {
+            let (partition, promise) = match finding {
+                Finding::Disagreement(tp, offset) => (tp, Promise::LogsAgree { offset }),
+                Finding::Sequence(tp, offset) => (tp, Promise::SequencesAreContiguous { offset }),
+            };
+            ledger.is_broken(Broken {
+                at,
+                partition,
+                promise,
+            });
+        }
+        let producers = &self.setup.producers;
+        let acks_of = |node: NodeId| {
+            let found = producers.iter().find(|(setup, _)| setup.node == node);
+            found.map(|(setup, _)| setup.config.acks)
+        };
+        ledger.look_for_lost(at, |node| acks_of(node) == Some(Acks::All));
     }
 
     /// The record of that name, as it stands after the run. A span names its first record.
@@ -261,6 +286,7 @@ impl Experiment {
         let who = match &fault.target {
             Target::Group(group) => cast.group(*group).to_owned(),
             Target::Topic(topic) => cast.topic(*topic).to_owned(),
+            Target::Link(_) => "a link".to_owned(),
             Target::LeaderOf(partition) => format!("leader of {}", cast.partition(*partition)),
             Target::FollowersOf(partition) => {
                 format!("followers of {}", cast.partition(*partition))

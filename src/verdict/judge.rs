@@ -1,7 +1,7 @@
 //! The judgement: what was demanded of a run against what it came to.
 //!
 //! Four kinds of demand: quantities of `expect`, the end of the run, facts of `must-happen`, and that
-//! every fault strikes. A run that met its `expect` while nothing happened proves nothing, so the
+//! every fault strikes. Besides, no run may break a promise of Kafka (`promise`). A run that met its `expect` while nothing happened proves nothing, so the
 //! last two fail a run however green the first.
 
 use serde::Serialize;
@@ -58,6 +58,9 @@ pub struct Judgement {
     pub missed: Vec<Missed>,
     /// The faults that never struck and had to.
     pub unstruck: Vec<Unstruck>,
+    /// What Kafka promises in every run and was not kept: a mistake of the simulator.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<String>,
 }
 
 impl Check {
@@ -75,7 +78,10 @@ impl Check {
 impl Judgement {
     /// Whether the run is as demanded.
     pub fn as_expected(&self) -> bool {
-        self.missed.is_empty() && self.unstruck.is_empty() && self.checks.iter().all(|c| c.ok)
+        self.missed.is_empty()
+            && self.unstruck.is_empty()
+            && self.broken.is_empty()
+            && self.checks.iter().all(|c| c.ok)
     }
 
     /// The checks that failed.
@@ -154,6 +160,7 @@ impl Ledger {
             checks,
             missed: must_happen.iter().filter_map(|m| self.missed(m)).collect(),
             unstruck: verdict.unstruck.iter().filter(struck).cloned().collect(),
+            broken: self.broken_promises(),
         }
     }
 
@@ -214,6 +221,9 @@ const THEMES: [&[FactWord]; 6] = {
             F::BufferFull,
             F::ResponseLost,
             F::RequestLost,
+            F::RequestHeld,
+            F::ResponseHeld,
+            F::RequestRefused,
         ],
         &[
             F::LeaderElected,
@@ -237,8 +247,17 @@ const THEMES: [&[FactWord]; 6] = {
             F::PollFailed,
             F::CommitRewound,
             F::OffsetReset,
+            F::PositionTruncated,
         ],
-        &[F::ProcessingFailed, F::RecordSkipped, F::ProcessedAgain],
+        &[
+            F::ProcessingFailed,
+            F::RecordSkipped,
+            F::ProcessedAgain,
+            F::InsertDeduplicated,
+            F::InsertRefused,
+            F::BulkTorn,
+            F::SinkOutage,
+        ],
         &[
             F::Crashed,
             F::Restarted,
@@ -249,6 +268,9 @@ const THEMES: [&[FactWord]; 6] = {
             F::Started,
             F::Sought,
             F::OffsetsSet,
+            F::CutMade,
+            F::CutHealed,
+            F::Slowed,
         ],
     ]
 };

@@ -22,6 +22,7 @@ use super::fingerprint;
 use super::group::GroupLedger;
 use super::latency::{Latencies, SendTimes};
 use super::lineage::Lineage;
+use super::promise::Promises;
 use super::seen::Seen;
 use crate::base::hash::Fingerprint;
 use crate::base::{GroupId, Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
@@ -77,6 +78,7 @@ pub struct Ledger {
     pub(super) sinks: Vec<SinkLedger>,
     pub(super) groups: Vec<GroupLedger>,
     pub(super) seen: Seen,
+    pub(super) promises: Promises,
     pub(super) fingerprint: Fingerprint,
 }
 
@@ -142,6 +144,7 @@ impl Ledger {
                 })
                 .collect(),
             seen: Seen::default(),
+            promises: Promises::default(),
             fingerprint: Fingerprint::default(),
             cast,
             options,
@@ -152,6 +155,7 @@ impl Ledger {
     pub fn observe(&mut self, stated: &Stated) {
         fingerprint::take_in(&mut self.fingerprint, stated);
         self.seen.observe(stated);
+        self.promises.observe(stated);
         match &stated.fact {
             Fact::Produce(fact) => self.produce(stated, fact),
             Fact::Log(fact) => self.log(stated.who, fact),

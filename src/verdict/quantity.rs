@@ -188,6 +188,8 @@ words! {
         CommitRewound = "commit-rewound",
         /// A position was set by `auto.offset.reset`.
         OffsetReset = "offset-reset",
+        /// A position was found beyond where the log was cut off.
+        PositionTruncated = "position-truncated",
         /// The application failed at a record.
         ProcessingFailed = "processing-failed",
         /// The application gave a record up.
@@ -222,6 +224,18 @@ words! {
         OffsetsSet = "offsets-set",
         /// A request was lost on its way.
         RequestLost = "request-lost",
+        /// A request was held up.
+        RequestHeld = "request-held",
+        /// An answer was held up.
+        ResponseHeld = "response-held",
+        /// A broker refused a request by a fault.
+        RequestRefused = "request-refused",
+        /// A cut began.
+        CutMade = "cut-made",
+        /// A cut ended.
+        CutHealed = "cut-healed",
+        /// A link became slower.
+        Slowed = "slowed",
     }
 }
 

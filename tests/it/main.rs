@@ -10,6 +10,7 @@ mod lessons;
 mod library;
 mod loader;
 mod map;
+mod network;
 mod oracle;
 mod producer;
 mod real_kafka;

@@ -15,6 +15,7 @@
 //!
 //! Not here yet: retention, compaction, transactions.
 
+mod audit;
 mod connections;
 mod fetch;
 mod group;
