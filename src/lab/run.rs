@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::keys::{self, KeyBook};
-use crate::base::{GroupId, NodeId, RecordId, Seed};
+use crate::base::{GroupId, Instant, NodeId, RecordId, Seed};
 use crate::kafka::cast::Role;
 use crate::kafka::message::{Acks, Api};
 use crate::node::consumer::Handler;
@@ -18,7 +18,7 @@ use crate::sim::setup::{FaultSetup, Setup, Target, TopicSetup, Trigger};
 use crate::sim::{End, Ends, Requests, Sim};
 use crate::verdict::promise::{Broken, Promise};
 use crate::verdict::{
-    EndOfRun, Ending, GroupInfo, Judgement, Ledger, Options, RecordName, Unstruck, Verdict,
+    Check, EndOfRun, Ending, GroupInfo, Judgement, Ledger, Options, RecordName, Unstruck, Verdict,
 };
 
 /// What is run and what it is judged by.
@@ -141,12 +141,24 @@ impl Experiment {
 
     fn run_with(&self, mut ledger: Ledger, watch: &mut dyn FnMut(&Stated)) -> Outcome {
         let mut sim = Sim::new(Arc::clone(&self.setup));
+        let keys = self.keys();
+        let mut at = &self.scenario.expect.at[..];
+        let mut states = Vec::new();
         let end = sim.run(&mut |stated| {
+            while let Some(((instant, claims), later)) = at.split_first()
+                && Instant::ZERO + *instant < stated.at
+            {
+                states.extend(ledger.judge_now(*instant, claims, &|record| keys.of(record)));
+                at = later;
+            }
             ledger.observe(stated);
             watch(stated);
         });
+        for (instant, claims) in at {
+            states.extend(ledger.judge_now(*instant, claims, &|record| keys.of(record)));
+        }
         self.audit(&sim, &end, &mut ledger);
-        self.judged(ledger, &end)
+        self.judged(ledger, &end, states)
     }
 
     /// Looks for what has to hold in every run and does not.
@@ -216,11 +228,13 @@ impl Experiment {
         Ledger::new(Arc::clone(&setup.cast), &groups, options)
     }
 
-    fn judged(&self, ledger: Ledger, end: &End) -> Outcome {
+    fn judged(&self, ledger: Ledger, end: &End, states: Vec<Check>) -> Outcome {
         let keys = self.keys();
         let verdict = ledger.verdict(&self.end_of_run(end), &|record| keys.of(record));
         let (expect, must_happen) = (&self.scenario.expect, &self.scenario.must_happen);
-        let judgement = ledger.judge(&verdict, expect, must_happen, &|record| keys.of(record));
+        let mut judgement =
+            ledger.judge(&verdict, expect, must_happen, &|record| keys.of(record));
+        judgement.checks.extend(states);
         Outcome {
             ledger,
             verdict,

@@ -147,7 +147,7 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "config-changed",
         ],
     ),
-    (Area::Expect, &["queues", "some-seed", "every-seed", "at"]),
+    (Area::Expect, &["queues", "some-seed", "every-seed"]),
     (
         Area::Anomaly,
         &[
@@ -167,7 +167,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
         Area::TopicQuantity,
         &[
             "expired",
-            "leader-epoch",
             "elr",
             "last-stable-offset",
             "timestamps",

@@ -12,7 +12,8 @@ use super::ledger::Ledger;
 use super::order::Keys;
 use super::quantity::FactWord;
 use super::range::Range;
-use super::summary::{Ending, Unstruck, Verdict};
+use super::summary::{EndOfRun, Ending, Unstruck, Verdict};
+use crate::base::{Instant, Span};
 
 /// One demand and what the run has to say to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -162,6 +163,27 @@ impl Ledger {
             unstruck: verdict.unstruck.iter().filter(struck).cloned().collect(),
             broken: self.broken_promises(),
         }
+    }
+
+    /// Holds states against what they are now, at an instant of the run.
+    pub fn judge_now(&self, at: Span, claims: &[Claim], keys: Keys<'_>) -> Vec<Check> {
+        let now = EndOfRun {
+            at: Instant::ZERO + at,
+            ending: Ending::Drained,
+            unstruck: Vec::new(),
+        };
+        let verdict = self.verdict(&now, keys);
+        let comparison = Comparison {
+            ledger: self,
+            verdict: &verdict,
+            keys,
+        };
+        let checks = claims.iter().flat_map(|claim| comparison.checks(claim));
+        let stated = |check: Check| Check {
+            place: format!("at {at} {}", check.place),
+            ..check
+        };
+        checks.map(stated).collect()
     }
 
     fn missed(&self, demand: &MustHappen) -> Option<Missed> {

@@ -95,6 +95,7 @@ pub(super) struct PartitionLedger {
     pub(super) contents: Contents,
     pub(super) lineage: Lineage,
     pub(super) leader: Option<NodeId>,
+    pub(super) leader_epoch: u32,
     pub(super) isr: Arc<[NodeId]>,
 }
 
@@ -249,11 +250,12 @@ impl Ledger {
             LogFact::PartitionState {
                 partition,
                 leader,
+                leader_epoch,
                 isr,
-                ..
             } => {
                 let known = self.partition_mut(*partition);
                 known.leader = *leader;
+                known.leader_epoch = *leader_epoch;
                 known.isr = Arc::clone(isr);
             }
             LogFact::RetryDeduplicated { .. }
@@ -267,11 +269,13 @@ impl Ledger {
             ClusterFact::LeaderElected {
                 partition,
                 leader,
+                leader_epoch,
                 isr,
                 ..
             } => {
                 let known = self.partition_mut(*partition);
                 known.leader = *leader;
+                known.leader_epoch = *leader_epoch;
                 known.isr = Arc::clone(isr);
             }
             ClusterFact::IsrShrunk { partition, isr, .. }

@@ -96,6 +96,8 @@ words! {
         KeyMoved = "key-moved",
         /// The leader of a partition.
         Leader = "leader",
+        /// The leader epoch of a partition.
+        LeaderEpoch = "leader-epoch",
         /// The in-sync replicas of a partition.
         Isr = "isr",
         /// The high watermark of a partition.
@@ -239,6 +241,23 @@ words! {
     }
 }
 
+impl Quantity {
+    /// Whether it is a state, which there is at every instant; others count over the run.
+    pub fn is_state(self) -> bool {
+        matches!(
+            self,
+            Self::Assignment
+                | Self::Committed
+                | Self::Position
+                | Self::Leader
+                | Self::LeaderEpoch
+                | Self::Isr
+                | Self::HighWatermark
+                | Self::Log
+        )
+    }
+}
+
 /// What a statement is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubjectKind {
@@ -327,7 +346,7 @@ impl Shape {
             Q::KeysIn => Self::Keys,
             Q::Leader => Self::Actor,
             Q::Isr => Self::Actors,
-            Q::HighWatermark => Self::Offset,
+            Q::HighWatermark | Q::LeaderEpoch => Self::Offset,
             _ => return None,
         })
     }

@@ -17,5 +17,6 @@ mod real_kafka;
 mod schema;
 mod sinks;
 mod static_members;
+mod swarm;
 mod sweep;
 mod worlds;
