@@ -100,8 +100,9 @@ impl Sim {
         } else {
             (Direction::ToClient, client)
         };
+        let api = envelope.api();
         if direction == Direction::ToServer && self.setup.warm_up <= self.now {
-            self.requests.count(client, envelope.api());
+            self.requests.count(client, api);
         }
         let mut leaves_at = self.now;
         if self.faults.watch_messages() {
@@ -110,8 +111,7 @@ impl Sim {
                 None => return,
             }
         }
-        let kind = envelope.api() as u8;
-        if let Fate::DeliverAt(at) = self.network.send(conn, direction, kind, leaves_at) {
+        if let Fate::DeliverAt(at) = self.network.send(conn, direction, api as u8, leaves_at) {
             self.data_in_flight += u32::from(carries_data(&envelope));
             self.queue.push(
                 at,
