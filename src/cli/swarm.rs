@@ -35,7 +35,10 @@ pub(super) fn swarm(args: &Swarm, json: bool, printer: &mut Printer) -> Status {
             false => Tone::Bad,
         };
         let count = violations.len();
-        let summary = format!("{} worlds, {count} with something that must not be", args.seeds);
+        let summary = format!(
+            "{} worlds, {count} with something that must not be",
+            args.seeds
+        );
         printer.toned(tone, summary);
     }
     match violations.is_empty() {

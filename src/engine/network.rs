@@ -351,11 +351,14 @@ mod tests {
             by: Dist::Constant(Span::from_millis(20)),
             stream: Stream::new(Seed(1), "slow", "0"),
         });
-        let send = |network: &mut Network, direction, at: u64| {
-            match network.send(conn, direction, 0, Instant(at * 1_000_000)) {
-                Fate::DeliverAt(at) => at.as_millis(),
-                Fate::Dropped => panic!("an open connection delivers"),
-            }
+        let send = |network: &mut Network, direction, at: u64| match network.send(
+            conn,
+            direction,
+            0,
+            Instant(at * 1_000_000),
+        ) {
+            Fate::DeliverAt(at) => at.as_millis(),
+            Fate::Dropped => panic!("an open connection delivers"),
         };
         assert_eq!(send(&mut network, Direction::ToServer, 10), 31);
         assert_eq!(send(&mut network, Direction::ToClient, 10), 11);

@@ -232,8 +232,7 @@ impl Experiment {
         let keys = self.keys();
         let verdict = ledger.verdict(&self.end_of_run(end), &|record| keys.of(record));
         let (expect, must_happen) = (&self.scenario.expect, &self.scenario.must_happen);
-        let mut judgement =
-            ledger.judge(&verdict, expect, must_happen, &|record| keys.of(record));
+        let mut judgement = ledger.judge(&verdict, expect, must_happen, &|record| keys.of(record));
         judgement.checks.extend(states);
         Outcome {
             ledger,

@@ -205,7 +205,7 @@ impl Draw {
     fn group(&mut self) -> String {
         let members = self.between(1, 3);
         let commit = self.of(&["after-processing", "after-each-record", "auto"]);
-        let assignor = self.of(&["RangeAssignor", "CooperativeStickyAssignor"]);
+        let assignor = self.of(&["RangeAssignor", "RoundRobinAssignor"]);
         format!(
             "{{ topics: [orders], members: {members}, process: 5ms, commit: {commit}, config: {{ \
              auto.offset.reset: earliest, partition.assignment.strategy: {assignor} }} }}"

@@ -165,12 +165,7 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     ),
     (
         Area::TopicQuantity,
-        &[
-            "expired",
-            "elr",
-            "last-stable-offset",
-            "timestamps",
-        ],
+        &["expired", "elr", "last-stable-offset", "timestamps"],
     ),
 ];
 

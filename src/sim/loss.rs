@@ -4,9 +4,9 @@ use super::Sim;
 use super::dispatch::Node;
 use super::setup::{LossKind, RecordName, ServerFilter, Trigger, Verb};
 use crate::base::{ConnId, NodeId, Span};
-use crate::kafka::{ErrorCode, Records};
 use crate::kafka::group::OffsetAndEpoch;
 use crate::kafka::message::{Body, Envelope, ProduceRequest, Request};
+use crate::kafka::{ErrorCode, Records};
 use crate::node::Concern;
 
 /// What a fault does to a message.

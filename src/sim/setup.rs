@@ -7,9 +7,9 @@ use std::sync::Arc;
 use crate::base::{
     Dist, GroupId, Instant, NodeId, Offset, RecordId, Seed, Span, TopicId, TopicPartition,
 };
-use crate::kafka::{Cast, ErrorCode};
 use crate::kafka::config::{BrokerConfig, TopicConfig};
 use crate::kafka::message::Api;
+use crate::kafka::{Cast, ErrorCode};
 use crate::node::consumer::MemberSetup;
 use crate::node::producer::ProducerSetup;
 use crate::node::sink::SinkSetup;

@@ -8,8 +8,7 @@
 use crate::base::{Offset, TopicPartition};
 use crate::kafka::{Cast, Records};
 use crate::node::fact::{
-    BatchReason, CommitKind, Fact, GroupFact, LogFact, PositionSource, ProduceFact,
-    Stated,
+    BatchReason, CommitKind, Fact, GroupFact, LogFact, PositionSource, ProduceFact, Stated,
 };
 use crate::trace::application;
 use crate::trace::layout::{Layout, Line, VERB};

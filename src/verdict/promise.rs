@@ -263,10 +263,16 @@ impl fmt::Display for Promise {
                 write!(f, "two brokers lead in leader epoch {epoch}")
             }
             Self::EpochsGrow { epoch } => {
-                write!(f, "an election gives leader epoch {epoch}, which was there before")
+                write!(
+                    f,
+                    "an election gives leader epoch {epoch}, which was there before"
+                )
             }
             Self::WatermarksGrow { to } => {
-                write!(f, "the high watermark does not grow to {to} from where it was")
+                write!(
+                    f,
+                    "the high watermark does not grow to {to} from where it was"
+                )
             }
             Self::LogsAgree { offset } => write!(
                 f,
@@ -304,7 +310,11 @@ mod tests {
                 fact,
             });
         }
-        promises.broken().iter().map(|broken| broken.promise).collect()
+        promises
+            .broken()
+            .iter()
+            .map(|broken| broken.promise)
+            .collect()
     }
 
     fn appended(who: u32, leader_epoch: u32) -> (u32, Fact) {
@@ -363,7 +373,10 @@ mod tests {
     fn an_epoch_is_given_once() {
         assert_eq!(told(vec![elected(1), elected(2)]), []);
         let epoch = 1;
-        assert_eq!(told(vec![elected(1), elected(1)]), [Promise::EpochsGrow { epoch }]);
+        assert_eq!(
+            told(vec![elected(1), elected(1)]),
+            [Promise::EpochsGrow { epoch }]
+        );
     }
 
     #[test]
@@ -376,6 +389,9 @@ mod tests {
         let back = vec![rises(1, 0, 5), rises(2, 0, 3), rises(1, 4, to)];
         assert_eq!(told(back), [Promise::WatermarksGrow { to }]);
         let to = 5;
-        assert_eq!(told(vec![rises(1, 5, to)]), [Promise::WatermarksGrow { to }]);
+        assert_eq!(
+            told(vec![rises(1, 5, to)]),
+            [Promise::WatermarksGrow { to }]
+        );
     }
 }

@@ -508,7 +508,11 @@ fn what_fault(q: &Question<'_>, who: &str, fact: &FaultFact) -> String {
             }
         }
         FaultFact::CutHealed { a, b } => {
-            format!("{} and {} hear each other again", actors(q, a), actors(q, b))
+            format!(
+                "{} and {} hear each other again",
+                actors(q, a),
+                actors(q, b)
+            )
         }
         FaultFact::Slowed { a, b, .. } => {
             format!("the link from {} to {} is slow", actors(q, a), actors(q, b))

@@ -90,15 +90,20 @@ fn a_long_cut_ends_in_time_outs_and_a_heal_lets_the_client_back() {
 fn one_way_only_what_the_first_side_sends_is_stopped() {
     let acks = "acks: 1, enable.idempotence: false, request.timeout.ms: 4000, delivery.timeout.ms: 30000, linger.ms: 0";
     let appended = |link: &str| {
-        let text = world(acks, &format!("{{ cut: {link}, at: 5s, for: 12s, one-way: true }}"));
+        let text = world(
+            acks,
+            &format!("{{ cut: {link}, at: 5s, for: 12s, one-way: true }}"),
+        );
         let facts = facts(&text);
         let inside = |s: &&Stated| (5_050..8_900).contains(&s.at.as_millis());
         let of_orders = |s: &&Stated| matches!(&s.fact, Fact::Log(LogFact::Appended { partition, .. }) if partition.topic.index() == 0);
-        let acknowledged = |s: &&Stated| {
-            matches!(&s.fact, Fact::Produce(ProduceFact::Acknowledged { .. }))
-        };
+        let acknowledged =
+            |s: &&Stated| matches!(&s.fact, Fact::Produce(ProduceFact::Acknowledged { .. }));
         let appended = facts.iter().filter(inside).filter(of_orders).count();
-        (appended, facts.iter().filter(inside).filter(acknowledged).count())
+        (
+            appended,
+            facts.iter().filter(inside).filter(acknowledged).count(),
+        )
     };
     let (requests_stopped, told) = appended("[shop, brokers]");
     assert_eq!((requests_stopped, told), (0, 0));
@@ -156,11 +161,18 @@ fn a_cut_follower_leaves_the_in_sync_replicas_and_comes_back() {
     let outcome = run(&text);
     assert_eq!(outcome.verdict.ends, Ending::Drained);
     let seen = outcome.ledger.seen();
-    assert_eq!(seen.count(FactWord::BrokerFenced), 0, "it hears the controller");
+    assert_eq!(
+        seen.count(FactWord::BrokerFenced),
+        0,
+        "it hears the controller"
+    );
     let shrunk = when(&facts(&text), |fact| {
         matches!(fact, Fact::Cluster(ClusterFact::IsrShrunk { .. }))
     });
-    assert!((30_000..48_000).contains(&shrunk), "30 to 45 s after: {shrunk}");
+    assert!(
+        (30_000..48_000).contains(&shrunk),
+        "30 to 45 s after: {shrunk}"
+    );
     let orders = outcome.verdict.topic("orders").expect("it is in the file");
     assert_eq!(orders.partitions[0].isr.len(), 3);
 }
@@ -197,7 +209,10 @@ fn a_held_request_arrives_although_its_sender_has_given_it_up() {
     assert_eq!(seen.count(FactWord::RequestHeld), 1);
     assert!(0 < seen.count(FactWord::RequestTimedOut));
     let orders = outcome.verdict.topic("orders").expect("it is in the file");
-    assert!(!orders.appended_twice.is_empty(), "without idempotence it is written twice");
+    assert!(
+        !orders.appended_twice.is_empty(),
+        "without idempotence it is written twice"
+    );
     let outcome = run(&world("", faults));
     all_is_well(&outcome);
 }
@@ -208,7 +223,9 @@ fn a_held_answer_keeps_what_is_behind_it_waiting() {
     let text = world("", faults);
     all_is_well(&run(&text));
     let facts = facts(&text);
-    let held = when(&facts, |f| matches!(f, Fact::Fault(FaultFact::ResponseHeld { .. })));
+    let held = when(&facts, |f| {
+        matches!(f, Fact::Fault(FaultFact::ResponseHeld { .. }))
+    });
     let told = facts.iter().filter(|s| {
         (held + 1..held + 10_000).contains(&s.at.as_millis())
             && matches!(s.fact, Fact::Produce(ProduceFact::Acknowledged { .. }))
@@ -222,7 +239,9 @@ fn a_held_fetch_of_a_follower_holds_the_high_watermark_back() {
     let text = world("", faults);
     all_is_well(&run(&text));
     let facts = facts(&text);
-    let held = when(&facts, |f| matches!(f, Fact::Fault(FaultFact::RequestHeld { .. })));
+    let held = when(&facts, |f| {
+        matches!(f, Fact::Fault(FaultFact::RequestHeld { .. }))
+    });
     let rose = facts.iter().filter(|s| {
         (held + 10..held + 5_000).contains(&s.at.as_millis())
             && matches!(&s.fact, Fact::Log(LogFact::Replicated { partition, .. }) if partition.topic.index() == 0)
@@ -232,7 +251,8 @@ fn a_held_fetch_of_a_follower_holds_the_high_watermark_back() {
 
 #[test]
 fn a_refused_request_does_nothing_and_is_sent_again_if_the_error_allows_it() {
-    let retried = "{ refuse: shop, request: Produce, error: NOT_ENOUGH_REPLICAS, nth: 5, times: 3 }";
+    let retried =
+        "{ refuse: shop, request: Produce, error: NOT_ENOUGH_REPLICAS, nth: 5, times: 3 }";
     let outcome = run(&world("", retried));
     all_is_well(&outcome);
     assert_eq!(outcome.ledger.seen().count(FactWord::RequestRefused), 3);
@@ -245,14 +265,28 @@ fn a_refused_request_does_nothing_and_is_sent_again_if_the_error_allows_it() {
 #[test]
 fn clients_survive_every_error_to_every_request() {
     let apis = [
-        "Produce", "Fetch", "ListOffsets", "Metadata", "OffsetCommit", "OffsetFetch",
-        "FindCoordinator", "JoinGroup", "Heartbeat", "SyncGroup", "InitProducerId",
+        "Produce",
+        "Fetch",
+        "ListOffsets",
+        "Metadata",
+        "OffsetCommit",
+        "OffsetFetch",
+        "FindCoordinator",
+        "JoinGroup",
+        "Heartbeat",
+        "SyncGroup",
+        "InitProducerId",
     ];
-    for error in ErrorCode::ALL.iter().filter(|error| **error != ErrorCode::None) {
+    for error in ErrorCode::ALL
+        .iter()
+        .filter(|error| **error != ErrorCode::None)
+    {
         for nth in [1, 3] {
             let refuse = |api: &&str| {
                 let error = error.name();
-                format!("{{ refuse: clients, request: {api}, error: {error}, nth: {nth}, optional: true }}")
+                format!(
+                    "{{ refuse: clients, request: {api}, error: {error}, nth: {nth}, optional: true }}"
+                )
             };
             let faults: Vec<String> = apis.iter().map(refuse).collect();
             let text = world("", &faults.join(", ")).replace("records: 200", "records: 20");

@@ -10,7 +10,12 @@ fn all_hold(seeds: std::ops::Range<u64>) {
         format!("seed {seed}: {what}\n  again: kafkasim swarm --seed {seed}")
     });
     let told: Vec<String> = told.collect();
-    assert!(broken.is_empty(), "{} worlds:\n{}", broken.len(), told.join("\n"));
+    assert!(
+        broken.is_empty(),
+        "{} worlds:\n{}",
+        broken.len(),
+        told.join("\n")
+    );
 }
 
 #[test]
@@ -33,10 +38,21 @@ fn a_seed_stands_for_one_world_and_its_neighbour_for_another() {
 fn worlds_know_every_kind_of_fault() {
     let texts: Vec<String> = (0..200).map(|seed| World::draw(seed).text).collect();
     for word in [
-        "crash: broker", "pause: broker", "close: broker", "cut: [", "slow: [",
-        "hold-request: clients", "hold-response: broker", "lose-request: clients",
-        "lose-response: clients", "crash: active controller", "crash: workers-1", "pause: shop",
-        "one-way: true", "unclean.leader.election.enable: true", "acks: 1",
+        "crash: broker",
+        "pause: broker",
+        "close: broker",
+        "cut: [",
+        "slow: [",
+        "hold-request: clients",
+        "hold-response: broker",
+        "lose-request: clients",
+        "lose-response: clients",
+        "crash: active controller",
+        "crash: workers-1",
+        "pause: shop",
+        "one-way: true",
+        "unclean.leader.election.enable: true",
+        "acks: 1",
     ] {
         assert!(texts.iter().any(|text| text.contains(word)), "{word}");
     }

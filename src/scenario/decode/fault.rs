@@ -1,18 +1,18 @@
 //! Faults: one verb, one trigger, parameters.
 
 use super::cluster::PARTITIONS_MAX;
-use super::{fault_network, fault_rules};
 use super::fields::{Context, Fields};
 use super::names::Names;
 use super::producer::known_topic;
+use super::{fault_network, fault_rules};
 use crate::scenario::diagnostic::{Kind, Problem, line_of};
 use crate::scenario::not_yet::{self, Area};
 use crate::scenario::resolved::fault::{Action, Moment, Reset, Target, Trigger, Verb};
 use crate::scenario::resolved::{Fault, Topic};
 use crate::scenario::tree::{Entry, Node, Value};
 use crate::scenario::value::{self, Drawn};
-use crate::verdict::record::is_name;
 use crate::verdict::RecordName;
+use crate::verdict::record::is_name;
 
 /// `faults`.
 pub(super) fn faults(context: &mut Context, node: Option<&Node>, names: &Names<'_>) -> Vec<Fault> {
@@ -186,9 +186,7 @@ fn action(
         | Verb::LoseResponse
         | Verb::HoldRequest
         | Verb::HoldResponse
-        | Verb::Refuse => {
-            fault_network::message_action(context, fields, entry, verb, who, names)?
-        }
+        | Verb::Refuse => fault_network::message_action(context, fields, entry, verb, who, names)?,
         Verb::AddPartitions => add_partitions(context, fields, entry, names)?,
     })
 }
