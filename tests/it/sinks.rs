@@ -343,7 +343,7 @@ const MISTAKES: &[Mistake] = &[
             "loop: [poll, { each: [process] }, store]",
         )],
         "",
-        "`store` stands inside `each`: it is one row",
+        "`store` stands inside `each` or `hand-off`: it is one row",
     ),
     (
         &[("start-at: 5s", "on-revoked: [seek-to-stored]")],
@@ -387,6 +387,81 @@ fn what_show_prints_of_sinks_loads_to_the_same_run() {
     assert_eq!(shown, again.runs[0].scenario.to_yaml());
     let prints = [run(&text), run(&shown)].map(|outcome| outcome.verdict.fingerprint);
     assert_eq!(prints[0], prints[1]);
+}
+
+/// Rows stored by the workers behind a hand-off, four at a time.
+const HANDED: (&str, &str) = (
+    "commit: with-effect",
+    "loop: [poll, { hand-off: { steps: [process, store] } }, { commit-sync: { offsets: processed } }]",
+);
+
+#[test]
+fn workers_store_the_rows_of_the_records_they_work_on() {
+    let outcome = run(&with(&[HANDED], ""));
+    assert_eq!(outcome.verdict.ends, Ending::Drained);
+    assert_eq!(counts(&outcome), (20, 0, 0, 0));
+    assert_eq!((db(&outcome).rows, db(&outcome).requests), (20, 20));
+    let rows = stored_at(&with(&[HANDED], ""));
+    assert_eq!(rows[0], rows[3], "four workers store at the same instant");
+    assert!(rows[3] < rows[4], "the fifth record waits for a worker");
+}
+
+#[test]
+fn a_worker_waits_for_the_sink_and_asks_again() {
+    let fault = "faults: [{ crash: db, before: respond, nth: 6, restart-after: 3s }]\n";
+    let outcome = run(&with(&[HANDED], fault));
+    assert_eq!(outcome.verdict.ends, Ending::Drained);
+    assert_eq!(counts(&outcome), (20, 0, 0, 0));
+    assert_eq!(
+        db(&outcome).rows,
+        20,
+        "what had not appeared was asked for again"
+    );
+    assert!(
+        1 < seen(&outcome, FactWord::SinkOutage),
+        "of several workers"
+    );
+}
+
+#[test]
+fn a_crash_at_a_workers_store_strikes_there() {
+    let fault =
+        "faults: [{ crash: workers, after: store, record: orders-0@2, restart-after: 1s }]\n";
+    let outcome = run(&with(&[HANDED], fault));
+    let (once, twice, lost, _) = counts(&outcome);
+    assert_eq!((once + twice, lost), (20, 0));
+    let again = workers(&outcome).duplicated.to_string();
+    assert!(again.contains("orders-0@2"), "its row was in: {again}");
+}
+
+#[test]
+fn a_worker_that_stops_over_the_sink_ends_the_application() {
+    let stops = ("process: 10ms", "process: 10ms\n    on-sink-failure: stop");
+    let fault = "faults: [{ crash: db, before: insert, nth: 6 }]\n";
+    let outcome = run(&with(&[HANDED, stops], fault));
+    assert_eq!(seen(&outcome, FactWord::Crashed), 1);
+    assert!(workers(&outcome).waiting.len() + workers(&outcome).lost_count() > 0);
+    assert!(db(&outcome).rows < 20);
+}
+
+#[test]
+fn workers_that_store_offsets_out_of_order_skip_what_is_not_done() {
+    let loop_ = (
+        "commit: with-effect",
+        "loop: [poll, { hand-off: { steps: [process, store-with-offset] } }]\n    on-assigned: [seek-to-stored]",
+    );
+    let slow = (
+        "process: 10ms",
+        "process: { time: 10ms, slow: { orders-0@1: 1s } }",
+    );
+    let fault =
+        "faults: [{ crash: workers, after: store-with-offset, nth: 8, restart-after: 1s }]\n";
+    let outcome = run(&with(&[loop_, slow], fault));
+    let (_, _, lost, _) = counts(&outcome);
+    assert_eq!(
+        lost, 1,
+        "the offset of a later record went past the slow one"
+    );
 }
 
 /// Latencies, times of rows, faults of members and of the sink, all drawn.

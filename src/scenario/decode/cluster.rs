@@ -18,6 +18,7 @@ pub(super) const PARTITIONS_MAX: u64 = 10_000;
 /// `cluster`.
 pub(super) fn cluster(context: &mut Context, node: Option<&Node>) -> Cluster {
     let mut cluster = Cluster::default();
+    context.begin(&["cluster"]);
     let Some(node) = node else {
         cluster.config = config::broker(context, None, cluster.defaults);
         return cluster;
@@ -179,6 +180,7 @@ fn topic(
             context.error_help(Kind::Conflict, entry.key_place, text, help);
         }
     }
+    context.begin(&["topics", name]);
     topic.config = config::topic(context, written.map(|entry| &entry.node), cluster);
     fields.finish(context);
     topic
