@@ -326,7 +326,11 @@ const MISTAKES: &[Mistake] = &[
         "",
         "`on-conflict` needs `unique`",
     ),
-    (&[("db: {}", "db: { unique: key }")], "", "`key`: not yet"),
+    (
+        &[("db: {}", "db: { unique: keys }")],
+        "",
+        "`keys` is no word that can stand here / did you mean `key`?",
+    ),
     (
         &[("db: {}", "db: { capacity: 50 }")],
         "",
@@ -387,6 +391,57 @@ fn what_show_prints_of_sinks_loads_to_the_same_run() {
     assert_eq!(shown, again.runs[0].scenario.to_yaml());
     let prints = [run(&text), run(&shown)].map(|outcome| outcome.verdict.fingerprint);
     assert_eq!(prints[0], prints[1]);
+}
+
+/// Four keys in turn, and rows that are unique by them.
+fn by_key(on_conflict: &str) -> String {
+    let unique = format!("db: {{ unique: key, on-conflict: {on_conflict} }}");
+    let keyed = (
+        "records: 20,",
+        "records: 20, keys: { cycle: [a, b, c, d] },",
+    );
+    with(&[("db: {}", &unique), keyed], "")
+}
+
+#[test]
+fn rows_that_are_unique_by_key_keep_one_record_of_each_key() {
+    let latest = run(&by_key("overwrite"));
+    assert_eq!((db(&latest).rows, counts(&latest)), (4, (20, 0, 0, 0)));
+    assert_eq!(seen(&latest, FactWord::InsertDeduplicated), 16);
+    let first = run(&by_key("ignore"));
+    assert_eq!(db(&first).rows, 4);
+    let (once, twice, lost, _) = counts(&first);
+    assert_eq!((once, twice, lost), (4, 0, 16), "later ones have no effect");
+    let unkeyed = run(&with(&[("db: {}", "db: { unique: key }")], ""));
+    assert_eq!(db(&unkeyed).rows, 20, "no key is like no other");
+}
+
+#[test]
+fn a_row_sent_again_is_no_duplicate_where_its_key_is_unique() {
+    let fault = "faults: [{ crash: db, after: respond, nth: 6, restart-after: 1s }, { crash: workers, after: store, nth: 9, restart-after: 1s }]\n";
+    let outcome = run(&with(
+        &[
+            PLAIN,
+            ("db: {}", "db: { unique: key, on-conflict: overwrite }"),
+            ("records: 20,", "records: 20, keys: { random: 7 },"),
+        ],
+        fault,
+    ));
+    let (once, twice, lost, again) = counts(&outcome);
+    assert_eq!((once, twice, lost), (20, 0, 0));
+    assert!(0 < again, "work was done again");
+}
+
+#[test]
+fn the_draws_of_a_sink_are_those_of_the_seed_however_it_is_given() {
+    let drawn = with(&[("db: {}", "db: { latency: 1ms..90ms }")], "");
+    let loaded = load(&drawn).expect("the file is right");
+    let mut other = Experiment::new(&loaded.runs[0]).expect("a checked scenario compiles");
+    other.setup = Arc::new(other.setup.with_seed(kafkasim::base::Seed(7)));
+    let given = run(&format!("{drawn}seed: 7\n"));
+    let own = run(&drawn);
+    assert_eq!(other.run().verdict.fingerprint, given.verdict.fingerprint);
+    assert_ne!(own.verdict.fingerprint, given.verdict.fingerprint);
 }
 
 /// Rows stored by the workers behind a hand-off, four at a time.

@@ -300,7 +300,8 @@ impl Controller {
                 self.create(ctx, topic, partitions, copies);
             }
             Some(placement) => {
-                self.created(ctx, topic, ControllerSetup::assigned(topic, &placement))
+                let placed = ControllerSetup::assigned(topic, &placement);
+                self.created(ctx, topic, placed);
             }
         }
         ctx.cause = cause;

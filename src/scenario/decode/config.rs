@@ -163,7 +163,13 @@ pub(super) fn written(context: &mut Context, fields: &mut Fields<'_>, owner: Own
         match context.files.get(&path).cloned() {
             Some(Ok(text)) => {
                 let origin = Origin::File(path, context.spot(entry.node.place));
-                properties(context, &text, entry.node.place, &mut written, Some(origin));
+                properties(
+                    context,
+                    &text,
+                    entry.node.place,
+                    &mut written,
+                    Some(&origin),
+                );
             }
             Some(Err(why)) => {
                 let text = format!("the file `{path}` cannot be read: {why}");
@@ -344,7 +350,7 @@ fn properties(
     text: &str,
     place: Place,
     written: &mut Written,
-    origin: Option<Origin>,
+    origin: Option<&Origin>,
 ) {
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
@@ -367,7 +373,7 @@ fn properties(
                 key_place: place.part(0, key.len()),
                 place,
                 origin: origin
-                    .clone()
+                    .cloned()
                     .unwrap_or_else(|| Origin::Pasted(context.spot(place))),
             });
         }
