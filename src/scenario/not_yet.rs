@@ -105,7 +105,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "hold-request",
             "hold-response",
             "refuse",
-            "delete-records",
             "elect-leader",
             "change-config",
         ],
@@ -156,7 +155,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "request-held",
             "response-held",
             "request-refused",
-            "records-deleted",
             "config-changed",
         ],
     ),
@@ -178,13 +176,7 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     ),
     (
         Area::TopicQuantity,
-        &[
-            "expired",
-            "leader-epoch",
-            "elr",
-            "last-stable-offset",
-            "timestamps",
-        ],
+        &["leader-epoch", "elr", "last-stable-offset", "timestamps"],
     ),
 ];
 
