@@ -106,3 +106,83 @@ impl Ledger {
         expired
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::outcome::Outcome;
+    use super::super::quantity::Stage;
+    use super::super::story::*;
+    use super::*;
+    use crate::node::fact::PositionSource::{Committed, Reset};
+
+    fn deleted(story: &mut Story, from: Offset, to: Offset) {
+        story.states(
+            BROKER,
+            StorageFact::RecordsDeleted {
+                partition: P0,
+                from,
+                to,
+            },
+        );
+    }
+
+    fn outcome(story: &Story, record: u32) -> Outcome {
+        let outcomes = story.ledger().outcomes(WORKERS, true);
+        outcomes.of(crate::base::RecordId(record))
+    }
+
+    #[test]
+    fn what_is_removed_before_it_was_committed_is_expired_whatever_follows() {
+        let mut story = Story::with_records(0..10);
+        story.position(ONE, 0, Reset);
+        story.polled(ONE, 0..2);
+        story.processed(ONE, 0..2);
+        story.offset_committed(ONE, 2);
+        deleted(&mut story, 0, 6);
+        story.position(ONE, 6, Reset);
+        story.polled(ONE, 6..10);
+        story.processed(ONE, 6..10);
+        story.offset_committed(ONE, 10);
+        let expired = Outcome::Lost(Stage::Expired);
+        let seen = [0, 1, 2, 5, 6].map(|record| outcome(&story, record));
+        assert_eq!(seen, [Outcome::Once, Outcome::Once, expired, expired, Outcome::Once]);
+        let ledger = story.ledger();
+        assert_eq!(ledger.expired(&[P0, P1]).ranges(), [(0, 6)]);
+        assert_eq!(ledger.groups[0].passed.count(), 0, "the offset commit passed nothing");
+    }
+
+    #[test]
+    fn what_was_skipped_before_it_was_removed_stays_skipped() {
+        let mut story = Story::with_records(0..10);
+        story.position(ONE, 4, Reset);
+        story.polled(ONE, 4..8);
+        story.offset_committed(ONE, 8);
+        story.crashed(ONE);
+        deleted(&mut story, 0, 9);
+        story.position(TWO, 9, Reset);
+        let seen = [0, 4, 8, 9].map(|record| outcome(&story, record));
+        let lost = Outcome::Lost;
+        let stages = [Stage::SkippedByReset, Stage::SkippedByCommit, Stage::Expired];
+        assert_eq!(seen[..3], stages.map(lost));
+        assert_eq!(seen[3], Outcome::Waiting);
+    }
+
+    #[test]
+    fn what_was_in_hand_when_it_was_removed_may_still_be_processed() {
+        let mut story = Story::with_records(0..4);
+        story.position(ONE, 0, Committed);
+        story.polled(ONE, 0..4);
+        deleted(&mut story, 0, 4);
+        story.processed(ONE, 0..3);
+        assert_eq!(outcome(&story, 2), Outcome::Once);
+        assert_eq!(outcome(&story, 3), Outcome::Lost(Stage::Expired));
+    }
+
+    #[test]
+    fn a_record_that_lies_there_again_is_not_gone() {
+        let mut story = Story::with_records(0..4);
+        story.appended(P0, 4, 2..4);
+        deleted(&mut story, 0, 4);
+        assert_eq!(story.ledger().expired(&[P0, P1]).ranges(), [(0, 2)]);
+    }
+}

@@ -98,6 +98,10 @@ const LESSONS: &[(&str, &[&str])] = &[
     ("sinks/torn-bulk-insert", &["--from", "6s"]),
     ("sinks/zombie-writer", &["--record", "portfolio#10"]),
     (
+        "storage/deleted-before-read",
+        &["--variant", "earliest", "--group", "slow", "--from", "9s", "--to", "12s"],
+    ),
+    (
         "topics/custom-partitioner",
         &[
             "--variant",

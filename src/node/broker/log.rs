@@ -305,6 +305,21 @@ mod tests {
     }
 
     #[test]
+    fn the_start_only_goes_up_and_a_log_begun_anew_is_empty_there() {
+        let mut log = log_of(10);
+        assert!(log.raise_start(7));
+        assert!(!log.raise_start(5));
+        assert_eq!((log.start(), log.end(), log.batch_count()), (7, 30, 10));
+        log.start_over(90);
+        assert_eq!((log.start(), log.end(), log.batch_count()), (90, 90, 0));
+        assert_eq!((log.latest_epoch(), log.bytes_between(90, 90)), (None, 0));
+        log.append(batch(90, 3, 2));
+        assert_eq!(log.read(90, 93, 1, true).batches.len(), 1);
+        log.truncate(91);
+        assert_eq!((log.start(), log.end()), (90, 90));
+    }
+
+    #[test]
     fn a_clone_does_not_see_what_its_original_appends() {
         let mut log = log_of(300);
         let fork = log.clone();
