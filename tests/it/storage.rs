@@ -84,7 +84,7 @@ fn a_group_that_has_committed_past_a_deletion_loses_nothing() {
 fn a_group_behind_a_deletion_goes_where_its_reset_policy_says() {
     let slow = |reset: &str| {
         let reads = "process: 400ms, committed: { orders-0: 0 }";
-        let config = format!("config: {{ auto.offset.reset: {reset}, max.poll.records: 5 }}");
+        let config = format!("config: {{ auto.offset.reset: {reset}, max.poll.records: 5, max.partition.fetch.bytes: 1000 }}");
         run(&world(&format!("{reads}, {config}"), DELETE))
     };
     let outcome = slow("earliest");
@@ -146,7 +146,7 @@ fn a_removal_that_a_new_leader_has_not_heard_of_is_undone() {
 
 #[test]
 fn nobody_may_delete_what_is_not_replicated() {
-    let faults = "{ delete-records: orders-0, up-to: 101, at: 10s, optional: true }";
+    let faults = "{ delete-records: orders-0, up-to: 101, at: 10s }";
     let text = world("config: { auto.offset.reset: earliest }", faults);
     let facts = storage(&text);
     let facts: Vec<_> = facts.iter().map(|(_, fact)| fact).collect();
