@@ -261,6 +261,7 @@ impl Experiment {
         let who = match &fault.target {
             Target::Group(group) => cast.group(*group).to_owned(),
             Target::Topic(topic) => cast.topic(*topic).to_owned(),
+            Target::Partition(partition) => cast.partition(*partition),
             Target::LeaderOf(partition) => format!("leader of {}", cast.partition(*partition)),
             Target::FollowersOf(partition) => {
                 format!("followers of {}", cast.partition(*partition))

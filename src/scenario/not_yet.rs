@@ -104,7 +104,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "hold-request",
             "hold-response",
             "refuse",
-            "delete-records",
             "elect-leader",
             "change-config",
         ],
@@ -155,7 +154,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "request-held",
             "response-held",
             "request-refused",
-            "records-deleted",
             "config-changed",
         ],
     ),
@@ -177,13 +175,7 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     ),
     (
         Area::TopicQuantity,
-        &[
-            "expired",
-            "leader-epoch",
-            "elr",
-            "last-stable-offset",
-            "timestamps",
-        ],
+        &["leader-epoch", "elr", "last-stable-offset", "timestamps"],
     ),
 ];
 

@@ -257,6 +257,12 @@ impl Sim {
         self.broker(leader)?.high_watermark(tp)
     }
 
+    /// The log start offset at the leader of a partition.
+    pub(super) fn log_start(&self, tp: TopicPartition) -> Option<Offset> {
+        let leader = self.leader_of(tp)?;
+        Some(self.broker(leader)?.log(tp)?.start())
+    }
+
     pub(super) fn broker(&self, node: NodeId) -> Option<&Broker> {
         match &self.nodes[node.index()] {
             Node::Broker(broker) => Some(broker),

@@ -153,6 +153,7 @@ impl Sim {
                     }
                 }
                 Target::Topic(_)
+                | Target::Partition(_)
                 | Target::LeaderOf(_)
                 | Target::FollowersOf(_)
                 | Target::CoordinatorOf(_) => {}
@@ -214,7 +215,7 @@ impl Sim {
             Target::CoordinatorOf(group) => {
                 self.leader_of(self.offsets_partition(*group)) == Some(node)
             }
-            Target::Group(_) | Target::Topic(_) => false,
+            Target::Group(_) | Target::Topic(_) | Target::Partition(_) => false,
         }
     }
 

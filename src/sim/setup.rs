@@ -62,7 +62,10 @@ impl Setup {
                 && match &fault.target {
                     Target::Actors(actors) => actors.iter().any(serves),
                     Target::LeaderOf(_) | Target::FollowersOf(_) | Target::CoordinatorOf(_) => true,
-                    Target::OwnerOf(..) | Target::Group(_) | Target::Topic(_) => false,
+                    Target::OwnerOf(..)
+                    | Target::Group(_)
+                    | Target::Topic(_)
+                    | Target::Partition(_) => false,
                 }
         };
         self.faults.iter().any(meets)
@@ -258,6 +261,8 @@ pub enum Target {
     Group(GroupId),
     /// A topic, for `add-partitions`.
     Topic(TopicId),
+    /// A partition, for `delete-records`.
+    Partition(TopicPartition),
 }
 
 /// How a lost message takes its connection down.
@@ -315,6 +320,11 @@ pub enum Verb {
     LoseRequest(LossKind),
     /// A response is lost with its connection.
     LoseResponse(LossKind),
+    /// An administrator moves the log start offset of a partition.
+    DeleteRecords {
+        /// To here; to the high watermark if absent.
+        up_to: Option<Offset>,
+    },
     /// An administrator gives a topic so many partitions.
     AddPartitions {
         /// How many it has then.

@@ -32,6 +32,7 @@ pub fn line_of(cast: &Cast, stated: &Stated) -> Line {
         Fact::Produce(fact) => produce(cast, fact),
         Fact::Log(fact) => log(cast, fact),
         Fact::Cluster(fact) => super::cluster::line(cast, fact),
+        Fact::Storage(fact) => super::storage::line(cast, fact),
         Fact::Group(fact) => group(cast, fact),
         Fact::App(fact) => application::line(cast, fact),
         Fact::Sink(fact) => application::sink(cast, fact),

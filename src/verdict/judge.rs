@@ -249,6 +249,7 @@ const THEMES: [&[FactWord]; 6] = {
             F::Started,
             F::Sought,
             F::OffsetsSet,
+            F::RecordsDeleted,
         ],
     ]
 };

@@ -22,6 +22,7 @@ use super::fingerprint;
 use super::group::GroupLedger;
 use super::latency::{Latencies, SendTimes};
 use super::lineage::Lineage;
+use super::removals::Removals;
 use super::seen::Seen;
 use crate::base::hash::Fingerprint;
 use crate::base::{GroupId, Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
@@ -94,6 +95,8 @@ pub(super) struct PartitionLedger {
     pub(super) lineage: Lineage,
     pub(super) leader: Option<NodeId>,
     pub(super) isr: Arc<[NodeId]>,
+    /// What was removed from it; nothing in most runs.
+    pub(super) removals: Option<Box<Removals>>,
 }
 
 /// A producer instance, by [`NodeId`]; unused for other nodes.
@@ -163,6 +166,7 @@ impl Ledger {
             Fact::App(fact) => self.application(stated, fact),
             Fact::Sink(fact) => self.sink(stated, fact),
             Fact::Fault(fact) => self.fault(stated, fact),
+            Fact::Storage(fact) => self.storage(stated.who, fact),
         }
     }
 
@@ -284,6 +288,7 @@ impl Ledger {
                 let log = (&epochs[..], *end);
                 let leader = (who, *leader_epoch);
                 known.lineage.begins(leader, log, &mut known.contents);
+                self.start_of_leader(*partition, who);
             }
             ClusterFact::BrokerFenced { .. }
             | ClusterFact::BrokerUnfenced { .. }
@@ -353,7 +358,7 @@ impl Ledger {
         }
     }
 
-    fn partition_mut(&mut self, partition: TopicPartition) -> &mut PartitionLedger {
+    pub(super) fn partition_mut(&mut self, partition: TopicPartition) -> &mut PartitionLedger {
         let partitions = &mut self.topics[partition.topic.index()].partitions;
         let index = partition.partition as usize;
         if partitions.len() <= index {

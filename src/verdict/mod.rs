@@ -24,6 +24,8 @@ mod overtaking;
 pub mod quantity;
 pub mod range;
 pub mod record;
+mod removal;
+mod removals;
 mod rules;
 mod said;
 pub mod seen;

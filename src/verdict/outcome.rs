@@ -15,6 +15,7 @@
 //! | in no log, nobody told, the producer may still send it | `waiting` |
 //! | `o` below what was committed before the run, never delivered | none: dealt with before |
 //! | the run did not drain and a living member still has it in hand | `waiting` |
+//! | removed from the log while it was still to come | `lost`, `expired` |
 //! | `o` is at or past the position, or past committed without a position | `waiting` |
 //! | the application went on without it, or threw it away | `lost`, `dropped-by-application` |
 //! | a reset set the position past it, and nobody went back since | `lost`, `skipped-by-reset` |
@@ -22,7 +23,7 @@
 //! | a living position is past it though nothing is committed (a `seek`, a loop without effect) | `lost`, `dropped-by-application` |
 //!
 //! A record that lies in the logs more than once is waiting if one of its places is, and is lost at
-//! the stage of its first place otherwise. `expired` comes with retention.
+//! the stage of its first place otherwise.
 
 use super::columns::Bits;
 use super::group::{GroupLedger, Reading};
@@ -212,6 +213,13 @@ impl Reading {
         let in_hand = |held: &(_, Offset, Offset)| held.1 <= offset && offset < held.2;
         if !drained && !dropped && self.held.iter().any(in_hand) {
             return Outcome::Waiting;
+        }
+        if self.expired.contains(offset) {
+            return Outcome::Lost(if dropped {
+                Stage::DroppedByApplication
+            } else {
+                Stage::Expired
+            });
         }
         let committed = self.committed.is_some_and(|committed| offset < committed);
         let position = self.position.map(|(_, position)| position);

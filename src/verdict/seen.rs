@@ -11,7 +11,7 @@ use crate::base::{GroupId, NodeId, TopicId, TopicPartition};
 use crate::kafka::{Cast, ErrorCode};
 use crate::node::fact::{
     AppFact, BatchReason, ClusterFact, Fact, FaultFact, GroupFact, LogFact, ProduceFact, SinkFact,
-    Stated,
+    Stated, StorageFact,
 };
 
 /// The word of a fact, if it has one.
@@ -20,6 +20,7 @@ pub fn word_of(fact: &Fact) -> Option<FactWord> {
         Fact::Produce(fact) => produce_word(fact),
         Fact::Log(fact) => log_word(fact),
         Fact::Cluster(fact) => cluster_word(fact),
+        Fact::Storage(fact) => storage_word(fact),
         Fact::Group(fact) => group_word(fact),
         Fact::App(fact) => match fact {
             AppFact::ProcessingFailed { .. } => Some(FactWord::ProcessingFailed),
@@ -97,6 +98,13 @@ fn cluster_word(fact: &ClusterFact) -> Option<FactWord> {
         ClusterFact::IsrExpanded { .. } => FactWord::IsrExpanded,
         ClusterFact::BrokerFenced { .. } => FactWord::BrokerFenced,
         ClusterFact::LogTruncated { .. } => FactWord::LogTruncated,
+    })
+}
+
+fn storage_word(fact: &StorageFact) -> Option<FactWord> {
+    Some(match fact {
+        StorageFact::RecordsDeleted { .. } => FactWord::RecordsDeleted,
+        StorageFact::DeletionRefused { .. } | StorageFact::StartLearnt { .. } => return None,
     })
 }
 
@@ -184,6 +192,7 @@ impl Concerns {
                 actors: [None, fact.actor(), None],
                 ..fact.partition().map_or_else(Self::default, Self::at)
             },
+            Fact::Storage(fact) => Self::at(fact.partition()),
             Fact::Group(fact) => Self::of_group(fact),
             Fact::App(fact) => Self::of_app(fact),
             Fact::Sink(fact) => Self {

@@ -16,5 +16,6 @@ mod real_kafka;
 mod schema;
 mod sinks;
 mod static_members;
+mod storage;
 mod sweep;
 mod worlds;

@@ -159,8 +159,10 @@ fn of_action(scenario: &Scenario, action: &Action) -> Option<String> {
     if matches!(action, Action::SetOffsets { .. }) {
         return None;
     }
-    if let Action::AddPartitions { .. } = action {
-        return Some("partitions that are added".to_owned());
+    match action {
+        Action::AddPartitions { .. } => return Some("partitions that are added".to_owned()),
+        Action::DeleteRecords { .. } => return Some("records that are deleted".to_owned()),
+        _ => {}
     }
     let is_client = |name: &String| {
         let groups = scenario.groups.iter();

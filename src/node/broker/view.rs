@@ -22,10 +22,11 @@ impl Broker {
     /// The first offset below both high watermarks at which another broker's log is not this one's.
     pub fn disagreement(&self, other: &Self, tp: TopicPartition) -> Option<Offset> {
         let end = self.high_watermark(tp)?.min(other.high_watermark(tp)?);
+        let start = self.log(tp)?.start().max(other.log(tp)?.start());
         let below = |broker: &Self| {
             let batches = broker.log(tp).map(|log| log.batches().cloned());
             let batches = batches.into_iter().flatten();
-            let below = batches.filter(|batch| batch.end_offset() <= end);
+            let below = batches.filter(|b| start < b.end_offset() && b.end_offset() <= end);
             below.collect::<Vec<_>>()
         };
         let (ours, theirs) = (below(self), below(other));

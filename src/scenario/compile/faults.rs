@@ -65,6 +65,7 @@ impl Compiler<'_> {
             Action::LoseRequest(loss) => Verb::LoseRequest(loss_kind(loss)),
             Action::LoseResponse(loss) => Verb::LoseResponse(loss_kind(loss)),
             Action::AddPartitions { to, .. } => Verb::AddPartitions { to: *to },
+            Action::DeleteRecords { up_to, .. } => Verb::DeleteRecords { up_to: *up_to },
         }
     }
 
@@ -87,6 +88,9 @@ impl Compiler<'_> {
         }
         if let Action::AddPartitions { topic, .. } = action {
             return Target::Topic(self.topic(topic));
+        }
+        if let Action::DeleteRecords { partition, .. } = action {
+            return Target::Partition(self.partition(partition));
         }
         let who = action.who();
         if let [role] = who

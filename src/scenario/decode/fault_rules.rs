@@ -31,9 +31,17 @@ pub(super) fn check_one(
     fault: &Fault,
     names: &Names<'_>,
 ) {
-    if let Action::AddPartitions { .. } = fault.action {
+    let stepless = match fault.action {
+        Action::AddPartitions { .. } => Some("topic"),
+        Action::DeleteRecords { .. } => Some("partition"),
+        _ => None,
+    };
+    if let Some(what) = stepless {
         if matches!(fault.trigger, Some(Trigger::Before(_) | Trigger::After(_))) {
-            let text = "`add-partitions` befalls a topic, and a topic takes no steps";
+            let text = format!(
+                "`{}` befalls a {what}, and a {what} takes no steps",
+                verb.key
+            );
             let help = "write `at` an instant, or `when` a fact happens";
             context.error_help(Kind::Fault, verb.key_place, text, help);
         }

@@ -123,6 +123,13 @@ pub enum Action {
     LoseRequest(Loss),
     /// The answer to a request does not arrive.
     LoseResponse(Loss),
+    /// `DeleteRecords`: the log start offset of a partition moves.
+    DeleteRecords {
+        /// The partition, such as `orders-0`.
+        partition: String,
+        /// Everything before goes; everything before the high watermark if absent.
+        up_to: Option<u64>,
+    },
     /// `CreatePartitions`: the topic has more partitions from then on.
     AddPartitions {
         /// The topic.
@@ -205,6 +212,8 @@ words! {
         LoseResponse = "lose-response",
         /// A topic gets more partitions.
         AddPartitions = "add-partitions",
+        /// The beginning of a partition is deleted.
+        DeleteRecords = "delete-records",
     }
 }
 
@@ -240,6 +249,7 @@ impl Action {
             Self::LoseRequest(_) => Verb::LoseRequest,
             Self::LoseResponse(_) => Verb::LoseResponse,
             Self::AddPartitions { .. } => Verb::AddPartitions,
+            Self::DeleteRecords { .. } => Verb::DeleteRecords,
         }
     }
 
@@ -254,6 +264,7 @@ impl Action {
             | Self::Seek { who, .. } => who,
             Self::SetOffsets { group, .. } => std::slice::from_ref(group),
             Self::AddPartitions { topic, .. } => std::slice::from_ref(topic),
+            Self::DeleteRecords { partition, .. } => std::slice::from_ref(partition),
             Self::LoseRequest(loss) | Self::LoseResponse(loss) => &loss.who,
         }
     }
@@ -348,6 +359,10 @@ impl Action {
             }
             Self::Start { .. } => Ok(()),
             Self::AddPartitions { to, .. } => map.serialize_entry("to", to),
+            Self::DeleteRecords { up_to, .. } => match up_to {
+                Some(offset) => map.serialize_entry("up-to", offset),
+                None => map.serialize_entry("up-to", "latest"),
+            },
             Self::Seek { to, .. } => map.serialize_entry("to", &to.text()),
             Self::SetOffsets { to, .. } => match to {
                 Reset::To(target) => map.serialize_entry("to", &target.text()),
