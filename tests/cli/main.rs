@@ -2,6 +2,7 @@
 
 mod charts;
 mod conform;
+mod outputs;
 mod program;
 mod sweep;
 mod tools;
