@@ -189,6 +189,7 @@ fn consumer(config: &ConsumerConfig, grouped: bool) -> Value {
     let class = |assignor: &Assignor| match assignor {
         Assignor::Range => "RangeAssignor",
         Assignor::RoundRobin => "RoundRobinAssignor",
+        Assignor::Sticky => "StickyAssignor",
         Assignor::CooperativeSticky => "CooperativeStickyAssignor",
     };
     let assignors: Vec<&str> = config.assignors.iter().map(class).collect();
