@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kafkasim::base::{NodeId, Span, TopicPartition};
 use kafkasim::lab::Experiment;
-use kafkasim::node::fact::{AppFact, GroupFact};
+use kafkasim::node::fact::{AppFact, CommitKind, GroupFact};
 use kafkasim::node::{Fact, Stated};
 use kafkasim::scenario;
 use kafkasim::sim::Sim;
@@ -227,17 +227,37 @@ faults: [{ stall: w-2, at: 20.5s, for: 3s }]\n";
         "an eager member freezes what it commits"
     );
     let (duplicated, lost, facts) = twice("CooperativeStickyAssignor");
-    let read_in_between = facts.iter().filter_map(|stated| match &stated.fact {
-        Fact::App(AppFact::Processed {
-            partition, records, ..
-        }) if partition.partition == 4 => (21_101..23_505)
-            .contains(&stated.at.as_millis())
-            .then_some(u64::from(records.len())),
+    let uncommitted = [4, 5].map(|partition| read_beyond_the_commit(&facts, partition));
+    assert!(uncommitted.iter().all(|read| 0 < *read), "{uncommitted:?}");
+    assert_eq!((duplicated, lost), (uncommitted.iter().sum(), 0));
+}
+
+/// How many records of a partition its owner processed beyond what it committed before the join.
+fn read_beyond_the_commit(facts: &[Stated], partition: u32) -> u64 {
+    let prepared = facts.iter().find_map(|stated| match &stated.fact {
+        Fact::Group(GroupFact::CommitRequested {
+            kind: CommitKind::AutoBeforeRebalance,
+            offsets,
+            ..
+        }) if 20_000 < stated.at.as_millis() => {
+            let of_it = offsets.iter().find(|(tp, _)| tp.partition == partition)?;
+            Some((stated.who, of_it.1))
+        }
         _ => None,
     });
-    let read_in_between: u64 = read_in_between.sum();
-    assert!(0 < read_in_between);
-    assert_eq!((duplicated, lost), (read_in_between, 0));
+    let (owner, committed) = prepared.expect("auto-commit runs before a join");
+    let ends = facts.iter().filter_map(|stated| match &stated.fact {
+        Fact::App(AppFact::Processed {
+            partition: tp,
+            first_offset,
+            records,
+            ..
+        }) if tp.partition == partition && stated.who == owner => {
+            Some(first_offset + u64::from(records.len()))
+        }
+        _ => None,
+    });
+    ends.max().map_or(0, |end| end - committed)
 }
 
 #[test]
