@@ -90,7 +90,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "acknowledge",
         ],
     ),
-    (Area::Unique, &["key"]),
     (Area::GroupType, &["share"]),
     (Area::Effect, &["send"]),
     (Area::Mode, &["zookeeper"]),

@@ -77,6 +77,7 @@ impl Setup {
         producers.for_each(|(producer, _)| producer.seed = seed);
         let members = setup.members.iter_mut();
         members.for_each(|(member, _)| member.seed = seed);
+        setup.sinks.iter_mut().for_each(|sink| sink.seed = seed);
         setup
     }
 }
@@ -128,8 +129,10 @@ pub struct LinkSetup {
 pub struct TopicSetup {
     /// Its name.
     pub name: Arc<str>,
-    /// Present at time 0; otherwise created by its first user.
+    /// Present at time 0; otherwise created by its first user, unless an administrator is earlier.
     pub before_start: bool,
+    /// When an administrator creates it.
+    pub created_at: Option<Instant>,
     /// Partitions when it comes to be.
     pub partitions: u32,
     /// Partitions when every fault that adds some has struck.

@@ -48,6 +48,24 @@ pub enum OnConflict {
     Refuse,
 }
 
+/// What makes two rows the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UniqueBy {
+    /// The record they are for.
+    Record,
+    /// That record's key; one without a key is like no other.
+    Key,
+}
+
+/// A unique index of a sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unique {
+    /// Over what.
+    pub by: UniqueBy,
+    /// What happens to a second row.
+    pub on_conflict: OnConflict,
+}
+
 /// A sink, ready to be built.
 #[derive(Clone, Debug)]
 pub struct SinkSetup {
@@ -67,8 +85,8 @@ pub struct SinkSetup {
     pub queue: Option<u32>,
     /// Whether a request cut short leaves its first rows.
     pub bulk: Bulk,
-    /// What happens to a second row for a record; `None`: it is a row like any other.
-    pub unique: Option<OnConflict>,
+    /// Which rows are the same, and what happens then; `None`: every row is a new one.
+    pub unique: Option<Unique>,
 }
 
 /// What of a request is next.
@@ -179,11 +197,12 @@ impl Job {
 }
 
 impl Sink {
-    /// An empty sink.
-    pub fn new(setup: SinkSetup) -> Self {
+    /// An empty sink. `keys` numbers the key of every record, 0 for none; it is only looked at where
+    /// rows are unique by key.
+    pub fn new(setup: SinkSetup, keys: Arc<[u32]>) -> Self {
         Self {
             draws: Stream::new(setup.seed, "sink", &setup.name),
-            tables: Tables::new(setup.unique),
+            tables: Tables::new(setup.unique, keys),
             requests: 0,
             jobs: Vec::new(),
             free_at: Instant::ZERO,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::logic::{Logic, Record};
 use super::word::{Entries, Word};
+use crate::base::Span;
 use crate::node::consumer::program::Handled;
 
 /// A topic.
@@ -56,6 +57,12 @@ impl Topic {
     /// Created by the first client that asks for it, with the brokers' defaults.
     pub fn on_first_use() -> Self {
         Self(Entries::default()).key("create", "on-first-use")
+    }
+
+    /// Created by an administrator so long after time 0.
+    #[must_use]
+    pub fn created_at(self, at: Span) -> Self {
+        self.key("create", at.to_string())
     }
 
     /// A setting of the topic, by Kafka's name.
