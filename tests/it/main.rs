@@ -3,6 +3,7 @@
 mod broker;
 mod cluster;
 mod consumer;
+mod cooperative;
 mod coordinator;
 mod fidelity;
 mod growth;
