@@ -21,6 +21,7 @@ mod run;
 mod schema;
 mod show;
 mod status;
+mod swarm;
 mod sweep;
 mod test;
 mod trace;
@@ -81,6 +82,7 @@ fn carry_out(cli: &Cli, printer: &mut Printer) -> Status {
         Command::Test(args) => test::test(args, json, printer),
         Command::Conform(args) => conform::conform(args, json, printer),
         Command::CheckDeterminism(args) => determinism::check_determinism(args, json, printer),
+        Command::Swarm(args) => Ok(swarm::swarm(args, json, printer)),
         Command::List(args) => list::list(args, json, printer),
         Command::New(args) => new::new(args, json, printer),
         Command::Schema(args) => schema::schema(args, printer),

@@ -123,6 +123,7 @@ fn group_word(fact: &GroupFact) -> Option<FactWord> {
         GroupFact::CommitFailed { .. } => FactWord::CommitFailed,
         GroupFact::PollFailed { .. } => FactWord::PollFailed,
         GroupFact::OffsetReset { .. } => FactWord::OffsetReset,
+        GroupFact::PositionTruncated { .. } => FactWord::PositionTruncated,
         GroupFact::RebalanceStarted { .. }
         | GroupFact::JoinCompleted { .. }
         | GroupFact::MemberLeft { .. }
@@ -162,6 +163,13 @@ fn fault_word(fact: &FaultFact) -> Option<FactWord> {
         FaultFact::OffsetsSet { .. } => FactWord::OffsetsSet,
         FaultFact::RequestLost { .. } => FactWord::RequestLost,
         FaultFact::ResponseLost { .. } => FactWord::ResponseLost,
+        FaultFact::RequestHeld { .. } => FactWord::RequestHeld,
+        FaultFact::ResponseHeld { .. } => FactWord::ResponseHeld,
+        FaultFact::RequestRefused { .. } => FactWord::RequestRefused,
+        FaultFact::CutMade { .. } => FactWord::CutMade,
+        FaultFact::CutHealed { .. } => FactWord::CutHealed,
+        FaultFact::Slowed { .. } => FactWord::Slowed,
+        FaultFact::SlowEnded { .. } => return None,
     })
 }
 
@@ -320,9 +328,9 @@ impl Concerns {
                 exception: Some(exception),
                 ..Self::default()
             },
-            GroupFact::PositionSet { partition, .. } | GroupFact::OffsetReset { partition, .. } => {
-                Self::at(*partition)
-            }
+            GroupFact::PositionSet { partition, .. }
+            | GroupFact::OffsetReset { partition, .. }
+            | GroupFact::PositionTruncated { partition, .. } => Self::at(*partition),
             _ => Self::default(),
         };
         concerns.group = Some(fact.group());

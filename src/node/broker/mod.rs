@@ -15,6 +15,7 @@
 //!
 //! `retention` moves the beginnings of logs. Not here yet: compaction, transactions.
 
+mod audit;
 mod connections;
 mod fetch;
 mod group;
