@@ -16,7 +16,9 @@ use crate::base::{NodeId, Offset, TopicPartition};
 use crate::kafka::config::consumer::OffsetReset;
 use crate::kafka::hash::string_hash;
 use crate::kafka::java_hash;
-use crate::kafka::message::{FetchPartition, FetchRequest, FetchedPartition, Request, Response};
+use crate::kafka::message::{
+    FetchPartition, FetchRequest, FetchedPartition, Few, Request, Response,
+};
 use crate::kafka::{ErrorCode, message::OffsetSpec};
 use crate::node::client::Outcome;
 use crate::node::{Ctx, Lane};
@@ -90,7 +92,7 @@ impl Member {
         if wanted.is_empty() {
             return;
         }
-        let busy: Vec<NodeId> = self
+        let busy: Few<NodeId> = self
             .fetcher
             .buffer
             .partitions()
@@ -101,7 +103,7 @@ impl Member {
             })
             .filter_map(|tp| self.metadata.leader(tp))
             .collect();
-        let mut brokers: Vec<NodeId> = Vec::new();
+        let mut brokers: Few<NodeId> = Few::new();
         let mut leaderless = false;
         for tp in &wanted {
             match self.metadata.leader(*tp) {
@@ -125,8 +127,8 @@ impl Member {
     }
 
     /// Fetchable partitions without buffered data, as Java's `HashSet` orders them.
-    fn unbuffered(&self) -> Vec<TopicPartition> {
-        let fetchable: Vec<TopicPartition> = self
+    fn unbuffered(&self) -> Few<TopicPartition> {
+        let fetchable: Few<TopicPartition> = self
             .positions
             .iter()
             .filter(|owned| owned.is_fetchable() && !self.fetcher.buffer.holds(owned.tp))
@@ -143,11 +145,11 @@ impl Member {
                 .wrapping_mul(31)
                 .wrapping_add(name)
         };
-        java_hash::collected_order(&fetchable, fetchable.len(), hash)
+        java_hash::collected_order(&fetchable, fetchable.len(), hash).into()
     }
 
     fn send_fetch(&mut self, ctx: &mut Ctx<'_>, broker: NodeId, wanted: &[TopicPartition]) {
-        let led: Vec<TopicPartition> = wanted
+        let led: Few<TopicPartition> = wanted
             .iter()
             .copied()
             .filter(|tp| self.metadata.leader(*tp) == Some(broker))
