@@ -23,9 +23,6 @@ use crate::kafka::{ErrorCode, message::OffsetSpec};
 use crate::node::client::Outcome;
 use crate::node::{Ctx, Lane};
 
-/// A table of this many entries and more is sized from the count (`HashSet(Collection)`).
-const SIZED_FROM: usize = 12;
-
 /// The order in which a broker's fetch session serves partitions.
 #[derive(Clone, Debug)]
 struct Session {
@@ -148,12 +145,7 @@ impl Member {
                 .wrapping_mul(31)
                 .wrapping_add(name)
         };
-        let order = if fetchable.len() < SIZED_FROM {
-            java_hash::iteration_order(&fetchable, hash)
-        } else {
-            java_hash::copy_order(&fetchable, hash)
-        };
-        order.into()
+        java_hash::collected_order(&fetchable, fetchable.len(), hash).into()
     }
 
     fn send_fetch(&mut self, ctx: &mut Ctx<'_>, broker: NodeId, wanted: &[TopicPartition]) {

@@ -20,6 +20,8 @@ pub mod idempotence;
 pub mod partitioner;
 pub mod sender;
 pub mod stretch;
+#[cfg(test)]
+mod tests;
 pub mod workload;
 
 pub use draws::Draws;
