@@ -3,6 +3,8 @@
 mod charts;
 mod conform;
 mod program;
+#[cfg(target_os = "linux")]
+mod stopping;
 mod sweep;
 mod tools;
 

@@ -33,7 +33,7 @@ const KNOWN: [(&str, &str, &str); 5] = [
     (
         "39-librdkafka-members",
         "close",
-        "rebalances on a background thread",
+        "between two records that `each` hands over",
     ),
 ];
 
