@@ -44,7 +44,11 @@ pub fn collected_order<K: Clone>(keys: &[K], count: usize, hash: impl Fn(&K) -> 
 pub fn sized_order<K: Clone>(keys: &[K], count: usize, hash: impl Fn(&K) -> i32) -> Vec<K> {
     let slots = count.next_power_of_two();
     // The table of exactly that size is doubled when it is more than three quarters full.
-    let slots = if slots * 3 / 4 < count { slots * 2 } else { slots };
+    let slots = if slots * 3 / 4 < count {
+        slots * 2
+    } else {
+        slots
+    };
     by_slot(keys, &hash, slots)
 }
 

@@ -37,8 +37,7 @@ struct Playing {
 
 impl Playing {
     fn start(name: &str, scenario: &str) -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("kafkasim-{}-{name}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("kafkasim-{}-{name}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder can be made");
         let file = folder.join("long.yaml");
         fs::write(&file, scenario).expect("a file can be written");
@@ -128,7 +127,10 @@ fn wait(limit: Duration, mut done: impl FnMut() -> bool) {
 
 fn signal(name: &str, to: &str) {
     let sent = Command::new("kill").args([name, "--", to]).status();
-    assert!(sent.expect("there is a `kill`").success(), "kill {name} {to}");
+    assert!(
+        sent.expect("there is a `kill`").success(),
+        "kill {name} {to}"
+    );
 }
 
 #[test]
@@ -141,7 +143,12 @@ fn a_program_that_is_stopped_leaves_no_process_and_no_folder() {
         members.push("member.py ");
     }
     // Ctrl-C reaches every process of the terminal; the others reach the program alone.
-    for (name, whole_group) in [("INT", true), ("INT", false), ("TERM", false), ("KILL", false)] {
+    for (name, whole_group) in [
+        ("INT", true),
+        ("INT", false),
+        ("TERM", false),
+        ("KILL", false),
+    ] {
         let mut playing = Playing::start(&format!("{name}-{whole_group}"), &scenario);
         playing.under_way(&members);
         let id = playing.program.id();
@@ -195,7 +202,11 @@ fn without_maven_nothing_is_done_and_that_is_said() {
     let call = call.with("JAVA_HOME", &folder.join("java"));
     let said = call.with("PATH", &folder).run();
     said.exits(2);
-    assert!(said.stderr.contains("there is no Maven here"), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("there is no Maven here"),
+        "{}",
+        said.stderr
+    );
     assert_eq!(said.stdout, "");
     fs::remove_dir_all(folder).expect("it is ours");
 }

@@ -13,22 +13,16 @@ use kafkasim::scenario;
 
 /// What differs from real Kafka and is not mended: the scenario, the variant, and where the reason
 /// stands in `docs/fidelity.md`.
-const KNOWN: [(&str, &str, &str); 5] = [
+const KNOWN: [(&str, &str, &str); 3] = [
     (
-        "24-a-paused-process",
-        "commit-async",
-        "gets one more poll out of the buffer",
+        "30-a-lost-offset-commit",
+        "async",
+        "notices when a call or the heartbeat thread",
     ),
-    ("30-a-lost-offset-commit", "async", "fails with it"),
     (
         "30-a-lost-offset-commit",
         "async-lost-request",
-        "fails with it",
-    ),
-    (
-        "31-keys-and-partitions",
-        "round-robin",
-        "for `quotes` 0, 2, 1",
+        "notices when a call or the heartbeat thread",
     ),
     (
         "39-librdkafka-members",

@@ -92,7 +92,9 @@ pub fn compare(simulated: &Story, real: &[&Story]) -> Comparison {
     let ours = tell_all(simulated);
     let theirs: Vec<Vec<Lines>> = real.iter().map(|story| tell_all(story)).collect();
     let Some(nearest) = theirs.iter().max_by_key(|other| likeness(&ours, other)) else {
-        let nothing = Aspect::ALL.iter().map(|&aspect| (aspect, Agreement::Nothing));
+        let nothing = Aspect::ALL
+            .iter()
+            .map(|&aspect| (aspect, Agreement::Nothing));
         let aspects = nothing.collect();
         return Comparison {
             aspects,
@@ -344,7 +346,10 @@ mod tests {
         let real: Vec<&Story> = real.iter().collect();
         assert!(compare(real[1], &real).agrees());
         let mixed = compare(&both(&long, &long), &real);
-        assert!(!mixed.agrees(), "workers-1 of one run, workers-2 of another");
+        assert!(
+            !mixed.agrees(),
+            "workers-1 of one run, workers-2 of another"
+        );
     }
 
     #[test]
