@@ -13,23 +13,11 @@ use kafkasim::scenario;
 
 /// What differs from real Kafka and is not mended: the scenario, the variant, and where the reason
 /// stands in `docs/fidelity.md`.
-const KNOWN: [(&str, &str, &str); 3] = [
-    (
-        "30-a-lost-offset-commit",
-        "async",
-        "notices when a call or the heartbeat thread",
-    ),
-    (
-        "30-a-lost-offset-commit",
-        "async-lost-request",
-        "notices when a call or the heartbeat thread",
-    ),
-    (
-        "39-librdkafka-members",
-        "close",
-        "between two records that `each` hands over",
-    ),
-];
+const KNOWN: [(&str, &str, &str); 1] = [(
+    "39-librdkafka-members",
+    "close",
+    "between two records that `each` hands over",
+)];
 
 fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real-kafka")
