@@ -4,6 +4,8 @@ mod charts;
 mod conform;
 mod outputs;
 mod program;
+#[cfg(target_os = "linux")]
+mod stopping;
 mod sweep;
 mod tools;
 

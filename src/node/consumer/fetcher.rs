@@ -14,7 +14,7 @@ use super::positions::PositionState;
 use super::{Member, Tag};
 use crate::base::{NodeId, Offset, TopicPartition};
 use crate::kafka::config::consumer::OffsetReset;
-use crate::kafka::hash::string_hash;
+use crate::kafka::hash::{string_hash, topic_partition_hash};
 use crate::kafka::java_hash;
 use crate::kafka::message::{
     FetchPartition, FetchRequest, FetchedPartition, Few, Request, Response,
@@ -140,10 +140,7 @@ impl Member {
         let hash = |tp: &TopicPartition| {
             let name = self.setup.topics.iter().find(|(id, _)| *id == tp.topic);
             let name = name.map_or(0, |(_, name)| string_hash(name));
-            // `TopicPartition.hashCode`.
-            (31 + tp.partition as i32)
-                .wrapping_mul(31)
-                .wrapping_add(name)
+            topic_partition_hash(name, tp.partition)
         };
         java_hash::collected_order(&fetchable, fetchable.len(), hash).into()
     }
