@@ -430,7 +430,7 @@ fn membership(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
     }
 }
 
-/// Offset commits and positions.
+/// Offset commits.
 fn offsets(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
     match fact {
         GroupFact::OffsetCommitted {
@@ -466,6 +466,13 @@ fn offsets(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
                 format!("commit{}: {exception}{behind}", kind_word(*kind)),
             )
         }
+        fact => position(cast, fact),
+    }
+}
+
+/// Where a member reads on.
+fn position(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
+    match fact {
         GroupFact::PositionSet {
             partition,
             offset,

@@ -16,9 +16,9 @@ use std::sync::Arc;
 
 use super::Member;
 use super::close::Closing;
-use super::commit::{CommitOutcome, Offsets, named};
+use super::commit::{Offsets, named};
 use super::poll::{Polling, Turn};
-use super::program::{CommitOffsets, OnThrow};
+use super::program::CommitOffsets;
 use super::script::{Code, CommitStep, Polled, Script};
 use super::store::Storing;
 use super::stretch::Stretch;
@@ -442,24 +442,6 @@ impl Member {
         let limit = ctx.now + self.setup.config.default_api_timeout;
         let commit = self.begin_sync_commit(ctx, CommitKind::Sync, offsets, limit);
         self.app.activity = Activity::Commit(commit);
-    }
-
-    fn commit_sync_pass(&mut self, ctx: &mut Ctx<'_>) -> bool {
-        let Activity::Commit(mut commit) =
-            std::mem::replace(&mut self.app.activity, Activity::None)
-        else {
-            unreachable!("a pass belongs to a commit")
-        };
-        let Some(outcome) = self.sync_commit_pass(ctx, &mut commit) else {
-            self.app.activity = Activity::Commit(commit);
-            return false;
-        };
-        if let CommitOutcome::Failed(failure) = outcome
-            && self.setup.program.on_commit_failure == OnThrow::Stop
-        {
-            self.stop(ctx, failure.exception);
-        }
-        true
     }
 
     fn commit_offsets(&self, step: CommitStep) -> Offsets {
