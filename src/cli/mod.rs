@@ -59,7 +59,10 @@ pub fn main() -> ExitCode {
     let mut printer = Printer::new();
     let status = carry_out(&cli, &mut printer);
     if let Err(error) = printer.finish() {
-        printer.remark(Tone::Bad, format_args!("error[output]: {error}"));
+        printer.remark(
+            Tone::Bad,
+            format_args!("error[output]: standard output: {}", write::plain(&error)),
+        );
         return Status::BadInput.report();
     }
     status.report()

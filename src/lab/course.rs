@@ -203,7 +203,11 @@ impl<'c> Watcher<'c> {
                 let course = self.open(*partition);
                 course.committed.push((stated.at, Some(*offset)));
             }
-            Fact::Produce(_) | Fact::Cluster(_) | Fact::Group(_) | Fact::Sink(_) => {}
+            Fact::Produce(_)
+            | Fact::Cluster(_)
+            | Fact::Storage(_)
+            | Fact::Group(_)
+            | Fact::Sink(_) => {}
         }
     }
 

@@ -299,6 +299,7 @@ impl Experiment {
         let who = match &fault.target {
             Target::Group(group) => cast.group(*group).to_owned(),
             Target::Topic(topic) => cast.topic(*topic).to_owned(),
+            Target::Partition(partition) => cast.partition(*partition),
             Target::Link(_) => "a link".to_owned(),
             Target::LeaderOf(partition) => format!("leader of {}", cast.partition(*partition)),
             Target::FollowersOf(partition) => {

@@ -5,7 +5,7 @@
 
 use super::fact::{
     AppFact, BatchReason, ClusterFact, Fact, FaultFact, GroupFact, LogFact, ProduceFact, SinkFact,
-    Stated,
+    Stated, StorageFact,
 };
 use crate::base::{GroupId, NodeId, TopicPartition};
 use crate::kafka::ErrorCode;
@@ -16,6 +16,7 @@ pub fn word_of(fact: &Fact) -> Option<&'static str> {
         Fact::Produce(fact) => word_of_produce(fact),
         Fact::Log(fact) => word_of_log(fact),
         Fact::Cluster(fact) => word_of_cluster(fact),
+        Fact::Storage(fact) => word_of_storage(fact),
         Fact::Group(fact) => word_of_group(fact),
         Fact::App(fact) => word_of_app(fact),
         Fact::Sink(fact) => word_of_sink(fact),
@@ -73,6 +74,13 @@ fn word_of_cluster(fact: &ClusterFact) -> Option<&'static str> {
         ClusterFact::IsrExpanded { .. } => "isr-expanded",
         ClusterFact::BrokerFenced { .. } => "broker-fenced",
         ClusterFact::LogTruncated { .. } => "log-truncated",
+    })
+}
+
+fn word_of_storage(fact: &StorageFact) -> Option<&'static str> {
+    Some(match fact {
+        StorageFact::RecordsDeleted { .. } => "records-deleted",
+        StorageFact::DeletionRefused { .. } | StorageFact::StartLearnt { .. } => return None,
     })
 }
 
@@ -195,6 +203,10 @@ pub fn subject(stated: &Stated) -> Subject {
         Fact::Cluster(fact) => Subject {
             actor: fact.actor(),
             partition: fact.partition(),
+            ..Subject::default()
+        },
+        Fact::Storage(fact) => Subject {
+            partition: Some(fact.partition()),
             ..Subject::default()
         },
         Fact::Group(fact) => subject_of_group(fact),

@@ -90,19 +90,12 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "acknowledge",
         ],
     ),
-    (Area::Unique, &["key"]),
     (Area::GroupType, &["share"]),
     (Area::Effect, &["send"]),
     (Area::Mode, &["zookeeper"]),
     (
         Area::Verb,
-        &[
-            "power-loss",
-            "disk-loss",
-            "delete-records",
-            "elect-leader",
-            "change-config",
-        ],
+        &["power-loss", "disk-loss", "elect-leader", "change-config"],
     ),
     (
         Area::FaultStep,
@@ -143,7 +136,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "share-record-archived",
             "power-lost",
             "disk-lost",
-            "records-deleted",
             "config-changed",
         ],
     ),
@@ -165,7 +157,7 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     ),
     (
         Area::TopicQuantity,
-        &["expired", "elr", "last-stable-offset", "timestamps"],
+        &["elr", "last-stable-offset", "timestamps"],
     ),
 ];
 

@@ -42,7 +42,7 @@ enum Wait {
 impl Sim {
     /// Whether the run is over now, everything done.
     pub(super) fn may_end(&mut self) -> bool {
-        if self.outstanding != 0 {
+        if self.outstanding != 0 || self.awaits_topics() {
             // The time to drain begins after the last fault.
             self.calm_since = None;
             return false;
@@ -74,6 +74,15 @@ impl Sim {
                 reason: format!("{why}, {bound} after the last record and fault"),
             }
         })
+    }
+
+    /// Whether an administrator has yet to create a topic.
+    fn awaits_topics(&self) -> bool {
+        let controller = self.setup.cluster.controllers[0];
+        match &self.nodes[controller.index()] {
+            Node::Controller(controller) => controller.awaits_topics(),
+            _ => false,
+        }
     }
 
     /// A producer that has not sent everything and heard of it.
@@ -246,6 +255,12 @@ impl Sim {
     pub fn high_watermark(&self, tp: TopicPartition) -> Option<Offset> {
         let leader = self.leader_of(tp)?;
         self.broker(leader)?.high_watermark(tp)
+    }
+
+    /// The log start offset at the leader of a partition.
+    pub(super) fn log_start(&self, tp: TopicPartition) -> Option<Offset> {
+        let leader = self.leader_of(tp)?;
+        Some(self.broker(leader)?.log(tp)?.start())
     }
 
     pub(super) fn broker(&self, node: NodeId) -> Option<&Broker> {

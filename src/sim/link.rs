@@ -354,7 +354,7 @@ impl Sim {
                 let home = self.offsets_partition(*group);
                 self.leader_of(home).into_iter().collect()
             }
-            Target::Group(_) | Target::Topic(_) | Target::Link(_) => {
+            Target::Group(_) | Target::Topic(_) | Target::Partition(_) | Target::Link(_) => {
                 unreachable!("the sides of a link are processes")
             }
         }

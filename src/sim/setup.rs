@@ -56,7 +56,11 @@ impl Setup {
         let has_server = |target: &Target| match target {
             Target::Actors(actors) => actors.iter().any(serves),
             Target::LeaderOf(_) | Target::FollowersOf(_) | Target::CoordinatorOf(_) => true,
-            Target::OwnerOf(..) | Target::Group(_) | Target::Topic(_) | Target::Link(_) => false,
+            Target::OwnerOf(..)
+            | Target::Group(_)
+            | Target::Topic(_)
+            | Target::Partition(_)
+            | Target::Link(_) => false,
         };
         let meets = |fault: &FaultSetup| match (&fault.verb, &fault.target) {
             // What keeps servers apart from clients alone lets no broker fall silent.
@@ -86,6 +90,7 @@ impl Setup {
         producers.for_each(|(producer, _)| producer.seed = seed);
         let members = setup.members.iter_mut();
         members.for_each(|(member, _)| member.seed = seed);
+        setup.sinks.iter_mut().for_each(|sink| sink.seed = seed);
         setup
     }
 }
@@ -137,8 +142,10 @@ pub struct LinkSetup {
 pub struct TopicSetup {
     /// Its name.
     pub name: Arc<str>,
-    /// Present at time 0; otherwise created by its first user.
+    /// Present at time 0; otherwise created by its first user, unless an administrator is earlier.
     pub before_start: bool,
+    /// When an administrator creates it.
+    pub created_at: Option<Instant>,
     /// Partitions when it comes to be.
     pub partitions: u32,
     /// Partitions when every fault that adds some has struck.
@@ -264,6 +271,8 @@ pub enum Target {
     Group(GroupId),
     /// A topic, for `add-partitions`.
     Topic(TopicId),
+    /// A partition, for `delete-records`.
+    Partition(TopicPartition),
     /// A link: the names of its two sides.
     Link(Box<[Vec<Self>; 2]>),
 }
@@ -323,6 +332,11 @@ pub enum Verb {
     LoseRequest(LossKind),
     /// A response is lost with its connection.
     LoseResponse(LossKind),
+    /// An administrator moves the log start offset of a partition.
+    DeleteRecords {
+        /// To here; to the high watermark if absent.
+        up_to: Option<Offset>,
+    },
     /// Nothing passes between the sides of a link.
     Cut {
         /// For so long; until a `heal`, if absent.

@@ -31,6 +31,7 @@ pub fn line_of(cast: &Cast, stated: &Stated) -> Line {
         Fact::Produce(fact) => produce(cast, fact),
         Fact::Log(fact) => log(cast, fact),
         Fact::Cluster(fact) => super::cluster::line(cast, fact),
+        Fact::Storage(fact) => super::storage::line(cast, fact),
         Fact::Group(fact) => group(cast, fact),
         Fact::App(fact) => application::line(cast, fact),
         Fact::Sink(fact) => application::sink(cast, fact),
@@ -429,7 +430,7 @@ fn membership(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
     }
 }
 
-/// Offset commits and positions.
+/// Offset commits.
 fn offsets(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
     match fact {
         GroupFact::OffsetCommitted {
@@ -465,6 +466,13 @@ fn offsets(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
                 format!("commit{}: {exception}{behind}", kind_word(*kind)),
             )
         }
+        fact => position(cast, fact),
+    }
+}
+
+/// Where a member reads on.
+fn position(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
+    match fact {
         GroupFact::PositionSet {
             partition,
             offset,

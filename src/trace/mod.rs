@@ -18,6 +18,7 @@ pub mod mermaid;
 pub mod name;
 pub mod roster;
 mod routine;
+mod storage;
 mod stretch;
 
 pub use condense::Condenser;

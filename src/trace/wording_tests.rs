@@ -447,8 +447,6 @@ fn faults_stand_out() {
             group,
             error: ErrorCode::UnknownMemberId,
         },
-        FaultFact::RequestLost { api: Api::Produce },
-        FaultFact::ResponseLost { api: Api::Produce },
     ];
     insta::assert_snapshot!(text(&all_of(MEMBER, facts)), @r#"
     0.000001 ! workers-1  crashes     its memory is gone, its connections are reset
@@ -462,14 +460,14 @@ fn faults_stand_out() {
     0.000009 ! workers-1  is sent     elsewhere by seek()
     0.000010 ! workers-1  has set     the offsets of workers from outside
     0.000011 ! workers-1  refuses     to set the offsets of workers: UNKNOWN_MEMBER_ID
-    0.000012 ! workers-1  loses       its Produce request, and the connection with it
-    0.000013 ! workers-1  loses       the answer to Produce, and the connection with it
     "#);
 }
 
 #[test]
-fn what_befalls_messages_and_links_stands_out_too() {
+fn faults_of_the_network_stand_out() {
     let facts = vec![
+        FaultFact::RequestLost { api: Api::Produce },
+        FaultFact::ResponseLost { api: Api::Produce },
         FaultFact::RequestHeld {
             api: Api::Fetch,
             length: Span::from_secs(3),
@@ -502,12 +500,14 @@ fn what_befalls_messages_and_links_stands_out_too() {
         },
     ];
     insta::assert_snapshot!(text(&all_of(MEMBER, facts)), @r#"
-    0.000001 ! workers-1  waits       its Fetch request is held up for 3s
-    0.000002 ! workers-1  waits       the answer to OffsetCommit is held up for 3s
-    0.000003 ! workers-1  is refused  its Produce request: NOT_ENOUGH_REPLICAS
-    0.000004 ! workers-1  is cut off  nothing passes from workers-1 to workers-1
-    0.000005 ! workers-1  is back     workers-1 and workers-1 hear each other again
-    0.000006 ! workers-1  is slowed   the link between workers-1 and workers-1
-    0.000007 ! workers-1  is as fast  as before between workers-1 and workers-1
+    0.000001 ! workers-1  loses       its Produce request, and the connection with it
+    0.000002 ! workers-1  loses       the answer to Produce, and the connection with it
+    0.000003 ! workers-1  waits       its Fetch request is held up for 3s
+    0.000004 ! workers-1  waits       the answer to OffsetCommit is held up for 3s
+    0.000005 ! workers-1  is refused  its Produce request: NOT_ENOUGH_REPLICAS
+    0.000006 ! workers-1  is cut off  nothing passes from workers-1 to workers-1
+    0.000007 ! workers-1  is back     workers-1 and workers-1 hear each other again
+    0.000008 ! workers-1  is slowed   the link between workers-1 and workers-1
+    0.000009 ! workers-1  is as fast  as before between workers-1 and workers-1
     "#);
 }

@@ -290,6 +290,7 @@ const THEMES: [&[FactWord]; 6] = {
             F::Started,
             F::Sought,
             F::OffsetsSet,
+            F::RecordsDeleted,
             F::CutMade,
             F::CutHealed,
             F::Slowed,

@@ -23,6 +23,7 @@ use super::group::GroupLedger;
 use super::latency::{Latencies, SendTimes};
 use super::lineage::Lineage;
 use super::promise::Promises;
+use super::removals::Removals;
 use super::seen::Seen;
 use crate::base::hash::Fingerprint;
 use crate::base::{GroupId, Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
@@ -97,6 +98,8 @@ pub(super) struct PartitionLedger {
     pub(super) leader: Option<NodeId>,
     pub(super) leader_epoch: u32,
     pub(super) isr: Arc<[NodeId]>,
+    /// What was removed from it; nothing in most runs.
+    pub(super) removals: Option<Box<Removals>>,
 }
 
 /// A producer instance, by [`NodeId`]; unused for other nodes.
@@ -168,6 +171,7 @@ impl Ledger {
             Fact::App(fact) => self.application(stated, fact),
             Fact::Sink(fact) => self.sink(stated, fact),
             Fact::Fault(fact) => self.fault(stated, fact),
+            Fact::Storage(fact) => self.storage(stated.who, fact),
         }
     }
 
@@ -292,6 +296,7 @@ impl Ledger {
                 let log = (&epochs[..], *end);
                 let leader = (who, *leader_epoch);
                 known.lineage.begins(leader, log, &mut known.contents);
+                self.start_of_leader(*partition, who);
             }
             ClusterFact::BrokerFenced { .. }
             | ClusterFact::BrokerUnfenced { .. }
@@ -361,7 +366,7 @@ impl Ledger {
         }
     }
 
-    fn partition_mut(&mut self, partition: TopicPartition) -> &mut PartitionLedger {
+    pub(super) fn partition_mut(&mut self, partition: TopicPartition) -> &mut PartitionLedger {
         let partitions = &mut self.topics[partition.topic.index()].partitions;
         let index = partition.partition as usize;
         if partitions.len() <= index {

@@ -25,6 +25,8 @@ pub mod promise;
 pub mod quantity;
 pub mod range;
 pub mod record;
+mod removal;
+mod removals;
 mod rules;
 mod said;
 pub mod seen;

@@ -80,6 +80,8 @@ words! {
         AppendedTwice = "appended-twice",
         /// Records that were acknowledged and are in no log.
         Truncated = "truncated",
+        /// Records that lie before the log start offset, and nowhere else.
+        Expired = "expired",
         /// The number of partitions.
         Partitions = "partitions",
         /// The number of partitions that hold records.
@@ -226,6 +228,8 @@ words! {
         OffsetsSet = "offsets-set",
         /// A request was lost on its way.
         RequestLost = "request-lost",
+        /// A fault moved a log start offset.
+        RecordsDeleted = "records-deleted",
         /// A request was held up.
         RequestHeld = "request-held",
         /// An answer was held up.
@@ -339,7 +343,8 @@ impl Shape {
     fn of_topic(quantity: Quantity) -> Option<Self> {
         use Quantity as Q;
         Some(match quantity {
-            Q::Appended | Q::AppendedTwice | Q::Reordered | Q::Truncated => Self::Records,
+            Q::Appended | Q::AppendedTwice | Q::Reordered => Self::Records,
+            Q::Truncated | Q::Expired => Self::Records,
             Q::Partitions | Q::PartitionsUsed | Q::KeyMoved => Self::Count,
             Q::EndOffset | Q::StartOffset => Self::Offsets,
             Q::Log => Self::Contents,

@@ -3,6 +3,7 @@
 //! A rule names its source: a setting, a class of the Java client or broker, or a KIP. Values of
 //! settings stand in it where the caller knows them.
 
+use super::removal;
 use super::why::{Part, Question, Settings, Symptom};
 use crate::base::{GroupId, NodeId, RecordId};
 use crate::kafka::message::Api;
@@ -18,6 +19,7 @@ pub(super) fn rule(q: &Question<'_>, stated: &Stated, part: Part) -> Option<Stri
         Fact::Produce(fact) => rule_produce(q, stated.who, fact),
         Fact::Log(fact) => rule_log(q, stated.who, fact, part),
         Fact::Cluster(fact) => rule_cluster(fact).map(str::to_owned),
+        Fact::Storage(fact) => removal::rule(fact).map(str::to_owned),
         Fact::Group(fact) => rule_group(q, stated.who, fact, part),
         Fact::App(fact) => rule_app(q, fact, part),
         Fact::Sink(fact) => rule_sink(fact, part).map(str::to_owned),

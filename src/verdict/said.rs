@@ -4,6 +4,7 @@
 
 use super::about::offsets_of;
 use super::quantity::Stage;
+use super::removal;
 use super::why::{Question, Symptom};
 use crate::base::{Instant, NodeId, Offset, TopicPartition};
 use crate::kafka::Records;
@@ -55,7 +56,7 @@ fn lost_words(stage: Stage) -> &'static str {
     match stage {
         Stage::NeverAcknowledged => "it is in no log, and nobody was told",
         Stage::Truncated => "it was acknowledged, and is in no log any more",
-        Stage::Expired => "it was deleted before the group came to it",
+        Stage::Expired => "it was removed from the log before the group had dealt with it",
         Stage::SkippedByCommit => "an offset commit moved past it first",
         Stage::SkippedByReset => "a reset moved the position past it",
         Stage::DroppedByApplication => "the application went on without it",
@@ -101,7 +102,7 @@ pub(super) fn sets_state(fact: &Fact) -> bool {
         Fact::Produce(ProduceFact::Retry { .. } | ProduceFact::RequestTimedOut { .. }) => true,
         Fact::Log(LogFact::AppendRefused { .. }) => true,
         Fact::Sink(fact) => matches!(fact, SinkFact::OffsetStored { .. }),
-        Fact::Cluster(_) => true,
+        Fact::Cluster(_) | Fact::Storage(_) => true,
         Fact::Produce(_) | Fact::Log(_) | Fact::App(_) => false,
     }
 }
@@ -113,6 +114,7 @@ pub(super) fn what(q: &Question<'_>, stated: &Stated) -> String {
         Fact::Produce(fact) => what_produce(q, who, fact),
         Fact::Log(fact) => what_log(q, who, fact),
         Fact::Cluster(fact) => what_cluster(q, who, fact),
+        Fact::Storage(fact) => removal::what(q, who, fact),
         Fact::Group(fact) => what_group(q, who, fact),
         Fact::App(fact) => what_app(q, who, stated, fact),
         Fact::Sink(fact) => what_sink(q, who, stated, fact),

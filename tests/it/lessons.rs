@@ -102,6 +102,19 @@ const LESSONS: &[(&str, &[&str])] = &[
     ("sinks/torn-bulk-insert", &["--from", "6s"]),
     ("sinks/zombie-writer", &["--record", "portfolio#10"]),
     (
+        "storage/deleted-before-read",
+        &[
+            "--variant",
+            "earliest",
+            "--partition",
+            "orders-0",
+            "--from",
+            "9600ms",
+            "--to",
+            "12s",
+        ],
+    ),
+    (
         "topics/custom-partitioner",
         &[
             "--variant",

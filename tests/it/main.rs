@@ -3,6 +3,7 @@
 mod broker;
 mod cluster;
 mod consumer;
+mod cooperative;
 mod coordinator;
 mod fidelity;
 mod growth;
@@ -17,6 +18,7 @@ mod real_kafka;
 mod schema;
 mod sinks;
 mod static_members;
+mod storage;
 mod swarm;
 mod sweep;
 mod worlds;

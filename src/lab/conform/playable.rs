@@ -9,7 +9,7 @@ use crate::scenario::Scenario;
 use crate::scenario::resolved::client::{Keys, Member, Producer, Sender, Values};
 use crate::scenario::resolved::fault::{Action, Fault, Moment, Trigger};
 use crate::scenario::resolved::step::StepName;
-use crate::scenario::resolved::{Create, Topic};
+use crate::scenario::resolved::{Create, Creation, Topic};
 use crate::scenario::value::{Drawn, Timing};
 use crate::verdict::RecordName;
 
@@ -41,7 +41,7 @@ fn cluster(scenario: &Scenario) -> Option<String> {
     if !scenario.sinks.is_empty() {
         return Some("a sink".to_owned());
     }
-    let later = |topic: &Topic| topic.create != Create::BeforeStart;
+    let later = |topic: &Topic| topic.create != Creation::By(Create::BeforeStart);
     let mut topics = scenario.topics.iter();
     let topic = topics.find(|(_, topic)| later(topic));
     topic.map(|(name, _)| format!("topic `{name}`, which is created later"))
@@ -159,8 +159,10 @@ fn of_action(scenario: &Scenario, action: &Action) -> Option<String> {
     if matches!(action, Action::SetOffsets { .. }) {
         return None;
     }
-    if let Action::AddPartitions { .. } = action {
-        return Some("partitions that are added".to_owned());
+    match action {
+        Action::AddPartitions { .. } => return Some("partitions that are added".to_owned()),
+        Action::DeleteRecords { .. } => return Some("records that are deleted".to_owned()),
+        _ => {}
     }
     if action.link().is_some() {
         return Some("a fault on a link".to_owned());

@@ -14,7 +14,9 @@ impl Broker {
     /// The first offset below both high watermarks at which another broker's log is not this one's.
     pub fn disagreement(&self, other: &Self, tp: TopicPartition) -> Option<Offset> {
         let end = self.high_watermark(tp)?.min(other.high_watermark(tp)?);
-        let below = |batch: &&LoggedBatch| batch.end_offset() <= end;
+        // What an administrator deleted is gone from one log sooner than from the other.
+        let start = self.log(tp)?.start().max(other.log(tp)?.start());
+        let below = |batch: &&LoggedBatch| start < batch.end_offset() && batch.end_offset() <= end;
         let mut ours = self.log(tp)?.batches().filter(below);
         let mut theirs = other.log(tp)?.batches().filter(below);
         loop {

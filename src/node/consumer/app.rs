@@ -16,9 +16,9 @@ use std::sync::Arc;
 
 use super::Member;
 use super::close::Closing;
-use super::commit::{CommitOutcome, Offsets, named};
+use super::commit::{Offsets, named};
 use super::poll::{Polling, Turn};
-use super::program::{CommitOffsets, OnThrow};
+use super::program::CommitOffsets;
 use super::script::{Code, CommitStep, Polled, Script};
 use super::store::Storing;
 use super::stretch::Stretch;
@@ -40,6 +40,8 @@ const INSTANT_STEPS_MAX: u32 = 1_000_000;
 pub(super) enum Then {
     /// `onJoinPrepare` is over.
     Prepared,
+    /// `onJoinComplete` goes on: a cooperative member has given up what it is no longer assigned.
+    GaveUp,
     /// `onJoinComplete` is over.
     Assigned,
     /// `close()` goes on.
@@ -170,6 +172,15 @@ impl App {
 
     pub(super) fn is_stalled(&self, now: Instant) -> bool {
         now < self.stalled_until
+    }
+
+    /// Whether the application is in a call that reads from the network.
+    pub(super) fn is_in_a_call(&self, now: Instant) -> bool {
+        let calls = matches!(
+            self.activity,
+            Activity::Poll(_) | Activity::Commit(_) | Activity::Close(_)
+        );
+        calls && !self.is_stalled(now)
     }
 
     pub(super) fn is_standing(&self) -> bool {
@@ -433,24 +444,6 @@ impl Member {
         self.app.activity = Activity::Commit(commit);
     }
 
-    fn commit_sync_pass(&mut self, ctx: &mut Ctx<'_>) -> bool {
-        let Activity::Commit(mut commit) =
-            std::mem::replace(&mut self.app.activity, Activity::None)
-        else {
-            unreachable!("a pass belongs to a commit")
-        };
-        let Some(outcome) = self.sync_commit_pass(ctx, &mut commit) else {
-            self.app.activity = Activity::Commit(commit);
-            return false;
-        };
-        if let CommitOutcome::Failed(failure) = outcome
-            && self.setup.program.on_commit_failure == OnThrow::Stop
-        {
-            self.stop(ctx, failure.exception);
-        }
-        true
-    }
-
     fn commit_offsets(&self, step: CommitStep) -> Offsets {
         let polled = self.positions.consumed();
         let offsets = match step.offsets {
@@ -522,8 +515,12 @@ impl Member {
         let frame = self.app.frames.pop().expect("a listener has a frame");
         let (activity, then) = frame.interrupts.expect("a listener interrupts something");
         self.app.activity = activity;
+        if let Activity::Poll(polling) = &mut self.app.activity {
+            polling.goes_on_with_the_group();
+        }
         match then {
-            Then::Prepared => self.prepared(),
+            Then::Prepared => self.gave_all(),
+            Then::GaveUp => self.gave_up(ctx),
             Then::Assigned => self.assigned(),
             Then::Closing => self.left_partitions(ctx),
         }

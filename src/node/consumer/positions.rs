@@ -145,13 +145,13 @@ impl Positions {
     /// Replaces the assignment; kept partitions keep their positions
     /// (`assignFromSubscribed`).
     pub(super) fn assign(&mut self, partitions: &[TopicPartition]) {
-        let mut before = std::mem::take(&mut self.owned);
+        let mut before = std::mem::take(&mut self.owned).into_iter().peekable();
         let mut sorted = partitions.to_vec();
         sorted.sort_unstable();
         for tp in sorted {
-            let known = before.iter().position(|owned| owned.tp == tp);
-            let owned = known.map_or_else(|| Owned::new(tp), |index| before.swap_remove(index));
-            self.owned.push(owned);
+            while before.next_if(|owned| owned.tp < tp).is_some() {}
+            let known = before.next_if(|owned| owned.tp == tp);
+            self.owned.push(known.unwrap_or_else(|| Owned::new(tp)));
         }
     }
 

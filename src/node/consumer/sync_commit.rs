@@ -4,8 +4,9 @@
 //! client polls once, then looks (`ConsumerNetworkClient.poll`, `maybeTriggerWakeup`).
 
 use super::Member;
-use super::app::App;
+use super::app::{Activity, App};
 use super::commit::{CommitFor, CommitOutcome, Offsets, TIMED_OUT, WOKEN, plain};
+use super::program::OnThrow;
 use crate::base::Instant;
 use crate::node::Ctx;
 use crate::node::fact::{CommitKind, GroupFact};
@@ -41,6 +42,25 @@ impl App {
 }
 
 impl Member {
+    /// Goes on with the application's `commitSync`. Whether the application goes on.
+    pub(super) fn commit_sync_pass(&mut self, ctx: &mut Ctx<'_>) -> bool {
+        let Activity::Commit(mut commit) =
+            std::mem::replace(&mut self.app.activity, Activity::None)
+        else {
+            unreachable!("a pass belongs to a commit")
+        };
+        let Some(outcome) = self.sync_commit_pass(ctx, &mut commit) else {
+            self.app.activity = Activity::Commit(commit);
+            return false;
+        };
+        if let CommitOutcome::Failed(failure) = outcome
+            && self.setup.program.on_commit_failure == OnThrow::Stop
+        {
+            self.stop(ctx, failure.exception);
+        }
+        true
+    }
+
     /// States that it is asked for; [`Member::sync_commit_pass`] does the rest.
     pub(super) fn begin_sync_commit(
         &mut self,

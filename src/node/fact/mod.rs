@@ -7,6 +7,7 @@
 mod cluster;
 mod group;
 mod sink;
+mod storage;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::kafka::{ErrorCode, Records};
 pub use cluster::ClusterFact;
 pub use group::{CommitKind, GroupFact, PositionSource};
 pub use sink::{SinkFact, SinkSilence};
+pub use storage::StorageFact;
 
 /// The number of a fact within its run, from 1. 0: none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -65,6 +67,8 @@ pub enum Fact {
     Fault(FaultFact),
     /// What a sink did.
     Sink(SinkFact),
+    /// What a log holds no more.
+    Storage(StorageFact),
 }
 
 /// When each of several consecutive things happened.
@@ -537,6 +541,7 @@ impl Fact {
             Self::Sink(fact) => fact.records(),
             Self::Log(_)
             | Self::Cluster(_)
+            | Self::Storage(_)
             | Self::Group(_)
             | Self::App(AppFact::Stopped { .. } | AppFact::SinkOutage { .. })
             | Self::Fault(_) => None,
@@ -568,4 +573,5 @@ theme!(ClusterFact, Cluster);
 theme!(GroupFact, Group);
 theme!(AppFact, App);
 theme!(SinkFact, Sink);
+theme!(StorageFact, Storage);
 theme!(FaultFact, Fault);

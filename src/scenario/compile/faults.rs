@@ -89,6 +89,7 @@ impl Compiler<'_> {
             },
             Action::Refuse(_, error) => Verb::Refuse { error: *error },
             Action::AddPartitions { to, .. } => Verb::AddPartitions { to: *to },
+            Action::DeleteRecords { up_to, .. } => Verb::DeleteRecords { up_to: *up_to },
         }
     }
 
@@ -111,6 +112,9 @@ impl Compiler<'_> {
         }
         if let Action::AddPartitions { topic, .. } = action {
             return Target::Topic(self.topic(topic));
+        }
+        if let Action::DeleteRecords { partition, .. } = action {
+            return Target::Partition(self.partition(partition));
         }
         if let Some(link) = action.link() {
             let side = |names: &Vec<String>| names.iter().map(|n| self.one_target(n)).collect();

@@ -41,7 +41,9 @@ fn fault(context: &mut Context, node: &Node, names: &Names<'_>) -> Option<Fault>
     let mut fields = Fields::of(context, node, format!("a `{verb}` fault"), Area::Fault);
     fields.get(verb.word());
     let who = match verb {
-        Verb::AddPartitions | Verb::Cut | Verb::Heal | Verb::Slow => Vec::new(),
+        Verb::AddPartitions | Verb::DeleteRecords | Verb::Cut | Verb::Heal | Verb::Slow => {
+            Vec::new()
+        }
         _ => who(context, &entry.node, verb, names),
     };
     let action = action(context, &mut fields, entry, verb, who, names);
@@ -188,6 +190,7 @@ fn action(
         | Verb::HoldResponse
         | Verb::Refuse => fault_network::message_action(context, fields, entry, verb, who, names)?,
         Verb::AddPartitions => add_partitions(context, fields, entry, names)?,
+        Verb::DeleteRecords => delete_records(context, fields, entry, names)?,
     })
 }
 
@@ -214,6 +217,30 @@ fn add_partitions(
         return None;
     }
     Some(Action::AddPartitions { topic, to })
+}
+
+/// `delete-records: orders-0, up-to: 40`.
+fn delete_records(
+    context: &mut Context,
+    fields: &mut Fields<'_>,
+    entry: &Entry,
+    names: &Names<'_>,
+) -> Option<Action> {
+    let partition = context.text(&entry.node);
+    let partition =
+        partition.and_then(|text| names.known_partition(context, &text, entry.node.place));
+    let Some(node) = fields.get("up-to") else {
+        let text = "this `delete-records` does not say up to where";
+        let help = "e.g. `up-to: 40`, the first offset that stays, or `up-to: latest`";
+        context.error_help(Kind::Missing, entry.key_place, text, help);
+        return None;
+    };
+    let up_to = match node.text() {
+        Some("latest") => None,
+        _ => Some(context.scalar(node, "an offset, or `latest`", value::count)?),
+    };
+    let partition = partition?;
+    Some(Action::DeleteRecords { partition, up_to })
 }
 
 fn required_target(

@@ -155,6 +155,13 @@ pub enum Action {
     HoldResponse(Message, Drawn<Span>),
     /// A broker answers a request with an error, and does nothing.
     Refuse(Message, ErrorCode),
+    /// `DeleteRecords`: the log start offset of a partition moves.
+    DeleteRecords {
+        /// The partition, such as `orders-0`.
+        partition: String,
+        /// Everything before goes; everything before the high watermark if absent.
+        up_to: Option<u64>,
+    },
     /// `CreatePartitions`: the topic has more partitions from then on.
     AddPartitions {
         /// The topic.
@@ -277,6 +284,8 @@ words! {
         Refuse = "refuse",
         /// A topic gets more partitions.
         AddPartitions = "add-partitions",
+        /// The beginning of a partition is deleted.
+        DeleteRecords = "delete-records",
     }
 }
 
@@ -332,6 +341,7 @@ impl Action {
             Self::HoldResponse(..) => Verb::HoldResponse,
             Self::Refuse(..) => Verb::Refuse,
             Self::AddPartitions { .. } => Verb::AddPartitions,
+            Self::DeleteRecords { .. } => Verb::DeleteRecords,
         }
     }
 
@@ -366,6 +376,7 @@ impl Action {
             | Self::Seek { who, .. } => who,
             Self::SetOffsets { group, .. } => std::slice::from_ref(group),
             Self::AddPartitions { topic, .. } => std::slice::from_ref(topic),
+            Self::DeleteRecords { partition, .. } => std::slice::from_ref(partition),
             Self::Cut { .. } | Self::Heal { .. } | Self::Slow { .. } => &[],
             Self::LoseRequest(message, _)
             | Self::LoseResponse(message, _)
@@ -466,6 +477,10 @@ impl Action {
             }
             Self::Start { .. } => Ok(()),
             Self::AddPartitions { to, .. } => map.serialize_entry("to", to),
+            Self::DeleteRecords { up_to, .. } => match up_to {
+                Some(offset) => map.serialize_entry("up-to", offset),
+                None => map.serialize_entry("up-to", "latest"),
+            },
             Self::Seek { to, .. } => map.serialize_entry("to", &to.text()),
             Self::SetOffsets { to, .. } => match to {
                 Reset::To(target) => map.serialize_entry("to", &target.text()),
