@@ -97,7 +97,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     (
         Area::Verb,
         &[
-            "power-loss",
             "disk-loss",
             "cut",
             "heal",
@@ -126,9 +125,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
         Area::Fact,
         &[
             "controller-elected",
-            "unflushed-lost",
-            "segment-rolled",
-            "segment-deleted",
             "log-compacted",
             "zombie-leader-append",
             "position-truncated",
@@ -147,7 +143,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "dead-lettered",
             "share-record-released",
             "share-record-archived",
-            "power-lost",
             "disk-lost",
             "cut-made",
             "cut-healed",

@@ -50,6 +50,7 @@ impl Sim {
             outstanding: 0,
             data_in_flight: 0,
             requests: Requests::none(count),
+            silenced: Vec::new(),
             calm_since: None,
             setup,
         };
@@ -193,5 +194,6 @@ fn broker_setup(setup: &Setup, node: NodeId, node_id: u32) -> BrokerSetup {
         brokers: setup.cluster.brokers.clone().into(),
         request_time: setup.cluster.request_time.clone(),
         can_fail: setup.brokers_can_fail(),
+        can_lose_power: setup.power_can_fail(),
     }
 }

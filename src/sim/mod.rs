@@ -22,7 +22,7 @@ mod strike;
 
 use std::sync::Arc;
 
-use crate::base::{Instant, NodeId};
+use crate::base::{ConnId, Instant, NodeId};
 use crate::engine::{Network, Queue, Timers};
 use crate::kafka::message::Api;
 use crate::node::{Effect, FactId, Point, Stated, StepMask};
@@ -149,6 +149,8 @@ pub struct Sim {
     /// Requests with records or offsets that are on their way.
     data_in_flight: u32,
     requests: Requests,
+    /// Connections that a loss of power has silenced, by the machine that is down.
+    silenced: Vec<(NodeId, ConnId)>,
     /// Since when only the drain is left.
     calm_since: Option<Instant>,
 }

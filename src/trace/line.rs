@@ -532,6 +532,10 @@ fn upto(cast: &Cast, offsets: &[(TopicPartition, Offset)]) -> String {
 fn fault(cast: &Cast, fact: &FaultFact) -> (&'static str, String) {
     let (verb, what) = match fact {
         FaultFact::Crashed => ("crashes", "its memory is gone, its connections are reset"),
+        FaultFact::PowerLost => (
+            "loses",
+            "its power: what was not flushed is gone, its connections are silent",
+        ),
         FaultFact::Restarted => ("restarts", "a new process"),
         FaultFact::Paused => ("is paused", "the whole process stands still"),
         FaultFact::Resumed => ("goes on", "what was overdue happens now"),

@@ -198,7 +198,7 @@ impl Ledger {
 }
 
 /// Facts that a lesson is likely to confuse, theme by theme.
-const THEMES: [&[FactWord]; 6] = {
+const THEMES: [&[FactWord]; 7] = {
     use FactWord as F;
     [
         &[
@@ -222,7 +222,9 @@ const THEMES: [&[FactWord]; 6] = {
             F::IsrExpanded,
             F::BrokerFenced,
             F::LogTruncated,
+            F::UnflushedLost,
         ],
+        &[F::SegmentRolled, F::SegmentDeleted, F::RecordsDeleted],
         &[F::TopicCreated, F::PartitionsAdded, F::MetadataRefreshed],
         &[
             F::GroupFormed,
@@ -249,7 +251,7 @@ const THEMES: [&[FactWord]; 6] = {
             F::Started,
             F::Sought,
             F::OffsetsSet,
-            F::RecordsDeleted,
+            F::PowerLost,
         ],
     ]
 };

@@ -13,10 +13,12 @@
 //! replicate (own fetches from other leaders)
 //! ```
 //!
-//! `retention` moves the beginnings of logs. Not here yet: compaction, transactions.
+//! `retention` moves the beginnings of logs, `upkeep` has the files behind them. Not here yet:
+//! compaction, transactions.
 
 mod connections;
 mod fetch;
+pub mod files;
 mod group;
 mod group_facts;
 pub mod isr;
@@ -32,6 +34,7 @@ mod serve;
 mod session;
 pub mod setup;
 mod timers;
+pub mod upkeep;
 mod view;
 
 use std::sync::Arc;
@@ -42,6 +45,7 @@ pub use replica::Replica;
 pub use setup::{BrokerSetup, BrokerTopic};
 
 use self::connections::Connections;
+use self::files::Files;
 use self::group::Groups;
 use self::lifecycle::Lifecycle;
 use self::metadata::View;
@@ -49,6 +53,7 @@ use self::replicate::{Errand, Fetchers, SOCKET_TIMEOUT};
 use self::session::Sessions;
 use self::setup::Slots;
 use self::timers::{Slot, Timers};
+use self::upkeep::Upkeep;
 use crate::base::{ConnId, Instant, NodeId, Span, Stream, TopicId, TopicPartition};
 use crate::kafka::message::{Api, Envelope, PartitionMetadata, Response};
 use crate::node::client::{NetworkClient, NetworkConfig};
@@ -72,6 +77,8 @@ pub struct Broker {
 #[derive(Clone, Debug, Default)]
 struct Disk {
     logs: Vec<PartitionLog>,
+    /// What is behind each log, where that matters; empty if it does nowhere.
+    files: Vec<Option<Box<Files>>>,
     /// How many producer ids it has given out. Stands for the blocks of ids that brokers get from
     /// the controller, of which none is given twice.
     producer_ids: u64,
@@ -89,6 +96,7 @@ struct Memory {
     groups: Groups,
     timers: Timers,
     lifecycle: Lifecycle,
+    upkeep: Upkeep,
     /// Whether the broker's own connections may have something to do.
     has_errands: bool,
     /// Scratch space of produce requests: partitions to be looked at, and whether their high
@@ -146,6 +154,7 @@ impl Memory {
             groups: Groups::default(),
             timers: Timers::default(),
             lifecycle: Lifecycle::registering(),
+            upkeep: Upkeep::default(),
             has_errands: true,
             wakes: Vec::new(),
         }
@@ -167,6 +176,7 @@ impl Broker {
             request_times,
             disk: Disk {
                 logs: vec![PartitionLog::default(); slots.len()],
+                files: Self::new_files(&setup),
                 producer_ids: 0,
             },
             memory: Memory {
@@ -196,6 +206,7 @@ impl Broker {
             self.host(ctx, slot);
         }
         self.begin_life(ctx);
+        self.begin_upkeep(ctx);
         self.end_turn(ctx);
     }
 
@@ -259,6 +270,7 @@ impl Broker {
             Slot::Parked => self.time_out_parked(ctx),
             Slot::Coordinator => self.on_coordinator_timer(ctx),
             Slot::Lifecycle => self.on_lifecycle_timer(ctx),
+            Slot::Upkeep => self.on_upkeep_timer(ctx),
             Slot::Network => {
                 for done in self.memory.network.expire(ctx) {
                     self.on_completed(ctx, done);
