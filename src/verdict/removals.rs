@@ -145,10 +145,23 @@ mod tests {
         story.offset_committed(ONE, 10);
         let expired = Outcome::Lost(Stage::Expired);
         let seen = [0, 1, 2, 5, 6].map(|record| outcome(&story, record));
-        assert_eq!(seen, [Outcome::Once, Outcome::Once, expired, expired, Outcome::Once]);
+        assert_eq!(
+            seen,
+            [
+                Outcome::Once,
+                Outcome::Once,
+                expired,
+                expired,
+                Outcome::Once
+            ]
+        );
         let ledger = story.ledger();
         assert_eq!(ledger.expired(&[P0, P1]).ranges(), [(0, 6)]);
-        assert_eq!(ledger.groups[0].passed.count(), 0, "the offset commit passed nothing");
+        assert_eq!(
+            ledger.groups[0].passed.count(),
+            0,
+            "the offset commit passed nothing"
+        );
     }
 
     #[test]
@@ -162,7 +175,11 @@ mod tests {
         story.position(TWO, 9, Reset);
         let seen = [0, 4, 8, 9].map(|record| outcome(&story, record));
         let lost = Outcome::Lost;
-        let stages = [Stage::SkippedByReset, Stage::SkippedByCommit, Stage::Expired];
+        let stages = [
+            Stage::SkippedByReset,
+            Stage::SkippedByCommit,
+            Stage::Expired,
+        ];
         assert_eq!(seen[..3], stages.map(lost));
         assert_eq!(seen[3], Outcome::Waiting);
     }

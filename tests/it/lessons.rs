@@ -99,7 +99,16 @@ const LESSONS: &[(&str, &[&str])] = &[
     ("sinks/zombie-writer", &["--record", "portfolio#10"]),
     (
         "storage/deleted-before-read",
-        &["--variant", "earliest", "--group", "slow", "--from", "9s", "--to", "12s"],
+        &[
+            "--variant",
+            "earliest",
+            "--partition",
+            "orders-0",
+            "--from",
+            "9600ms",
+            "--to",
+            "12s",
+        ],
     ),
     (
         "topics/custom-partitioner",

@@ -77,14 +77,20 @@ fn a_group_that_has_committed_past_a_deletion_loses_nothing() {
     let outcome = run(&world("config: { auto.offset.reset: earliest }", DELETE));
     let group = outcome.verdict.group("workers").expect("it is in the file");
     assert_eq!((group.once.len(), group.lost_count()), (100, 0));
-    assert_eq!(outcome.ledger.seen().count(FactWord::OffsetReset), 1, "at the start only");
+    assert_eq!(
+        outcome.ledger.seen().count(FactWord::OffsetReset),
+        1,
+        "at the start only"
+    );
 }
 
 #[test]
 fn a_group_behind_a_deletion_goes_where_its_reset_policy_says() {
     let slow = |reset: &str| {
         let reads = "process: 400ms, committed: { orders-0: 0 }";
-        let config = format!("config: {{ auto.offset.reset: {reset}, max.poll.records: 5 }}");
+        let config = format!(
+            "config: {{ auto.offset.reset: {reset}, max.poll.records: 5, max.partition.fetch.bytes: 1000 }}"
+        );
         run(&world(&format!("{reads}, {config}"), DELETE))
     };
     let outcome = slow("earliest");
@@ -105,13 +111,21 @@ fn a_group_behind_a_deletion_goes_where_its_reset_policy_says() {
 #[test]
 fn followers_hear_of_a_deletion_and_one_that_leads_later_begins_where_it_heard() {
     let faults = format!("{DELETE}, {{ crash: broker-1, at: 20s }}");
-    let text = world("start-at: 40s, config: { auto.offset.reset: earliest }", &faults);
+    let text = world(
+        "start-at: 40s, config: { auto.offset.reset: earliest }",
+        &faults,
+    );
     let facts = storage(&text);
-    let heard = facts.iter().filter(|(_, fact)| matches!(fact, StorageFact::StartLearnt { to: 60, .. }));
+    let heard = facts
+        .iter()
+        .filter(|(_, fact)| matches!(fact, StorageFact::StartLearnt { to: 60, .. }));
     let heard: Vec<u64> = heard.map(|(stated, _)| stated.at.as_millis()).collect();
     assert_eq!(heard.len(), 2, "{heard:?}");
     let wait = 10_000..=10_600;
-    assert!(heard.iter().all(|at| wait.contains(at)), "with the next answer: {heard:?}");
+    assert!(
+        heard.iter().all(|at| wait.contains(at)),
+        "with the next answer: {heard:?}"
+    );
     let outcome = run(&text);
     assert_eq!(outcome.verdict.ends, Ending::Drained);
     assert_eq!(lost(&outcome, Stage::Expired), places(0..60));
@@ -125,7 +139,17 @@ fn a_follower_that_slept_through_everything_that_was_deleted_begins_anew() {
     let facts = storage(&text);
     let last = facts.last().expect("the follower hears of it in the end");
     assert!(last.0.at.as_millis() > 30_000);
-    assert!(matches!(last.1, StorageFact::StartLearnt { from: 0, to: 100, .. }), "{last:?}");
+    assert!(
+        matches!(
+            last.1,
+            StorageFact::StartLearnt {
+                from: 0,
+                to: 100,
+                ..
+            }
+        ),
+        "{last:?}"
+    );
     let outcome = run(&text);
     assert_eq!(outcome.verdict.ends, Ending::Drained);
     let topic = outcome.verdict.topic("orders").expect("it is in the file");
@@ -136,22 +160,35 @@ fn a_follower_that_slept_through_everything_that_was_deleted_begins_anew() {
 fn a_removal_that_a_new_leader_has_not_heard_of_is_undone() {
     let faults = "{ delete-records: orders-0, up-to: 60, at: 10s }, \
                   { crash: broker-1, at: 10001ms }";
-    let text = world("start-at: 40s, config: { auto.offset.reset: earliest }", faults);
+    let text = world(
+        "start-at: 40s, config: { auto.offset.reset: earliest }",
+        faults,
+    );
     let outcome = run(&text);
     let group = outcome.verdict.group("workers").expect("it is in the file");
     assert_eq!((group.once.len(), group.lost_count()), (100, 0));
     let topic = outcome.verdict.topic("orders").expect("it is in the file");
-    assert_eq!((topic.expired.len(), topic.partitions[0].start_offset), (0, 0));
+    assert_eq!(
+        (topic.expired.len(), topic.partitions[0].start_offset),
+        (0, 0)
+    );
 }
 
 #[test]
 fn nobody_may_delete_what_is_not_replicated() {
-    let faults = "{ delete-records: orders-0, up-to: 101, at: 10s, optional: true }";
+    let faults = "{ delete-records: orders-0, up-to: 101, at: 10s }";
     let text = world("config: { auto.offset.reset: earliest }", faults);
     let facts = storage(&text);
     let facts: Vec<_> = facts.iter().map(|(_, fact)| fact).collect();
     assert!(
-        matches!(facts[..], [StorageFact::DeletionRefused { up_to: 101, high_watermark: 100, .. }]),
+        matches!(
+            facts[..],
+            [StorageFact::DeletionRefused {
+                up_to: 101,
+                high_watermark: 100,
+                ..
+            }]
+        ),
         "{facts:?}"
     );
     let outcome = run(&text);
@@ -162,11 +199,26 @@ fn nobody_may_delete_what_is_not_replicated() {
 #[test]
 fn mistakes_about_deletions_are_found_where_they_stand() {
     let cases = [
-        ("{ delete-records: orders-0, at: 1s }", "does not say up to where"),
-        ("{ delete-records: orders, up-to: 5, at: 1s }", "`orders` is no partition"),
-        ("{ delete-records: orders-7, up-to: 5, at: 1s }", "there is no 7"),
-        ("{ delete-records: orders-0, up-to: soon, at: 1s }", "`soon`"),
-        ("{ delete-records: orders-0, up-to: 5, before: poll }", "a partition takes no steps"),
+        (
+            "{ delete-records: orders-0, at: 1s }",
+            "does not say up to where",
+        ),
+        (
+            "{ delete-records: orders, up-to: 5, at: 1s }",
+            "`orders` is no partition",
+        ),
+        (
+            "{ delete-records: orders-7, up-to: 5, at: 1s }",
+            "there is no 7",
+        ),
+        (
+            "{ delete-records: orders-0, up-to: soon, at: 1s }",
+            "`soon`",
+        ),
+        (
+            "{ delete-records: orders-0, up-to: 5, before: poll }",
+            "a partition takes no steps",
+        ),
     ];
     for (fault, message) in cases {
         let problems = refused(&world("config: {}", fault));
