@@ -58,7 +58,9 @@ impl Setup {
                 fault.verb,
                 Verb::Crash { .. }
                     | Verb::PowerLoss { .. }
-                    | Verb::Pause { .. } | Verb::Close { .. } | Verb::Start
+                    | Verb::Pause { .. }
+                    | Verb::Close { .. }
+                    | Verb::Start
             );
             of_process
                 && match &fault.target {

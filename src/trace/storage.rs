@@ -36,7 +36,11 @@ pub(super) fn line(cast: &Cast, fact: &StorageFact) -> (&'static str, String) {
             reason,
             ..
         } => {
-            let many = if *segments == 1 { "segment" } else { "segments" };
+            let many = if *segments == 1 {
+                "segment"
+            } else {
+                "segments"
+            };
             let why = match reason {
                 Retention::Start => "before the log start offset",
                 Retention::Size => "retention.bytes",
@@ -48,12 +52,14 @@ pub(super) fn line(cast: &Cast, fact: &StorageFact) -> (&'static str, String) {
                 stretch(*from, *to)
             };
             let begins = format!("the log begins at {to}");
-            ("deletes", format!("{segments} {many}, {place}: {begins} ({why})"))
+            (
+                "deletes",
+                format!("{segments} {many}, {place}: {begins} ({why})"),
+            )
         }
-        StorageFact::UnflushedLost { from, to, .. } => (
-            "loses",
-            format!("{}: not flushed", stretch(*to, *from)),
-        ),
+        StorageFact::UnflushedLost { from, to, .. } => {
+            ("loses", format!("{}: not flushed", stretch(*to, *from)))
+        }
         StorageFact::StartLearnt { to, .. } => {
             let place = cast.partition(partition);
             ("hears", format!("that {place} begins at {to}"))

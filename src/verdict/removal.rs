@@ -61,7 +61,11 @@ pub(super) fn what(q: &Question<'_>, who: &str, fact: &StorageFact) -> String {
             format!("{who} begins a new segment of {place} at {base}")
         }
         StorageFact::SegmentDeleted { segments, to, .. } => {
-            let many = if *segments == 1 { "segment" } else { "segments" };
+            let many = if *segments == 1 {
+                "segment"
+            } else {
+                "segments"
+            };
             format!("{who} deletes {segments} {many} of {place}: the log begins at {to}")
         }
         StorageFact::UnflushedLost { from, to, .. } => format!(

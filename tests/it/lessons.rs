@@ -111,6 +111,14 @@ const LESSONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "storage/power-loss",
+        &["--variant", "all-at-once", "--partition", "orders-0", "--from", "11900ms", "--to", "65s"],
+    ),
+    (
+        "storage/slower-than-retention",
+        &["--partition", "orders-0", "--group", "slow", "--from", "69s", "--to", "100s"],
+    ),
+    (
         "topics/custom-partitioner",
         &[
             "--variant",

@@ -264,7 +264,10 @@ fn segments_roll_by_the_time_of_their_records_and_go_when_the_latest_is_too_old(
     let (bases, starts) = course(&text);
     assert_eq!(bases, [50, 100, 150], "fifty records each");
     // The looks are at 30 s, 35 s, ...; the latest records are of 5, 10, 15 and 20 s.
-    assert_eq!(starts, [(35_000, 50), (40_000, 100), (45_000, 150), (50_000, 200)]);
+    assert_eq!(
+        starts,
+        [(35_000, 50), (40_000, 100), (45_000, 150), (50_000, 200)]
+    );
     let outcome = run(&text);
     let topic = outcome.verdict.topic("orders").expect("it is in the file");
     assert_eq!(topic.partitions[0].start_offset, 200, "the active one too");
@@ -300,9 +303,21 @@ fn a_crash_loses_nothing_and_a_loss_of_power_what_was_not_flushed() {
     assert_eq!(lost("", "crash"), 0);
     assert_eq!(lost("", "power-loss"), 101, "everything so far");
     assert_eq!(lost("flush.messages: 1", "power-loss"), 0);
-    assert_eq!(lost("flush.messages: 20", "power-loss"), 1, "100 were flushed");
-    assert_eq!(lost("segment.ms: 4950", "power-loss"), 1, "the second segment began at 100");
-    assert_eq!(lost("flush.ms: 1000", "power-loss"), 101, "the flusher has not looked yet");
+    assert_eq!(
+        lost("flush.messages: 20", "power-loss"),
+        1,
+        "100 were flushed"
+    );
+    assert_eq!(
+        lost("segment.ms: 4950", "power-loss"),
+        1,
+        "the second segment began at 100"
+    );
+    assert_eq!(
+        lost("flush.ms: 1000", "power-loss"),
+        101,
+        "the flusher has not looked yet"
+    );
     assert_eq!(lost("", "close"), 0);
 }
 
@@ -311,7 +326,9 @@ fn how_much_of_the_tail_is_lost_can_be_said_or_drawn() {
     let lost = |tail: &str, seed: u64| {
         let fault = format!("power-loss: broker-1, tail: {tail}, at: 10050ms, restart-after: 15s");
         let text = kept("", "", &format!("faults: [{{ {fault} }}]"));
-        let outcome = experiment(&text).with_seed(kafkasim::base::Seed(seed)).run();
+        let outcome = experiment(&text)
+            .with_seed(kafkasim::base::Seed(seed))
+            .run();
         let orders = outcome.verdict.topic("orders").expect("it is in the file");
         orders.truncated.len()
     };
@@ -325,7 +342,10 @@ fn how_much_of_the_tail_is_lost_can_be_said_or_drawn() {
 #[test]
 fn what_one_machine_loses_the_others_have_and_it_copies_from_them() {
     let faults = "{ power-loss: leader of orders-0, at: 1500ms, restart-after: 20s }";
-    let text = world("start-at: 40s, config: { auto.offset.reset: earliest }", faults);
+    let text = world(
+        "start-at: 40s, config: { auto.offset.reset: earliest }",
+        faults,
+    );
     let outcome = run(&text);
     assert_eq!(outcome.verdict.ends, Ending::Drained);
     let group = outcome.verdict.group("workers").expect("it is in the file");
@@ -333,15 +353,31 @@ fn what_one_machine_loses_the_others_have_and_it_copies_from_them() {
     let orders = outcome.verdict.topic("orders").expect("it is in the file");
     assert_eq!(orders.partitions[0].isr.len(), 3, "it has caught up");
     let seen = outcome.ledger.seen();
-    assert_eq!((seen.count(FactWord::PowerLost), seen.count(FactWord::UnflushedLost)), (1, 1));
-    assert_eq!(seen.count(FactWord::RequestTimedOut), 0, "it was back before that");
+    assert_eq!(
+        (
+            seen.count(FactWord::PowerLost),
+            seen.count(FactWord::UnflushedLost)
+        ),
+        (1, 1)
+    );
+    assert_eq!(
+        seen.count(FactWord::RequestTimedOut),
+        0,
+        "it was back before that"
+    );
 }
 
 #[test]
 fn a_loss_of_power_befalls_brokers_only() {
     let cases = [
-        ("{ power-loss: workers, at: 1s }", "befalls brokers, not `workers`"),
-        ("{ power-loss: active controller, at: 1s }", "befalls brokers"),
+        (
+            "{ power-loss: workers, at: 1s }",
+            "befalls brokers, not `workers`",
+        ),
+        (
+            "{ power-loss: active controller, at: 1s }",
+            "befalls brokers",
+        ),
         ("{ power-loss: broker-1, tail: some, at: 1s }", "`some`"),
     ];
     for (fault, message) in cases {

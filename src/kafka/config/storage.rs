@@ -72,8 +72,12 @@ pub(super) fn of_topic(reader: &mut Reader, broker: &BrokerConfig) -> StorageCon
         config.segment_bytes.to_string(),
         millis(config.segment_span, i64::MAX),
         millis(config.retention_span, -1),
-        config.retention_bytes.map_or("-1".to_owned(), |b| b.to_string()),
-        config.flush_messages.map_or(i64::MAX.to_string(), |n| n.to_string()),
+        config
+            .retention_bytes
+            .map_or("-1".to_owned(), |b| b.to_string()),
+        config
+            .flush_messages
+            .map_or(i64::MAX.to_string(), |n| n.to_string()),
         millis(config.flush_span, i64::MAX),
     ];
     let changed = [

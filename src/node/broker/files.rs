@@ -86,7 +86,9 @@ impl Files {
     pub fn make_room(&mut self, now: Instant, end: Offset, bytes: u64, largest: Instant) -> bool {
         let active = self.active();
         let is_full = u64::from(self.limits.segment_bytes) < active.bytes + bytes;
-        let waited = active.first.map_or(Span::ZERO, |first| largest.since(first));
+        let waited = active
+            .first
+            .map_or(Span::ZERO, |first| largest.since(first));
         let is_old = self.limits.segment_span.is_some_and(|span| span < waited);
         let rolls = 0 < active.bytes && (is_full || is_old);
         if rolls {
@@ -108,7 +110,11 @@ impl Files {
         active.first.get_or_insert(largest);
         active.largest = active.largest.max(Some(largest));
         let unflushed = end - self.flushed;
-        if self.limits.flush_messages.is_some_and(|most| most <= unflushed) {
+        if self
+            .limits
+            .flush_messages
+            .is_some_and(|most| most <= unflushed)
+        {
             self.flush(now, end);
         }
     }
@@ -241,7 +247,11 @@ mod tests {
     fn a_segment_is_rolled_before_the_batch_that_would_not_fit_or_comes_too_late() {
         assert_eq!(bases(&written(limits(), &[0; 7])), [0, 3, 6]);
         let late = written(limits(), &[0, 10_000, 10_001, 20_001, 20_002]);
-        assert_eq!(bases(&late), [0, 2, 4], "by the first append of the segment");
+        assert_eq!(
+            bases(&late),
+            [0, 2, 4],
+            "by the first append of the segment"
+        );
     }
 
     #[test]
@@ -284,7 +294,10 @@ mod tests {
         let log = (0, 7, 7);
         assert_eq!(files.expire(at(60_000), Expiry::Time, log), None);
         assert_eq!(files.expire(at(60_001), Expiry::Time, log), Some((1, 3)));
-        assert_eq!(files.expire(at(70_000), Expiry::Time, (3, 7, 7)), Some((2, 7)));
+        assert_eq!(
+            files.expire(at(70_000), Expiry::Time, (3, 7, 7)),
+            Some((2, 7))
+        );
         assert_eq!(bases(&files), [7]);
         assert_eq!(files.expire(at(99_000), Expiry::Time, (7, 7, 7)), None);
     }
@@ -294,14 +307,21 @@ mod tests {
         let times = [0, 0, 90_000, 1000, 1000, 1000];
         let mut files = written(limits(), &times);
         let gone = files.expire(at(80_000), Expiry::Time, (0, 6, 6));
-        assert_eq!(gone, Some((1, 2)), "the record at 2 was late for the first segment");
+        assert_eq!(
+            gone,
+            Some((1, 2)),
+            "the record at 2 was late for the first segment"
+        );
         assert_eq!(files.expire(at(140_000), Expiry::Time, (2, 6, 6)), None);
     }
 
     #[test]
     fn nothing_goes_that_is_not_replicated() {
         let mut files = written(limits(), &[0; 7]);
-        assert_eq!(files.expire(at(90_000), Expiry::Time, (0, 5, 7)), Some((1, 3)));
+        assert_eq!(
+            files.expire(at(90_000), Expiry::Time, (0, 5, 7)),
+            Some((1, 3))
+        );
     }
 
     #[test]
@@ -310,17 +330,35 @@ mod tests {
             retention_bytes: Some(bytes),
             ..limits()
         };
-        for (bytes, gone) in [(2100, None), (1201, None), (1200, Some((1, 3))), (0, Some((3, 7)))] {
+        for (bytes, gone) in [
+            (2100, None),
+            (1201, None),
+            (1200, Some((1, 3))),
+            (0, Some((3, 7))),
+        ] {
             let mut files = written(most(bytes), &[0; 7]);
-            assert_eq!(files.expire(at(0), Expiry::Size, (0, 7, 7)), gone, "{bytes}");
+            assert_eq!(
+                files.expire(at(0), Expiry::Size, (0, 7, 7)),
+                gone,
+                "{bytes}"
+            );
         }
     }
 
     #[test]
     fn segments_before_the_log_start_offset_go_and_the_one_it_lies_in_stays() {
-        for (start, gone) in [(2, None), (3, Some((1, 3))), (5, Some((1, 3))), (7, Some((2, 6)))] {
+        for (start, gone) in [
+            (2, None),
+            (3, Some((1, 3))),
+            (5, Some((1, 3))),
+            (7, Some((2, 6))),
+        ] {
             let mut files = written(limits(), &[0; 7]);
-            assert_eq!(files.expire(at(0), Expiry::Start, (start, 7, 7)), gone, "{start}");
+            assert_eq!(
+                files.expire(at(0), Expiry::Start, (start, 7, 7)),
+                gone,
+                "{start}"
+            );
         }
     }
 

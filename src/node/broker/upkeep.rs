@@ -135,7 +135,13 @@ impl Broker {
 
     /// So many bytes with this largest timestamp are about to go to the end of a log: a new segment
     /// may begin for them.
-    pub(super) fn make_room(&mut self, ctx: &mut Ctx<'_>, slot: usize, bytes: u64, largest: Instant) {
+    pub(super) fn make_room(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        slot: usize,
+        bytes: u64,
+        largest: Instant,
+    ) {
         let end = self.disk.logs[slot].end();
         if let Some(Some(files)) = self.disk.files.get_mut(slot)
             && files.make_room(ctx.now, end, bytes, largest)
@@ -168,7 +174,11 @@ impl Broker {
                 let inside = log.batches().filter(|batch| from <= batch.base_offset);
                 inside.map(|batch| batch.batch.max_timestamp).max()
             };
-            files.truncate(log.end(), |from| log.bytes_between(from, log.end()), largest);
+            files.truncate(
+                log.end(),
+                |from| log.bytes_between(from, log.end()),
+                largest,
+            );
         }
     }
 

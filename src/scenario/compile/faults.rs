@@ -13,8 +13,8 @@ use crate::scenario::resolved::fault::{
 use crate::scenario::resolved::step::StepName;
 use crate::scenario::value;
 use crate::sim::setup::{
-    Drawn, FactPattern, FaultSetup, LossKind, RecordName, SeekTo, ServerFilter, TailLoss, Target, Trigger,
-    Verb,
+    Drawn, FactPattern, FaultSetup, LossKind, RecordName, SeekTo, ServerFilter, TailLoss, Target,
+    Trigger, Verb,
 };
 use crate::verdict::{self, FactWord};
 
