@@ -112,11 +112,20 @@ const LESSONS: &[(&str, &[&str])] = &[
     ),
     (
         "storage/power-loss",
-        &["--variant", "all-at-once", "--partition", "orders-0", "--from", "11900ms", "--to", "65s"],
+        &[
+            "--variant",
+            "all-at-once",
+            "--partition",
+            "orders-0",
+            "--from",
+            "11900ms",
+            "--to",
+            "33s",
+        ],
     ),
     (
         "storage/slower-than-retention",
-        &["--partition", "orders-0", "--group", "slow", "--from", "69s", "--to", "100s"],
+        &["--partition", "orders-0", "--from", "88s", "--to", "97s"],
     ),
     (
         "topics/custom-partitioner",

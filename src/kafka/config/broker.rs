@@ -67,6 +67,10 @@ pub struct BrokerConfig {
     pub retention_check: Span,
     /// `log.flush.scheduler.interval.ms`; `None`: once.
     pub flush_check: Option<Span>,
+    /// `producer.id.expiration.ms`.
+    pub producer_id_expiration: Span,
+    /// `producer.id.expiration.check.interval.ms`.
+    pub producer_id_check: Span,
 }
 
 impl Default for BrokerConfig {
@@ -101,7 +105,18 @@ impl Default for BrokerConfig {
             storage: StorageConfig::default(),
             retention_check: Span::from_secs(300),
             flush_check: None,
+            producer_id_expiration: Span::from_secs(86_400),
+            producer_id_check: Span::from_secs(600),
         }
+    }
+}
+
+impl BrokerConfig {
+    /// Whether producer ids are forgotten otherwise than by default.
+    pub fn expires_producers(&self) -> bool {
+        let default = Self::default();
+        self.producer_id_expiration != default.producer_id_expiration
+            || self.producer_id_check != default.producer_id_check
     }
 }
 
@@ -151,6 +166,8 @@ pub fn resolve_broker(settings: &Settings) -> Result<(BrokerConfig, Vec<Note>), 
         )),
         storage: storage::of_broker(&mut reader),
         retention_check: reader.millis("log.retention.check.interval.ms"),
+        producer_id_expiration: reader.millis("producer.id.expiration.ms"),
+        producer_id_check: reader.millis("producer.id.expiration.check.interval.ms"),
         flush_check: storage::span(reader.number("log.flush.scheduler.interval.ms")),
     };
     if config.replica_lag_time_max < config.replica_fetch_wait {

@@ -26,6 +26,7 @@ mod lifecycle;
 pub mod log;
 mod metadata;
 mod produce;
+pub mod producer_history;
 pub mod producer_state;
 pub mod replica;
 mod replicate;
@@ -282,7 +283,8 @@ impl Broker {
     }
 
     /// The process dies: its memory is gone, its logs are kept. The high watermark is as the process
-    /// knew it; in Kafka it is read from a checkpoint, which may be a few seconds old.
+    /// knew it; in Kafka it is read from a checkpoint, which may be a few seconds old. Of each producer
+    /// the last batch is known: that is what the snapshot of a recovery keeps.
     pub fn crash(&mut self) {
         let memory = Memory::new(&self.setup);
         let before = std::mem::replace(&mut self.memory, memory);
@@ -290,7 +292,7 @@ impl Broker {
         for ((partition, before), log) in partitions.zip(&self.disk.logs) {
             let high_watermark = before.replica.high_watermark();
             partition.replica.learn(high_watermark, log.end());
-            partition.producers = ProducerState::of(log.batches());
+            partition.producers = ProducerState::of(log.batches()).snapshot();
         }
     }
 }

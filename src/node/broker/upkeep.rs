@@ -2,8 +2,9 @@
 //! the flusher, and what a loss of power leaves (`LogManager`).
 //!
 //! A broker answers from the page cache: nothing waits for the disk. A process that dies loses
-//! nothing, for the operating system has it; when the power goes, what was not flushed goes too. Both
-//! tasks begin 30 s after the process and run on leaders and followers alike. Simplified: a flush takes
+//! nothing, for the operating system has it; when the power goes, what was not flushed goes too. The
+//! tasks begin 30 s after the process and run on leaders and followers alike. A third forgets producer
+//! ids, where its settings are not the defaults: a day does not matter in runs of less than a day. Simplified: a flush takes
 //! no time, a deleted file is gone at once, segments of the same log may roll at other offsets on
 //! another broker only by what each of its appends held.
 
@@ -22,6 +23,7 @@ const FIRST_TASK: Span = Span::from_secs(30);
 pub(super) struct Upkeep {
     retention_at: Option<Instant>,
     flush_at: Option<Instant>,
+    expiry_at: Option<Instant>,
 }
 
 /// How much of what was not flushed a loss of power takes.
@@ -54,13 +56,14 @@ impl Broker {
 
     /// The process begins: its tasks are due in half a minute.
     pub(super) fn begin_upkeep(&mut self, ctx: &mut Ctx<'_>) {
-        if self.disk.files.is_empty() {
-            return;
-        }
-        let first = Some(ctx.now + FIRST_TASK);
+        let config = &self.setup.config;
+        let first = (!self.disk.files.is_empty()).then(|| ctx.now + FIRST_TASK);
         self.memory.upkeep = Upkeep {
             retention_at: first,
             flush_at: first,
+            expiry_at: config
+                .expires_producers()
+                .then(|| ctx.now + config.producer_id_check),
         };
         self.arm_upkeep(ctx);
     }
@@ -69,8 +72,10 @@ impl Broker {
         let Upkeep {
             retention_at,
             flush_at,
+            expiry_at,
         } = self.memory.upkeep;
-        if let Some(at) = retention_at.into_iter().chain(flush_at).min() {
+        let all = retention_at.into_iter().chain(flush_at).chain(expiry_at);
+        if let Some(at) = all.min() {
             self.memory.timers.arm(ctx, Slot::Upkeep, at);
         }
     }
@@ -78,9 +83,10 @@ impl Broker {
     /// A task is due.
     pub(super) fn on_upkeep_timer(&mut self, ctx: &mut Ctx<'_>) {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= ctx.now);
-        let (retains, flushes) = (
+        let (retains, flushes, expires) = (
             is_due(self.memory.upkeep.retention_at),
             is_due(self.memory.upkeep.flush_at),
+            is_due(self.memory.upkeep.expiry_at),
         );
         if retains {
             self.memory.upkeep.retention_at = Some(ctx.now + self.setup.config.retention_check);
@@ -95,6 +101,15 @@ impl Broker {
                 if let Some(files) = files {
                     files.flush_if_due(ctx.now, log.end());
                 }
+            }
+        }
+        if expires {
+            let config = &self.setup.config;
+            self.memory.upkeep.expiry_at = Some(ctx.now + config.producer_id_check);
+            for partition in &mut self.memory.partitions {
+                partition
+                    .producers
+                    .expire(ctx.now, config.producer_id_expiration);
             }
         }
         self.arm_upkeep(ctx);

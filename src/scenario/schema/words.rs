@@ -72,10 +72,7 @@ fn not_built(duration: &Value) -> Vec<(&'static str, Value)> {
             "tail",
             json!({ "anyOf": [{ "enum": ["all", "drawn"] }, count.clone()] }),
         ),
-        (
-            "up-to",
-            json!({ "anyOf": [{ "enum": ["latest"] }, count] }),
-        ),
+        ("up-to", json!({ "anyOf": [{ "enum": ["latest"] }, count] })),
         ("election", plain(&["preferred", "unclean"])),
         ("timestamps", plain(&["create", "append"])),
     ]
