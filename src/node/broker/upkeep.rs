@@ -21,9 +21,9 @@ const FIRST_TASK: Span = Span::from_secs(30);
 /// When the two tasks are due next.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Upkeep {
-    retention_at: Option<Instant>,
-    flush_at: Option<Instant>,
-    expiry_at: Option<Instant>,
+    retention: Option<Instant>,
+    flush: Option<Instant>,
+    expiry: Option<Instant>,
 }
 
 /// How much of what was not flushed a loss of power takes.
@@ -59,9 +59,9 @@ impl Broker {
         let config = &self.setup.config;
         let first = (!self.disk.files.is_empty()).then(|| ctx.now + FIRST_TASK);
         self.memory.upkeep = Upkeep {
-            retention_at: first,
-            flush_at: first,
-            expiry_at: config
+            retention: first,
+            flush: first,
+            expiry: config
                 .expires_producers()
                 .then(|| ctx.now + config.producer_id_check),
         };
@@ -70,11 +70,11 @@ impl Broker {
 
     fn arm_upkeep(&mut self, ctx: &mut Ctx<'_>) {
         let Upkeep {
-            retention_at,
-            flush_at,
-            expiry_at,
+            retention,
+            flush,
+            expiry,
         } = self.memory.upkeep;
-        let all = retention_at.into_iter().chain(flush_at).chain(expiry_at);
+        let all = retention.into_iter().chain(flush).chain(expiry);
         if let Some(at) = all.min() {
             self.memory.timers.arm(ctx, Slot::Upkeep, at);
         }
@@ -84,19 +84,19 @@ impl Broker {
     pub(super) fn on_upkeep_timer(&mut self, ctx: &mut Ctx<'_>) {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= ctx.now);
         let (retains, flushes, expires) = (
-            is_due(self.memory.upkeep.retention_at),
-            is_due(self.memory.upkeep.flush_at),
-            is_due(self.memory.upkeep.expiry_at),
+            is_due(self.memory.upkeep.retention),
+            is_due(self.memory.upkeep.flush),
+            is_due(self.memory.upkeep.expiry),
         );
         if retains {
-            self.memory.upkeep.retention_at = Some(ctx.now + self.setup.config.retention_check);
+            self.memory.upkeep.retention = Some(ctx.now + self.setup.config.retention_check);
             for slot in 0..self.disk.files.len() {
                 self.retain(ctx, slot);
             }
         }
         if flushes {
             let again = self.setup.config.flush_check;
-            self.memory.upkeep.flush_at = again.map(|span| ctx.now + span);
+            self.memory.upkeep.flush = again.map(|span| ctx.now + span);
             for (files, log) in self.disk.files.iter_mut().zip(&self.disk.logs) {
                 if let Some(files) = files {
                     files.flush_if_due(ctx.now, log.end());
@@ -105,7 +105,7 @@ impl Broker {
         }
         if expires {
             let config = &self.setup.config;
-            self.memory.upkeep.expiry_at = Some(ctx.now + config.producer_id_check);
+            self.memory.upkeep.expiry = Some(ctx.now + config.producer_id_check);
             for partition in &mut self.memory.partitions {
                 partition
                     .producers
