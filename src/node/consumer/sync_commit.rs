@@ -4,7 +4,7 @@
 //! client polls once, then looks (`ConsumerNetworkClient.poll`, `maybeTriggerWakeup`).
 
 use super::Member;
-use super::app::App;
+use super::app::{Activity, App};
 use super::commit::{CommitFor, CommitOutcome, Offsets, TIMED_OUT, WOKEN, plain};
 use crate::base::Instant;
 use crate::node::Ctx;
@@ -37,6 +37,15 @@ impl App {
     /// Whether a blocking call throws `WakeupException` now: one does, after each `wakeup()`.
     pub(super) fn take_wakeup(&mut self) -> bool {
         std::mem::take(&mut self.woken)
+    }
+
+    /// Whether the application is in a call that reads from the network.
+    pub(super) fn is_in_a_call(&self, now: Instant) -> bool {
+        let calls = matches!(
+            self.activity,
+            Activity::Poll(_) | Activity::Commit(_) | Activity::Close(_)
+        );
+        calls && !self.is_stalled(now)
     }
 }
 
