@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::dispatch::Node;
 use super::event::{Event, Turn};
 use super::fault::Faults;
+use super::link::Links;
 use super::setup::{Setup, TopicSetup};
 use super::{Requests, Sim, Status};
-use crate::base::{Instant, NodeId, TopicId};
+use crate::base::{Instant, NodeId, Stream, TopicId};
 use crate::engine::network::LinkLatency;
 use crate::engine::{Class, Network, Queue, Timers};
 use crate::kafka::message::PartitionMetadata;
@@ -40,6 +41,7 @@ impl Sim {
             now: Instant::ZERO,
             queue: Queue::default(),
             network,
+            links: Links::new(Stream::new(setup.seed, "connection-setup", "")),
             nodes: nodes(&setup),
             status: vec![Status::NotStarted; count],
             timers: vec![[Timers::default(), Timers::default()]; count],

@@ -159,8 +159,16 @@ fn of_action(scenario: &Scenario, action: &Action) -> Option<String> {
     if matches!(action, Action::SetOffsets { .. }) {
         return None;
     }
-    if let Action::AddPartitions { .. } = action {
-        return Some("partitions that are added".to_owned());
+    match action {
+        Action::AddPartitions { .. } => return Some("partitions that are added".to_owned()),
+        Action::DeleteRecords { .. } => return Some("records that are deleted".to_owned()),
+        _ => {}
+    }
+    if action.link().is_some() {
+        return Some("a fault on a link".to_owned());
+    }
+    if let Action::HoldRequest(..) | Action::HoldResponse(..) | Action::Refuse(..) = action {
+        return Some("a message that is held up or refused".to_owned());
     }
     let is_client = |name: &String| {
         let groups = scenario.groups.iter();
@@ -169,7 +177,7 @@ fn of_action(scenario: &Scenario, action: &Action) -> Option<String> {
             || members.any(|member| member == *name)
             || name.starts_with("owner of ")
     };
-    let losing = matches!(action, Action::LoseRequest(_) | Action::LoseResponse(_));
+    let losing = matches!(action, Action::LoseRequest(..) | Action::LoseResponse(..));
     let is_producer = |name: &String| losing && scenario.producers.contains(name);
     let stranger = action
         .who()

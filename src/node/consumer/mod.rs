@@ -161,6 +161,10 @@ pub struct Member {
     positions: Positions,
     lookup: Lookup,
     lookup_round: u32,
+    /// The version of the metadata that positions were last compared with.
+    validated_with: u64,
+    /// Positions beyond a cut, and no policy to reset them: `poll` is to throw.
+    is_truncated: bool,
     fetcher: Fetcher,
     commits: Commits,
     app: App,
@@ -209,6 +213,8 @@ impl Member {
             positions: Positions::default(),
             lookup: Lookup::Idle,
             lookup_round: 0,
+            validated_with: 0,
+            is_truncated: false,
             fetcher: Fetcher::default(),
             commits: Commits::new(Instant::MAX),
             app: App::new(script),

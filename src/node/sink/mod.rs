@@ -175,6 +175,15 @@ impl Job {
         unreachable!("a step names a row of its request")
     }
 
+    fn refuse(&mut self, ctx: &mut Ctx<'_>, reason: Refusal) {
+        self.answer = SinkResponse::Refused(reason);
+        self.cause = ctx.note(SinkFact::InsertRefused {
+            group: self.request.group(),
+            from: self.from,
+            reason,
+        });
+    }
+
     fn point(&self) -> StepKind {
         match self.step {
             Step::Receive => StepKind::Receive,
@@ -350,13 +359,7 @@ impl Sink {
             .queue
             .is_some_and(|room| room as usize <= waiting);
         if ctx.now < begins && full {
-            job.answer = SinkResponse::Refused(Refusal::QueueFull);
-            job.cause = ctx.note(SinkFact::InsertRefused {
-                group,
-                from: job.from,
-                reason: Refusal::QueueFull,
-            });
-            return;
+            return job.refuse(ctx, Refusal::QueueFull);
         }
         job.begins = begins;
         self.free_at = begins + self.setup.interval;
@@ -371,13 +374,7 @@ impl Sink {
         let row = job.row(number);
         let group = job.request.group();
         if self.tables.refuses(group, std::slice::from_ref(&row)) {
-            job.answer = SinkResponse::Refused(Refusal::Conflict);
-            job.cause = ctx.note(SinkFact::InsertRefused {
-                group,
-                from: job.from,
-                reason: Refusal::Conflict,
-            });
-            return;
+            return job.refuse(ctx, Refusal::Conflict);
         }
         self.tables.put(ctx, (group, job.from), &row, false);
         job.stored += 1;
@@ -389,6 +386,7 @@ impl Sink {
         let job = &mut self.jobs[index];
         let refused = matches!(job.answer, SinkResponse::Refused(_));
         let atomic = job.is_atomic(self.setup.bulk);
+        let mut conflicts = false;
         match &job.request {
             _ if refused => {}
             SinkRequest::ReadOffsets { group, partitions } => {
@@ -400,14 +398,8 @@ impl Sink {
                 rows,
                 offset,
             } if atomic => {
-                if self.tables.refuses(*group, rows) {
-                    job.answer = SinkResponse::Refused(Refusal::Conflict);
-                    ctx.note(SinkFact::InsertRefused {
-                        group: *group,
-                        from: job.from,
-                        reason: Refusal::Conflict,
-                    });
-                } else {
+                conflicts = self.tables.refuses(*group, rows);
+                if !conflicts {
                     for rows in rows {
                         let whose = (*group, job.from);
                         self.tables.put(ctx, whose, rows, offset.is_some());
@@ -419,6 +411,9 @@ impl Sink {
                 }
             }
             SinkRequest::Insert { .. } => {}
+        }
+        if conflicts {
+            job.refuse(ctx, Refusal::Conflict);
         }
         job.cause = ctx.cause;
         if let Some(conn) = job.conn {

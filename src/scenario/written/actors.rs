@@ -37,14 +37,41 @@ impl Sink {
     pub fn unique(self) -> Self {
         self.key("unique", "record")
     }
-
-    /// Any key of a sink in a file.
-    #[must_use]
-    pub fn key(mut self, key: &str, value: impl Into<Word>) -> Self {
-        self.0.set(&[key], value);
-        self
-    }
 }
+
+/// What can be said of several kinds of things alike.
+macro_rules! any_key {
+    ($kind:ty, $what:literal) => {
+        impl $kind {
+            #[doc = concat!("Any key of ", $what, " in a file.")]
+            #[must_use]
+            pub fn key(mut self, key: &str, value: impl Into<Word>) -> Self {
+                self.0.set(&[key], value);
+                self
+            }
+        }
+    };
+}
+
+/// The same for what has Kafka's settings.
+macro_rules! any_setting {
+    ($kind:ty, $whose:literal) => {
+        impl $kind {
+            #[doc = concat!("A setting of ", $whose, ", by Kafka's name.")]
+            #[must_use]
+            pub fn config(mut self, name: &str, value: impl Into<Word>) -> Self {
+                self.0.set(&["config", name], value);
+                self
+            }
+        }
+    };
+}
+
+any_key!(Sink, "a sink");
+any_key!(Topic, "a topic");
+any_key!(Producer, "a producer");
+any_setting!(Topic, "the topic");
+any_setting!(Producer, "the client");
 
 impl Topic {
     /// So many partitions, each with so many copies.
@@ -63,20 +90,6 @@ impl Topic {
     #[must_use]
     pub fn created_at(self, at: Span) -> Self {
         self.key("create", at.to_string())
-    }
-
-    /// A setting of the topic, by Kafka's name.
-    #[must_use]
-    pub fn config(mut self, name: &str, value: impl Into<Word>) -> Self {
-        self.0.set(&["config", name], value);
-        self
-    }
-
-    /// Any key of a topic in a file.
-    #[must_use]
-    pub fn key(mut self, key: &str, value: impl Into<Word>) -> Self {
-        self.0.set(&[key], value);
-        self
     }
 }
 
@@ -109,20 +122,6 @@ impl Producer {
     #[must_use]
     pub fn start_at(self, at: impl Into<Word>) -> Self {
         self.key("start-at", at)
-    }
-
-    /// A setting of the client, by Kafka's name.
-    #[must_use]
-    pub fn config(mut self, name: &str, value: impl Into<Word>) -> Self {
-        self.0.set(&["config", name], value);
-        self
-    }
-
-    /// Any key of a producer in a file.
-    #[must_use]
-    pub fn key(mut self, key: &str, value: impl Into<Word>) -> Self {
-        self.0.set(&[key], value);
-        self
     }
 }
 
