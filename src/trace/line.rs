@@ -500,21 +500,27 @@ fn position(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
                 format!("{partition} to {offset}: no usable committed offset"),
             )
         }
-        GroupFact::PositionTruncated {
-            partition,
-            from,
-            to,
-            ..
-        } => {
-            let partition = cast.partition(*partition);
-            let what = match to {
-                Some(to) => format!("{partition} was cut at {to}, below its position {from}"),
-                None => format!("{partition} was cut somewhere below its position {from}"),
-            };
-            ("learns", what)
-        }
+        GroupFact::PositionTruncated { .. } => truncated(cast, fact),
         other => unreachable!("{other:?} is told elsewhere"),
     }
+}
+
+fn truncated(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
+    let GroupFact::PositionTruncated {
+        partition,
+        from,
+        to,
+        ..
+    } = fact
+    else {
+        unreachable!("{fact:?} tells of no cut")
+    };
+    let partition = cast.partition(*partition);
+    let what = match to {
+        Some(to) => format!("{partition} was cut at {to}, below its position {from}"),
+        None => format!("{partition} was cut somewhere below its position {from}"),
+    };
+    ("learns", what)
 }
 
 fn kind_word(kind: CommitKind) -> &'static str {

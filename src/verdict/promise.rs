@@ -171,9 +171,10 @@ impl Promises {
             return Ok(());
         }
         known.last = Some((epoch, who));
-        match *known.leaders.entry(epoch).or_insert(who) == who {
-            true => Ok(()),
-            false => Err((tp, Promise::OneLeaderPerEpoch { epoch })),
+        if *known.leaders.entry(epoch).or_insert(who) == who {
+            Ok(())
+        } else {
+            Err((tp, Promise::OneLeaderPerEpoch { epoch }))
         }
     }
 
@@ -183,9 +184,10 @@ impl Promises {
         epoch: u32,
     ) -> Result<(), (TopicPartition, Promise)> {
         let before = self.known(tp).elected.replace(epoch);
-        match before < Some(epoch) {
-            true => Ok(()),
-            false => Err((tp, Promise::EpochsGrow { epoch })),
+        if before < Some(epoch) {
+            Ok(())
+        } else {
+            Err((tp, Promise::EpochsGrow { epoch }))
         }
     }
 
@@ -204,9 +206,10 @@ impl Promises {
             }
         };
         known.watermark = Some((who, to));
-        match from < to && before.is_none_or(|before| before == from) {
-            true => Ok(()),
-            false => Err((tp, Promise::WatermarksGrow { to })),
+        if from < to && before.is_none_or(|before| before == from) {
+            Ok(())
+        } else {
+            Err((tp, Promise::WatermarksGrow { to }))
         }
     }
 }

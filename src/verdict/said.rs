@@ -505,9 +505,10 @@ fn what_fault(q: &Question<'_>, who: &str, fact: &FaultFact) -> String {
         }
         FaultFact::CutMade { a, b, one_way } => {
             let (a, b) = (actors(q, a), actors(q, b));
-            match one_way {
-                true => format!("nothing passes from {a} to {b} any more"),
-                false => format!("nothing passes between {a} and {b} any more"),
+            if *one_way {
+                format!("nothing passes from {a} to {b} any more")
+            } else {
+                format!("nothing passes between {a} and {b} any more")
             }
         }
         FaultFact::CutHealed { a, b } => {
