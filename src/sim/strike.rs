@@ -2,11 +2,12 @@
 
 use super::dispatch::{Call, Node};
 use super::event::Turn;
-use super::setup::{Drawn, SeekTo, Target, Trigger, Verb};
+use super::setup::{Drawn, SeekTo, TailLoss, Target, Trigger, Verb};
 use super::{Scratch, Sim};
 use crate::base::{GroupId, NodeId, Offset, Span, TopicId, TopicPartition};
 use crate::kafka::hash;
 use crate::node::FactId;
+use crate::node::broker::upkeep::Tail;
 use crate::node::consumer::SeekRequest;
 use crate::node::fact::FaultFact;
 
@@ -141,6 +142,15 @@ impl Sim {
                 self.plan_restart(index, node, *restart_after, cause);
                 false
             }
+            Verb::PowerLoss {
+                restart_after,
+                tail,
+            } => {
+                let tail = self.tail_of(index, *tail);
+                let cause = self.lose_power(node, tail, by, scratch);
+                self.plan_restart(index, node, *restart_after, cause);
+                false
+            }
             Verb::Close { restart_after } => {
                 let cause = self.close_process(node, by, scratch);
                 self.plan_restart(index, node, *restart_after, cause);
@@ -182,6 +192,20 @@ impl Sim {
             | Verb::AddPartitions { .. }
             | Verb::DeleteRecords { .. } => {
                 unreachable!("these verbs strike no process")
+            }
+        }
+    }
+
+    fn tail_of(&mut self, index: usize, tail: TailLoss) -> Tail {
+        match tail {
+            TailLoss::All => Tail::All,
+            TailLoss::Batches(most) => Tail::Last(most),
+            TailLoss::Drawn => {
+                let any = Drawn {
+                    low: 0,
+                    high: u64::from(u32::MAX),
+                };
+                Tail::Drawn(self.faults.entries[index].draw(any))
             }
         }
     }

@@ -9,6 +9,10 @@ use crate::node::fact::FaultFact;
 pub(super) fn line(cast: &Cast, fact: &FaultFact) -> (&'static str, String) {
     let (verb, what) = match fact {
         FaultFact::Crashed => ("crashes", "its memory is gone, its connections are reset"),
+        FaultFact::PowerLost => (
+            "loses",
+            "its power: what was not flushed is gone, its connections are silent",
+        ),
         FaultFact::Restarted => ("restarts", "a new process"),
         FaultFact::Paused => ("is paused", "the whole process stands still"),
         FaultFact::Resumed => ("goes on", "what was overdue happens now"),

@@ -477,6 +477,7 @@ fn what_app(q: &Question<'_>, who: &str, stated: &Stated, fact: &AppFact) -> Str
 fn what_fault(q: &Question<'_>, who: &str, fact: &FaultFact) -> String {
     match fact {
         FaultFact::Crashed => format!("{who} crashes"),
+        FaultFact::PowerLost => format!("{who} loses its power"),
         FaultFact::Restarted => format!("{who} is started again"),
         FaultFact::Paused => format!("{who} stands still as a whole"),
         FaultFact::Resumed => format!("{who} goes on"),

@@ -84,7 +84,7 @@ pub(super) struct Frame {
     pub(super) pc: usize,
     pub(super) stage: Stage,
     /// For a listener: what it interrupts, and what follows.
-    interrupts: Option<(Activity, Then)>,
+    pub(super) interrupts: Option<(Activity, Then)>,
 }
 
 /// The application of a member.
@@ -172,15 +172,6 @@ impl App {
 
     pub(super) fn is_stalled(&self, now: Instant) -> bool {
         now < self.stalled_until
-    }
-
-    /// Whether the application is in a call that reads from the network.
-    pub(super) fn is_in_a_call(&self, now: Instant) -> bool {
-        let calls = matches!(
-            self.activity,
-            Activity::Poll(_) | Activity::Commit(_) | Activity::Close(_)
-        );
-        calls && !self.is_stalled(now)
     }
 
     pub(super) fn is_standing(&self) -> bool {
@@ -509,21 +500,6 @@ impl Member {
         frame.interrupts = Some((suspended, then));
         self.app.frames.push(frame);
         Turn::Called
-    }
-
-    fn end_listener(&mut self, ctx: &mut Ctx<'_>) {
-        let frame = self.app.frames.pop().expect("a listener has a frame");
-        let (activity, then) = frame.interrupts.expect("a listener interrupts something");
-        self.app.activity = activity;
-        if let Activity::Poll(polling) = &mut self.app.activity {
-            polling.goes_on_with_the_group();
-        }
-        match then {
-            Then::Prepared => self.gave_all(),
-            Then::GaveUp => self.gave_up(ctx),
-            Then::Assigned => self.assigned(),
-            Then::Closing => self.left_partitions(ctx),
-        }
     }
 
     /// The application ends because of an exception or a failed record. Inside a listener the

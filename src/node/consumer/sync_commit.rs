@@ -39,6 +39,15 @@ impl App {
     pub(super) fn take_wakeup(&mut self) -> bool {
         std::mem::take(&mut self.woken)
     }
+
+    /// Whether the application is in a call that reads from the network.
+    pub(super) fn is_in_a_call(&self, now: Instant) -> bool {
+        let calls = matches!(
+            self.activity,
+            Activity::Poll(_) | Activity::Commit(_) | Activity::Close(_)
+        );
+        calls && !self.is_stalled(now)
+    }
 }
 
 impl Member {

@@ -19,6 +19,7 @@ mod hash;
 mod hw_timeline;
 mod java_hash;
 mod offset_commit_rules;
+mod producer_state;
 mod producer_timeline;
 mod server_assignor;
 mod size;
@@ -26,7 +27,7 @@ mod sticky;
 mod sticky_partitioner;
 
 /// Every file the tests read: what makes a folder a folder of oracle data.
-const FILES: [&str; 30] = [
+const FILES: [&str; 31] = [
     "batch-boundaries.jsonl",
     "batch-sizes.jsonl",
     "client-cooperative-sticky.jsonl",
@@ -50,6 +51,7 @@ const FILES: [&str; 30] = [
     "java-hash-order.jsonl",
     "murmur2.jsonl",
     "offset-commit-rules.jsonl",
+    "producer-state.jsonl",
     "producer-timeline.jsonl",
     "record-sizes.jsonl",
     "server-range.jsonl",
