@@ -163,11 +163,7 @@ impl Sim {
             }
             Verb::Stall { lasting } => {
                 let lasting = Span(self.faults.entries[index].draw(*lasting));
-                self.settle(node, scratch);
-                let cause = self.note(node, by, FaultFact::Stalled, scratch);
-                let until = self.now + lasting;
-                self.plan(node, Turn::StallEnd, until, cause);
-                self.invoke(node, cause, scratch, Call::Stall(until));
+                self.stall(node, lasting, by, scratch);
                 true
             }
             Verb::Start => {
@@ -194,6 +190,15 @@ impl Sim {
                 unreachable!("these verbs strike no process")
             }
         }
+    }
+
+    /// The application thread of a node stands still for so long.
+    fn stall(&mut self, node: NodeId, lasting: Span, by: FactId, scratch: &mut Scratch) {
+        self.settle(node, scratch);
+        let cause = self.note(node, by, FaultFact::Stalled, scratch);
+        let until = self.now + lasting;
+        self.plan(node, Turn::StallEnd, until, cause);
+        self.invoke(node, cause, scratch, Call::Stall(until));
     }
 
     fn tail_of(&mut self, index: usize, tail: TailLoss) -> Tail {

@@ -292,7 +292,6 @@ const THEMES: [&[FactWord]; 7] = {
             F::Started,
             F::Sought,
             F::OffsetsSet,
-            F::RecordsDeleted,
             F::CutMade,
             F::CutHealed,
             F::Slowed,
