@@ -337,6 +337,13 @@ pub enum Request {
     AlterPartition(Vec<IsrChange>),
     /// Application to sink.
     Sink(SinkRequest),
+    /// A request of a client that its broker is to refuse: what a fault makes of it on its way.
+    Refused {
+        /// What was asked.
+        request: Box<Request>,
+        /// What is answered.
+        error: ErrorCode,
+    },
 }
 
 /// What is answered.
@@ -430,6 +437,7 @@ impl Request {
             Self::AlterPartition(_) => Api::AlterPartition,
             Self::Sink(SinkRequest::Insert { .. }) => Api::StoreRows,
             Self::Sink(SinkRequest::ReadOffsets { .. }) => Api::ReadStoredOffsets,
+            Self::Refused { request, .. } => request.api(),
         }
     }
 }
@@ -471,6 +479,7 @@ pub struct Envelope {
     pub cause: u64,
     /// What is said.
     pub body: Body,
+    api: Api,
 }
 
 /// A request on its way to a server, or a response on its way back.
@@ -483,11 +492,22 @@ pub enum Body {
 }
 
 impl Envelope {
-    /// The API the message belongs to.
-    pub fn api(&self) -> Api {
-        match &self.body {
+    /// A message. Which API it belongs to is asked at every turn of its way, so it is looked up once.
+    pub fn new(correlation: u32, cause: u64, body: Body) -> Self {
+        let api = match &body {
             Body::Request(request) => request.api(),
             Body::Response(response) => response.api(),
+        };
+        Self {
+            correlation,
+            cause,
+            body,
+            api,
         }
+    }
+
+    /// The API the message belongs to.
+    pub fn api(&self) -> Api {
+        self.api
     }
 }

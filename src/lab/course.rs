@@ -309,7 +309,14 @@ impl<'c> Watcher<'c> {
             FaultFact::Sought => IncidentKind::Sought,
             FaultFact::OffsetsSet { .. }
             | FaultFact::RequestLost { .. }
-            | FaultFact::ResponseLost { .. } => return,
+            | FaultFact::ResponseLost { .. }
+            | FaultFact::RequestHeld { .. }
+            | FaultFact::ResponseHeld { .. }
+            | FaultFact::RequestRefused { .. }
+            | FaultFact::CutMade { .. }
+            | FaultFact::CutHealed { .. }
+            | FaultFact::Slowed { .. }
+            | FaultFact::SlowEnded { .. } => return,
         };
         if what == IncidentKind::Crashed && is_member {
             self.gone(stated.at, stated.who);

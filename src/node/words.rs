@@ -110,6 +110,7 @@ fn word_of_group(fact: &GroupFact) -> Option<&'static str> {
         GroupFact::CommitFailed { .. } => "commit-failed",
         GroupFact::PollFailed { .. } => "poll-failed",
         GroupFact::OffsetReset { .. } => "offset-reset",
+        GroupFact::PositionTruncated { .. } => "position-truncated",
         GroupFact::RebalanceStarted { .. }
         | GroupFact::JoinCompleted { .. }
         | GroupFact::MemberLeft { .. }
@@ -164,6 +165,13 @@ fn word_of_fault(fact: &FaultFact) -> &'static str {
         FaultFact::OffsetsSet { .. } => "offsets-set",
         FaultFact::RequestLost { .. } => "request-lost",
         FaultFact::ResponseLost { .. } => "response-lost",
+        FaultFact::RequestHeld { .. } => "request-held",
+        FaultFact::ResponseHeld { .. } => "response-held",
+        FaultFact::RequestRefused { .. } => "request-refused",
+        FaultFact::CutMade { .. } => "cut-made",
+        FaultFact::CutHealed { .. } => "cut-healed",
+        FaultFact::Slowed { .. } => "slowed",
+        FaultFact::SlowEnded { .. } => "slow-ended",
     }
 }
 
@@ -309,12 +317,12 @@ fn subject_of_group(fact: &GroupFact) -> Subject {
             partition: Some(*partition),
             ..subject
         },
-        GroupFact::PositionSet { partition, .. } | GroupFact::OffsetReset { partition, .. } => {
-            Subject {
-                partition: Some(*partition),
-                ..subject
-            }
-        }
+        GroupFact::PositionSet { partition, .. }
+        | GroupFact::OffsetReset { partition, .. }
+        | GroupFact::PositionTruncated { partition, .. } => Subject {
+            partition: Some(*partition),
+            ..subject
+        },
         GroupFact::CommitFailed {
             exception, error, ..
         } => Subject {

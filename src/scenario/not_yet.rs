@@ -90,24 +90,10 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "acknowledge",
         ],
     ),
-    (Area::Unique, &["key"]),
     (Area::GroupType, &["share"]),
     (Area::Effect, &["send"]),
     (Area::Mode, &["zookeeper"]),
-    (
-        Area::Verb,
-        &[
-            "disk-loss",
-            "cut",
-            "heal",
-            "slow",
-            "hold-request",
-            "hold-response",
-            "refuse",
-            "elect-leader",
-            "change-config",
-        ],
-    ),
+    (Area::Verb, &["disk-loss", "elect-leader", "change-config"]),
     (
         Area::FaultStep,
         &[
@@ -127,7 +113,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "controller-elected",
             "log-compacted",
             "zombie-leader-append",
-            "position-truncated",
             "coordinator-moved",
             "coordinator-loaded",
             "transaction-begun",
@@ -144,16 +129,10 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "share-record-released",
             "share-record-archived",
             "disk-lost",
-            "cut-made",
-            "cut-healed",
-            "slowed",
-            "request-held",
-            "response-held",
-            "request-refused",
             "config-changed",
         ],
     ),
-    (Area::Expect, &["queues", "some-seed", "every-seed", "at"]),
+    (Area::Expect, &["queues", "some-seed", "every-seed"]),
     (
         Area::Anomaly,
         &[
@@ -171,7 +150,7 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     ),
     (
         Area::TopicQuantity,
-        &["leader-epoch", "elr", "last-stable-offset", "timestamps"],
+        &["elr", "last-stable-offset", "timestamps"],
     ),
 ];
 

@@ -42,7 +42,7 @@ enum Wait {
 impl Sim {
     /// Whether the run is over now, everything done.
     pub(super) fn may_end(&mut self) -> bool {
-        if self.outstanding != 0 {
+        if self.outstanding != 0 || self.awaits_topics() {
             // The time to drain begins after the last fault.
             self.calm_since = None;
             return false;
@@ -50,7 +50,10 @@ impl Sim {
         if self.now < self.setup.limits.at_least {
             return false;
         }
-        if !self.producers_are_done() {
+        if self.at_work.is_none() {
+            self.at_work = self.producer_at_work();
+        }
+        if self.at_work.is_some() {
             self.calm_since = None;
             return false;
         }
@@ -73,15 +76,26 @@ impl Sim {
         })
     }
 
-    fn producers_are_done(&self) -> bool {
-        self.setup.producers.iter().all(|(setup, _)| {
-            let Node::Producer(producer) = &self.nodes[setup.node.index()] else {
-                return true;
+    /// Whether an administrator has yet to create a topic.
+    fn awaits_topics(&self) -> bool {
+        let controller = self.setup.cluster.controllers[0];
+        match &self.nodes[controller.index()] {
+            Node::Controller(controller) => controller.awaits_topics(),
+            _ => false,
+        }
+    }
+
+    /// A producer that has not sent everything and heard of it.
+    fn producer_at_work(&self) -> Option<NodeId> {
+        let mut producers = self.setup.producers.iter().map(|(setup, _)| setup.node);
+        producers.find(|node| {
+            let Node::Producer(producer) = &self.nodes[node.index()] else {
+                return false;
             };
-            match self.status[setup.node.index()] {
-                Status::Down => true,
-                Status::NotStarted => false,
-                Status::Up | Status::Paused { .. } => producer.is_finished(),
+            match self.status[node.index()] {
+                Status::Down => false,
+                Status::NotStarted => true,
+                Status::Up | Status::Paused { .. } => !producer.is_finished(),
             }
         })
     }
@@ -256,15 +270,20 @@ impl Sim {
         }
     }
 
-    /// Whether the logs of all replicas agree below their high watermarks: the first offset at which
-    /// two do not. Logs that are still to be cut are left out: those of brokers that are down or
-    /// fenced, or not in sync.
-    pub fn disagreement(&self) -> Option<(TopicPartition, Offset)> {
+    /// The state of every partition, by the controller's word.
+    pub(super) fn partitions(&self) -> impl Iterator<Item = &PartitionMetadata> {
         let controller = self.setup.cluster.controllers[0];
         let Node::Controller(controller) = &self.nodes[controller.index()] else {
             unreachable!("the first controller of a setup is a controller")
         };
-        controller.partitions().find_map(|state| {
+        controller.partitions()
+    }
+
+    /// Whether the logs of all replicas agree below their high watermarks: the first offset at which
+    /// two do not. Logs that are still to be cut are left out: those of brokers that are down or
+    /// fenced, or not in sync.
+    pub fn disagreement(&self) -> Option<(TopicPartition, Offset)> {
+        self.partitions().find_map(|state| {
             let tp = state.partition;
             let alive = state.isr.iter().filter(|node| self.is_up(**node));
             let mut brokers = alive.filter_map(|node| self.broker(*node));

@@ -154,6 +154,7 @@ impl Sim {
                 }
                 Target::Topic(_)
                 | Target::Partition(_)
+                | Target::Link(_)
                 | Target::LeaderOf(_)
                 | Target::FollowersOf(_)
                 | Target::CoordinatorOf(_) => {}
@@ -215,7 +216,7 @@ impl Sim {
             Target::CoordinatorOf(group) => {
                 self.leader_of(self.offsets_partition(*group)) == Some(node)
             }
-            Target::Group(_) | Target::Topic(_) | Target::Partition(_) => false,
+            Target::Group(_) | Target::Topic(_) | Target::Partition(_) | Target::Link(_) => false,
         }
     }
 

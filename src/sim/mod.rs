@@ -8,6 +8,7 @@
 //!       -> let faults strike that waited for a point or a fact -> may the run end?
 //! ```
 
+pub mod audit;
 mod build;
 mod connections;
 mod dispatch;
@@ -15,6 +16,7 @@ mod drain;
 mod event;
 mod fault;
 mod life;
+mod link;
 mod loss;
 pub mod setup;
 mod step;
@@ -30,6 +32,7 @@ use crate::node::{Effect, FactId, Point, Stated, StepMask};
 use dispatch::Node;
 use event::Event;
 use fault::Faults;
+use link::Links;
 use setup::Setup;
 
 /// Whether a process is there.
@@ -133,12 +136,11 @@ pub struct Sim {
     now: Instant,
     queue: Queue<Event>,
     network: Network,
+    links: Links,
     nodes: Vec<Node>,
     status: Vec<Status>,
-    /// Per node: machinery timers and application timers.
-    timers: Vec<[Timers; 2]>,
-    /// Per node and class: the fact behind each timer.
-    timer_causes: Vec<[Vec<FactId>; 2]>,
+    /// Per node: machinery timers and application timers, each with the fact behind it.
+    timers: Vec<[Timers<FactId>; 2]>,
     watched: Vec<StepMask>,
     faults: Faults,
     next_fact: FactId,
@@ -151,6 +153,8 @@ pub struct Sim {
     requests: Requests,
     /// Connections that a loss of power has silenced, by the machine that is down.
     silenced: Vec<(NodeId, ConnId)>,
+    /// A producer found at work when last looked for, until it has another turn.
+    at_work: Option<NodeId>,
     /// Since when only the drain is left.
     calm_since: Option<Instant>,
 }

@@ -43,6 +43,7 @@ impl Sim {
                     self.has_struck(index);
                 }
             }
+            Target::Link(sides) => self.strike_link(index, sides, by, scratch),
             Target::Topic(topic) => {
                 if let Verb::AddPartitions { to } = setup.faults[index].verb
                     && self.add_partitions(*topic, to, by, scratch)
@@ -182,6 +183,12 @@ impl Sim {
             Verb::SetOffsets(_)
             | Verb::LoseRequest(_)
             | Verb::LoseResponse(_)
+            | Verb::Cut { .. }
+            | Verb::Heal
+            | Verb::Slow { .. }
+            | Verb::HoldRequest { .. }
+            | Verb::HoldResponse { .. }
+            | Verb::Refuse { .. }
             | Verb::AddPartitions { .. }
             | Verb::DeleteRecords { .. } => {
                 unreachable!("these verbs strike no process")

@@ -112,7 +112,9 @@ impl Focus {
                 before.is_none_or(|before| before + 1 == *offset)
             }
             // The reset was told just before.
-            Fact::Group(GroupFact::PositionSet { source, .. }) => *source == PositionSource::Reset,
+            Fact::Group(GroupFact::PositionSet { source, .. }) => {
+                matches!(source, PositionSource::Reset | PositionSource::Truncation)
+            }
             _ => false,
         }
     }
@@ -317,7 +319,8 @@ fn group_speaks_of(fact: &GroupFact, wanted: TopicPartition) -> bool {
         GroupFact::PartitionMoved { partition, .. }
         | GroupFact::OffsetCommitted { partition, .. }
         | GroupFact::PositionSet { partition, .. }
-        | GroupFact::OffsetReset { partition, .. } => *partition == wanted,
+        | GroupFact::OffsetReset { partition, .. }
+        | GroupFact::PositionTruncated { partition, .. } => *partition == wanted,
         _ => false,
     }
 }

@@ -7,6 +7,7 @@
 mod application;
 mod cluster;
 pub mod condense;
+mod fault;
 pub mod focus;
 pub mod json;
 pub mod lanes;

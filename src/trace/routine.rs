@@ -326,6 +326,7 @@ fn is_turn(fact: &Fact) -> bool {
                 | GroupFact::MemberFenced { .. }
                 | GroupFact::PositionSet { .. }
                 | GroupFact::OffsetReset { .. }
+                | GroupFact::PositionTruncated { .. }
         ),
         Fact::Produce(_) | Fact::App(_) | Fact::Sink(_) => false,
     }

@@ -206,6 +206,7 @@ impl Comparison<'_> {
         let partitions = self.partitions(&claim.of);
         match claim.quantity {
             Quantity::HighWatermark => self.partition(claim).map(|p| p.high_watermark),
+            Quantity::LeaderEpoch => self.partition(claim).map(|p| u64::from(p.leader_epoch)),
             Quantity::Partitions => Some(partitions.len() as u64),
             Quantity::PartitionsUsed => {
                 let used = |p: &&TopicPartition| !self.ledger.appended(&[**p]).is_empty();

@@ -293,15 +293,29 @@ impl GroupLedger {
 
     /// What a sink did for this group.
     pub(super) fn sink_fact(&mut self, at: Instant, fact: &SinkFact, sent: Option<&SendTimes>) {
-        let SinkFact::RowsStored {
-            from,
-            partition,
-            first_offset,
-            records,
-            ..
-        } = fact
-        else {
-            return;
+        let (from, partition, first_offset, records) = match fact {
+            SinkFact::RowsStored {
+                from,
+                partition,
+                first_offset,
+                records,
+                ..
+            } => (from, partition, first_offset, records),
+            SinkFact::InsertDeduplicated {
+                partition,
+                first_offset,
+                records,
+                overwritten,
+                ..
+            } => {
+                return self.row_was_there(
+                    at,
+                    (*partition, *first_offset, records),
+                    *overwritten,
+                    sent,
+                );
+            }
+            _ => return,
         };
         if !self.membership.has(*from, *partition) {
             self.totals.zombie_writes += u64::from(records.len());
@@ -309,6 +323,30 @@ impl GroupLedger {
         if self.executed.is_some() {
             let times = Times::at(at);
             self.effects(*partition, *first_offset, (records, &times), sent);
+        }
+    }
+
+    /// A row was there already. Where that was another record's, by a key they share, this record
+    /// has its effect if it took the place of the old one, and will never have one if not.
+    fn row_was_there(
+        &mut self,
+        at: Instant,
+        (partition, first_offset, records): (TopicPartition, Offset, &Records),
+        overwritten: bool,
+        sent: Option<&SendTimes>,
+    ) {
+        if self.executed.is_none() {
+            return;
+        }
+        for (offset, record) in (first_offset..).zip(records.iter()) {
+            let one = Records::one(record);
+            match overwritten {
+                _ if self.processed.get(record) != 0 => {}
+                true => {
+                    self.effects(partition, offset, (&one, &Times::at(at)), sent);
+                }
+                false => self.dropped.set_all(&one),
+            }
         }
     }
 

@@ -22,6 +22,7 @@ use super::fingerprint;
 use super::group::GroupLedger;
 use super::latency::{Latencies, SendTimes};
 use super::lineage::Lineage;
+use super::promise::Promises;
 use super::removals::Removals;
 use super::seen::Seen;
 use crate::base::hash::Fingerprint;
@@ -78,6 +79,7 @@ pub struct Ledger {
     pub(super) sinks: Vec<SinkLedger>,
     pub(super) groups: Vec<GroupLedger>,
     pub(super) seen: Seen,
+    pub(super) promises: Promises,
     pub(super) fingerprint: Fingerprint,
 }
 
@@ -94,6 +96,7 @@ pub(super) struct PartitionLedger {
     pub(super) contents: Contents,
     pub(super) lineage: Lineage,
     pub(super) leader: Option<NodeId>,
+    pub(super) leader_epoch: u32,
     pub(super) isr: Arc<[NodeId]>,
     /// What was removed from it; nothing in most runs.
     pub(super) removals: Option<Box<Removals>>,
@@ -145,6 +148,7 @@ impl Ledger {
                 })
                 .collect(),
             seen: Seen::default(),
+            promises: Promises::default(),
             fingerprint: Fingerprint::default(),
             cast,
             options,
@@ -155,6 +159,7 @@ impl Ledger {
     pub fn observe(&mut self, stated: &Stated) {
         fingerprint::take_in(&mut self.fingerprint, stated);
         self.seen.observe(stated);
+        self.promises.observe(stated);
         match &stated.fact {
             Fact::Produce(fact) => self.produce(stated, fact),
             Fact::Log(fact) => self.log(stated.who, fact),
@@ -249,11 +254,12 @@ impl Ledger {
             LogFact::PartitionState {
                 partition,
                 leader,
+                leader_epoch,
                 isr,
-                ..
             } => {
                 let known = self.partition_mut(*partition);
                 known.leader = *leader;
+                known.leader_epoch = *leader_epoch;
                 known.isr = Arc::clone(isr);
             }
             LogFact::RetryDeduplicated { .. }
@@ -267,11 +273,13 @@ impl Ledger {
             ClusterFact::LeaderElected {
                 partition,
                 leader,
+                leader_epoch,
                 isr,
                 ..
             } => {
                 let known = self.partition_mut(*partition);
                 known.leader = *leader;
+                known.leader_epoch = *leader_epoch;
                 known.isr = Arc::clone(isr);
             }
             ClusterFact::IsrShrunk { partition, isr, .. }

@@ -21,6 +21,7 @@ pub mod names;
 pub mod order;
 pub mod outcome;
 mod overtaking;
+pub mod promise;
 pub mod quantity;
 pub mod range;
 pub mod record;

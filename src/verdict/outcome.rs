@@ -493,6 +493,50 @@ mod tests {
     }
 
     #[test]
+    fn every_stretch_is_forgiven_what_it_had_done_before_the_offset_commit() {
+        let mut story = Story::with_records(0..10);
+        story.position(ONE, 0, Reset);
+        story.polled(ONE, 0..10);
+        let begun = story.now;
+        story.wait(Span::from_secs(20));
+        story.offset_committed(ONE, 10);
+        for first in [0, 5] {
+            let second = Span::from_secs(1);
+            let times = Times::Every {
+                first: begun + second * u64::from(first + 1),
+                step: second,
+            };
+            story.applied_at(ONE, first..first + 5, times);
+        }
+        let ledger = story.ledger();
+        assert_eq!(ledger.groups[0].passed.iter().count(), 0);
+    }
+
+    #[test]
+    fn a_poll_skips_or_goes_back_compared_with_the_last_one_of_the_same_member() {
+        let mut story = Story::with_records(0..10);
+        let totals = |story: &Story| {
+            let totals = story.ledger().groups[0].totals;
+            (totals.poll_skip, totals.nonmonotonic_poll, totals.delivered)
+        };
+        story.position(ONE, 0, Reset);
+        story.polled(ONE, 0..3);
+        story.polled(ONE, 3..5);
+        assert_eq!(
+            totals(&story),
+            (0, 0, 5),
+            "each goes on where the last ended"
+        );
+        story.polled(ONE, 7..9);
+        assert_eq!(totals(&story), (1, 0, 7), "5 and 6 are left out");
+        story.polled(ONE, 8..10);
+        assert_eq!(totals(&story), (1, 1, 9), "8 comes again");
+        story.polled(TWO, 0..2);
+        story.polled(TWO, 2..4);
+        assert_eq!(totals(&story), (1, 1, 13), "another member begins anew");
+    }
+
+    #[test]
     fn an_offset_commit_past_unprocessed_records_is_noticed_without_any_crash() {
         let mut story = Story::with_records(0..10);
         story.position(ONE, 0, Reset);

@@ -98,6 +98,8 @@ words! {
         KeyMoved = "key-moved",
         /// The leader of a partition.
         Leader = "leader",
+        /// The leader epoch of a partition.
+        LeaderEpoch = "leader-epoch",
         /// The in-sync replicas of a partition.
         Isr = "isr",
         /// The high watermark of a partition.
@@ -190,6 +192,8 @@ words! {
         CommitRewound = "commit-rewound",
         /// A position was set by `auto.offset.reset`.
         OffsetReset = "offset-reset",
+        /// A position was found beyond where the log was cut off.
+        PositionTruncated = "position-truncated",
         /// The application failed at a record.
         ProcessingFailed = "processing-failed",
         /// The application gave a record up.
@@ -234,6 +238,35 @@ words! {
         PowerLost = "power-lost",
         /// A fault moved a log start offset.
         RecordsDeleted = "records-deleted",
+        /// A request was held up.
+        RequestHeld = "request-held",
+        /// An answer was held up.
+        ResponseHeld = "response-held",
+        /// A broker refused a request by a fault.
+        RequestRefused = "request-refused",
+        /// A cut began.
+        CutMade = "cut-made",
+        /// A cut ended.
+        CutHealed = "cut-healed",
+        /// A link became slower.
+        Slowed = "slowed",
+    }
+}
+
+impl Quantity {
+    /// Whether it is a state, which there is at every instant; others count over the run.
+    pub fn is_state(self) -> bool {
+        matches!(
+            self,
+            Self::Assignment
+                | Self::Committed
+                | Self::Position
+                | Self::Leader
+                | Self::LeaderEpoch
+                | Self::Isr
+                | Self::HighWatermark
+                | Self::Log
+        )
     }
 }
 
@@ -326,7 +359,7 @@ impl Shape {
             Q::KeysIn => Self::Keys,
             Q::Leader => Self::Actor,
             Q::Isr => Self::Actors,
-            Q::HighWatermark => Self::Offset,
+            Q::HighWatermark | Q::LeaderEpoch => Self::Offset,
             _ => return None,
         })
     }

@@ -312,6 +312,11 @@ fn rule_position(q: &Question<'_>, who: NodeId, source: PositionSource, lost: bo
              committed offset of the group plays no part."
                 .to_owned()
         }
+        (PositionSource::Truncation, _) => {
+            "KIP-320: after an election the leader says where the epoch of the last record read ends \
+             in its log; the position goes back to there, where other records stand now."
+                .to_owned()
+        }
         (PositionSource::Seek, _) => {
             "seek() sets the position of this member, and nothing else.".to_owned()
         }
@@ -413,7 +418,26 @@ fn rule_fault(fact: &FaultFact) -> Option<&'static str> {
         FaultFact::Restarted => {
             "A new process is a new member with a new member id, unless group.instance.id is set."
         }
-        FaultFact::Resumed | FaultFact::StallEnded | FaultFact::Closed | FaultFact::Started => {
+        FaultFact::RequestHeld { .. } => {
+            "A connection keeps its order: what is behind the request waits too. A client that gives \
+             the connection up does not call the request back."
+        }
+        FaultFact::ResponseHeld { .. } => {
+            "The broker has done its work; the client learns of it late, or not at all."
+        }
+        FaultFact::RequestRefused { .. } => "The broker did nothing but answer with the error.",
+        FaultFact::CutMade { .. } => {
+            "Nobody is told of a cut: connections stay open until a request on them is overdue."
+        }
+        FaultFact::CutHealed { .. } => {
+            "What was sent into the cut arrives now, unless its connection was given up."
+        }
+        FaultFact::Slowed { .. }
+        | FaultFact::SlowEnded { .. }
+        | FaultFact::Resumed
+        | FaultFact::StallEnded
+        | FaultFact::Closed
+        | FaultFact::Started => {
             return None;
         }
     })

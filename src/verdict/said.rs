@@ -387,12 +387,19 @@ fn what_group(q: &Question<'_>, who: &str, fact: &GroupFact) -> String {
                 PositionSource::Reset => "auto.offset.reset",
                 PositionSource::Seek => "seek()",
                 PositionSource::Stored => "the offset that the sink keeps",
+                PositionSource::Truncation => "where the log was cut off",
             };
             format!("{who} starts to read {place} at {offset}, from {from}")
         }
         GroupFact::OffsetReset {
             partition, offset, ..
         } => format!("{who} resets {} to {offset}", q.cast.partition(*partition)),
+        GroupFact::PositionTruncated {
+            partition, from, ..
+        } => {
+            let partition = q.cast.partition(*partition);
+            format!("{who} learns that {partition} was cut off below its position {from}")
+        }
         GroupFact::PollFailed { exception, .. } => format!("poll() of {who} throws {exception}"),
         _ => unreachable!("the coordinator's facts were put into words above"),
     }
@@ -487,7 +494,42 @@ fn what_fault(q: &Question<'_>, who: &str, fact: &FaultFact) -> String {
         FaultFact::ResponseLost { api } => {
             format!("the answer to the {api:?} request of {who} is lost")
         }
+        FaultFact::RequestHeld { api, length } => {
+            format!("the {api:?} request of {who} is held up for {length}")
+        }
+        FaultFact::ResponseHeld { api, length } => {
+            format!("the answer to the {api:?} request of {who} is held up for {length}")
+        }
+        FaultFact::RequestRefused { api, error } => {
+            format!("the {api:?} request of {who} is refused: {error}")
+        }
+        FaultFact::CutMade { a, b, one_way } => {
+            let (a, b) = (actors(q, a), actors(q, b));
+            match one_way {
+                true => format!("nothing passes from {a} to {b} any more"),
+                false => format!("nothing passes between {a} and {b} any more"),
+            }
+        }
+        FaultFact::CutHealed { a, b } => {
+            format!(
+                "{} and {} hear each other again",
+                actors(q, a),
+                actors(q, b)
+            )
+        }
+        FaultFact::Slowed { a, b, .. } => {
+            format!("the link from {} to {} is slow", actors(q, a), actors(q, b))
+        }
+        FaultFact::SlowEnded { a, b } => {
+            let (a, b) = (actors(q, a), actors(q, b));
+            format!("the link from {a} to {b} is as fast as before")
+        }
     }
+}
+
+fn actors(q: &Question<'_>, list: &[NodeId]) -> String {
+    let names: Vec<&str> = list.iter().map(|node| q.cast.actor(*node)).collect();
+    names.join(", ")
 }
 
 fn partitions(q: &Question<'_>, list: &[TopicPartition]) -> String {

@@ -199,6 +199,9 @@ pub struct PartitionVerdict {
     pub high_watermark: Offset,
     /// Its leader.
     pub leader: Option<String>,
+    /// The leader epoch.
+    #[serde(skip)]
+    pub leader_epoch: u32,
     /// Its in-sync replicas.
     pub isr: Vec<String>,
 }
@@ -449,6 +452,7 @@ impl Ledger {
                     end_offset: log.contents.end(),
                     high_watermark: log.contents.high_watermark(),
                     leader: log.leader.map(|node| self.cast.actor(node).to_owned()),
+                    leader_epoch: log.leader_epoch,
                     isr: self.actor_names(&log.isr),
                 });
                 TopicVerdict {

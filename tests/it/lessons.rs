@@ -23,6 +23,10 @@ const LESSONS: &[(&str, &[&str])] = &[
         &["--variant", "goes-on", "--from", "4900ms"],
     ),
     (
+        "cluster/zombie-leader",
+        &["--variant", "acks-1", "--from", "34s"],
+    ),
+    (
         "delivery/auto-commit-hand-off",
         &["--variant", "handed-off", "--from", "5s", "--to", "13s"],
     ),

@@ -51,7 +51,9 @@ const DELETE: &str = "{ delete-records: orders-0, up-to: 60, at: 10s }";
 fn lost(outcome: &Outcome, stage: Stage) -> Vec<String> {
     let group = outcome.verdict.group("workers").expect("it is in the file");
     let lost = group.lost.get(&stage);
-    let records = lost.into_iter().flat_map(|set| set.iter());
+    let records = lost
+        .into_iter()
+        .flat_map(kafkasim::verdict::names::NamedSet::iter);
     records.map(|r| outcome.ledger.name_of(r)).collect()
 }
 

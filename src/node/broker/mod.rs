@@ -16,6 +16,7 @@
 //! `retention` moves the beginnings of logs, `upkeep` has the files behind them. Not here yet:
 //! compaction, transactions.
 
+mod audit;
 mod connections;
 mod fetch;
 pub mod files;

@@ -40,6 +40,8 @@ const INSTANT_STEPS_MAX: u32 = 1_000_000;
 pub(super) enum Then {
     /// `onJoinPrepare` is over.
     Prepared,
+    /// `onJoinComplete` goes on: a cooperative member has given up what it is no longer assigned.
+    GaveUp,
     /// `onJoinComplete` is over.
     Assigned,
     /// `close()` goes on.
@@ -170,6 +172,15 @@ impl App {
 
     pub(super) fn is_stalled(&self, now: Instant) -> bool {
         now < self.stalled_until
+    }
+
+    /// Whether the application is in a call that reads from the network.
+    pub(super) fn is_in_a_call(&self, now: Instant) -> bool {
+        let calls = matches!(
+            self.activity,
+            Activity::Poll(_) | Activity::Commit(_) | Activity::Close(_)
+        );
+        calls && !self.is_stalled(now)
     }
 
     pub(super) fn is_standing(&self) -> bool {
@@ -522,8 +533,12 @@ impl Member {
         let frame = self.app.frames.pop().expect("a listener has a frame");
         let (activity, then) = frame.interrupts.expect("a listener interrupts something");
         self.app.activity = activity;
+        if let Activity::Poll(polling) = &mut self.app.activity {
+            polling.goes_on_with_the_group();
+        }
         match then {
-            Then::Prepared => self.prepared(),
+            Then::Prepared => self.gave_all(),
+            Then::GaveUp => self.gave_up(ctx),
             Then::Assigned => self.assigned(),
             Then::Closing => self.left_partitions(ctx),
         }

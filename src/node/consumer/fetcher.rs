@@ -14,15 +14,14 @@ use super::positions::PositionState;
 use super::{Member, Tag};
 use crate::base::{NodeId, Offset, TopicPartition};
 use crate::kafka::config::consumer::OffsetReset;
-use crate::kafka::hash::string_hash;
+use crate::kafka::hash::{string_hash, topic_partition_hash};
 use crate::kafka::java_hash;
-use crate::kafka::message::{FetchPartition, FetchRequest, FetchedPartition, Request, Response};
+use crate::kafka::message::{
+    FetchPartition, FetchRequest, FetchedPartition, Few, Request, Response,
+};
 use crate::kafka::{ErrorCode, message::OffsetSpec};
 use crate::node::client::Outcome;
 use crate::node::{Ctx, Lane};
-
-/// A table of this many entries and more is sized from the count (`HashSet(Collection)`).
-const SIZED_FROM: usize = 12;
 
 /// The order in which a broker's fetch session serves partitions.
 #[derive(Clone, Debug)]
@@ -93,7 +92,7 @@ impl Member {
         if wanted.is_empty() {
             return;
         }
-        let busy: Vec<NodeId> = self
+        let busy: Few<NodeId> = self
             .fetcher
             .buffer
             .partitions()
@@ -104,7 +103,7 @@ impl Member {
             })
             .filter_map(|tp| self.metadata.leader(tp))
             .collect();
-        let mut brokers: Vec<NodeId> = Vec::new();
+        let mut brokers: Few<NodeId> = Few::new();
         let mut leaderless = false;
         for tp in &wanted {
             match self.metadata.leader(*tp) {
@@ -128,8 +127,8 @@ impl Member {
     }
 
     /// Fetchable partitions without buffered data, as Java's `HashSet` orders them.
-    fn unbuffered(&self) -> Vec<TopicPartition> {
-        let fetchable: Vec<TopicPartition> = self
+    fn unbuffered(&self) -> Few<TopicPartition> {
+        let fetchable: Few<TopicPartition> = self
             .positions
             .iter()
             .filter(|owned| owned.is_fetchable() && !self.fetcher.buffer.holds(owned.tp))
@@ -141,20 +140,13 @@ impl Member {
         let hash = |tp: &TopicPartition| {
             let name = self.setup.topics.iter().find(|(id, _)| *id == tp.topic);
             let name = name.map_or(0, |(_, name)| string_hash(name));
-            // `TopicPartition.hashCode`.
-            (31 + tp.partition as i32)
-                .wrapping_mul(31)
-                .wrapping_add(name)
+            topic_partition_hash(name, tp.partition)
         };
-        if fetchable.len() < SIZED_FROM {
-            java_hash::iteration_order(&fetchable, hash)
-        } else {
-            java_hash::copy_order(&fetchable, hash)
-        }
+        java_hash::collected_order(&fetchable, fetchable.len(), hash).into()
     }
 
     fn send_fetch(&mut self, ctx: &mut Ctx<'_>, broker: NodeId, wanted: &[TopicPartition]) {
-        let led: Vec<TopicPartition> = wanted
+        let led: Few<TopicPartition> = wanted
             .iter()
             .copied()
             .filter(|tp| self.metadata.leader(*tp) == Some(broker))

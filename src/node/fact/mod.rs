@@ -443,6 +443,59 @@ pub enum FaultFact {
         /// The API.
         api: Api,
     },
+    /// A request stays in the network.
+    RequestHeld {
+        /// The API.
+        api: Api,
+        /// For so long.
+        length: Span,
+    },
+    /// A response stays in the network.
+    ResponseHeld {
+        /// The API.
+        api: Api,
+        /// For so long.
+        length: Span,
+    },
+    /// A broker is made to refuse a request.
+    RequestRefused {
+        /// The API.
+        api: Api,
+        /// What it answers.
+        error: ErrorCode,
+    },
+    /// Nothing passes between two sides any more.
+    CutMade {
+        /// One side.
+        a: Arc<[NodeId]>,
+        /// The other.
+        b: Arc<[NodeId]>,
+        /// Only what the first side sends is stopped.
+        one_way: bool,
+    },
+    /// It passes again, and what waited arrives.
+    CutHealed {
+        /// One side.
+        a: Arc<[NodeId]>,
+        /// The other.
+        b: Arc<[NodeId]>,
+    },
+    /// A link is slower.
+    Slowed {
+        /// One side.
+        a: Arc<[NodeId]>,
+        /// The other.
+        b: Arc<[NodeId]>,
+        /// Only for what the first side sends.
+        one_way: bool,
+    },
+    /// It is as fast as before.
+    SlowEnded {
+        /// One side.
+        a: Arc<[NodeId]>,
+        /// The other.
+        b: Arc<[NodeId]>,
+    },
     /// The power of a broker's machine failed.
     PowerLost,
 }
