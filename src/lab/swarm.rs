@@ -8,6 +8,7 @@
 
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
@@ -42,9 +43,10 @@ pub struct World {
 /// What does not hold.
 pub fn check(seed: u64) -> Result<(), Violation> {
     let world = World::draw(seed);
-    let what = match world.run() {
-        Ok(outcome) => world.objections(&outcome),
-        Err(refused) => vec![refused],
+    let what = match catch_unwind(|| world.run()) {
+        Ok(Ok(outcome)) => world.objections(&outcome),
+        Ok(Err(refused)) => vec![refused],
+        Err(_) => vec!["it panics, as told above".to_owned()],
     };
     if what.is_empty() {
         Ok(())

@@ -112,17 +112,7 @@ impl Links {
 impl Sim {
     /// Keeps what a cut stops; gives back what passes.
     pub(super) fn through_cuts(&mut self, next: Scheduled<Event>) -> Option<Scheduled<Event>> {
-        // A paused receiver holds it first: what was held there before must not be overtaken.
-        let is_paused = |sim: &Self| match &next.event {
-            Event::Deliver {
-                conn, direction, ..
-            }
-            | Event::Disconnected {
-                conn, direction, ..
-            } => sim.paused_until(sim.receiver(*conn, *direction)).is_some(),
-            _ => false,
-        };
-        if self.stopped(&next.event).is_none() || is_paused(self) {
+        if self.stopped(&next.event).is_none() || self.pause_holds(&next.event) {
             return Some(next);
         }
         match next.event {
@@ -130,6 +120,26 @@ impl Sim {
             event => self.links.waiting.push_back(event),
         }
         None
+    }
+
+    /// Whether a paused receiver holds an arrival, and not the cut: what was held there before must
+    /// not be overtaken, nor what waits for the cut already.
+    fn pause_holds(&self, event: &Event) -> bool {
+        let end_of = |event: &Event| match event {
+            Event::Deliver {
+                conn, direction, ..
+            }
+            | Event::Disconnected {
+                conn, direction, ..
+            } => Some((*conn, *direction)),
+            _ => None,
+        };
+        let Some((conn, direction)) = end_of(event) else {
+            return false;
+        };
+        let mut waiting = self.links.waiting.iter();
+        self.paused_until(self.receiver(conn, direction)).is_some()
+            && !waiting.any(|before| end_of(before) == Some((conn, direction)))
     }
 
     /// The cut that stops an arrival.
