@@ -7,10 +7,9 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use super::run::{Experiment, Outcome, Standing};
+use super::threads::{both, share_out};
 use crate::base::{Instant, NodeId};
 use crate::node::fact::{Fact, Stated};
 use crate::trace::focus::narrowed;
@@ -119,38 +118,13 @@ pub fn check(experiment: &Experiment) -> Checked {
 
 /// The fingerprints of experiments, each run once, so many at a time.
 pub fn fingerprints(experiments: &[Experiment], threads: NonZeroUsize) -> Vec<u64> {
-    let next = AtomicUsize::new(0);
-    let take_turns = || {
-        let mut found = Vec::new();
-        while let index = next.fetch_add(1, Ordering::Relaxed)
-            && let Some(experiment) = experiments.get(index)
-        {
-            found.push((index, experiment.run().verdict.fingerprint));
-        }
-        found
-    };
-    let found: BTreeMap<usize, u64> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.get().min(experiments.len()))
-            .map(|_| scope.spawn(take_turns))
-            .collect();
-        workers.into_iter().flat_map(joined).collect()
+    let count = experiments.len() as u64;
+    let parts = share_out(count, threads, Vec::new, |found, index| {
+        let experiment = &experiments[index as usize];
+        found.push((index, experiment.run().verdict.fingerprint));
     });
+    let found: BTreeMap<u64, u64> = parts.into_iter().flatten().collect();
     found.into_values().collect()
-}
-
-/// The results of two pieces of work that are done at the same time.
-fn both<A, B: Send>(here: impl FnOnce() -> A, there: impl FnOnce() -> B + Send) -> (A, B) {
-    thread::scope(|scope| {
-        let other = scope.spawn(there);
-        (here(), joined(other))
-    })
-}
-
-/// What a thread found. A panic there is a panic here.
-fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
-    thread
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The experiment as that way runs it. Steps are more events than stretches are: they get as many
@@ -232,7 +206,7 @@ fn instant(stated: &Stated) -> Instant {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU32;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
     use crate::node::consumer::program::Handled;

@@ -18,6 +18,7 @@ pub mod swarm;
 pub mod sweep;
 pub mod tally;
 pub mod tell;
+mod threads;
 
 pub use compare::Comparison;
 pub use outcome::{Found, GroupOutcome};

@@ -9,9 +9,8 @@
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 use std::panic::catch_unwind;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
+use super::threads::share_out;
 use super::{Experiment, Outcome};
 use crate::base::{Seed, Stream};
 use crate::scenario;
@@ -58,25 +57,10 @@ pub fn check(seed: u64) -> Result<(), Violation> {
 /// Runs the worlds of `count` seeds from `first` on; what is wrong with them, in the order of seeds
 /// whatever the number of threads.
 pub fn run(first: u64, count: u64, threads: NonZeroUsize) -> Vec<Violation> {
-    let next = AtomicU64::new(0);
-    let work = || {
-        let mut found = Vec::new();
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if count <= number {
-                return found;
-            }
-            found.extend(check(first.wrapping_add(number)).err());
-        }
-    };
-    let mut violations: Vec<Violation> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.get()).map(|_| scope.spawn(work)).collect();
-        let found = workers.into_iter().map(|worker| match worker.join() {
-            Ok(found) => found,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        found.flatten().collect()
+    let parts = share_out(count, threads, Vec::new, |found, number| {
+        found.extend(check(first.wrapping_add(number)).err());
     });
+    let mut violations: Vec<Violation> = parts.into_iter().flatten().collect();
     violations.sort_by_key(|violation| violation.seed);
     violations
 }

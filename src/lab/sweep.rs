@@ -5,10 +5,10 @@
 //! file run under the same seeds, so that they can be compared seed by seed.
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::run::Experiment;
 use super::tally::{Hits, Tally};
+use super::threads::share_out;
 use crate::base::Seed;
 use crate::scenario::{Mistakes, written};
 use crate::verdict::guarantee::{Evidence, Kind, Scope};
@@ -111,34 +111,17 @@ pub fn sweep(
     threads: NonZeroUsize,
     done: &(dyn Fn() + Sync),
 ) -> Sweep {
-    let next = AtomicU64::new(0);
-    let work = || {
-        let mut part = Sweep::empty(experiments.len(), seeds);
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if seeds.count <= index {
-                return part;
-            }
-            part.add(experiments, Seed(seeds.first + index));
-            done();
-        }
-    };
-    let helpers = (threads.get() as u64).min(seeds.count) - 1;
-    if helpers == 0 {
-        return work();
-    }
-    std::thread::scope(|scope| {
-        let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
-        let mut whole = work();
-        for helper in helpers {
-            // A panic of a run is a bug of this program, and stays one.
-            let part = helper
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            whole.merge(part);
-        }
+    let empty = || Sweep::empty(experiments.len(), seeds);
+    let parts = share_out(seeds.count, threads, empty, |part, index| {
+        part.add(experiments, Seed(seeds.first + index));
+        done();
+    });
+    let merge = |mut whole: Sweep, part| {
+        whole.merge(part);
         whole
-    })
+    };
+    let whole = parts.into_iter().reduce(merge);
+    whole.expect("this thread has its part")
 }
 
 impl Sweep {

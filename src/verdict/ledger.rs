@@ -257,10 +257,7 @@ impl Ledger {
                 leader_epoch,
                 isr,
             } => {
-                let known = self.partition_mut(*partition);
-                known.leader = *leader;
-                known.leader_epoch = *leader_epoch;
-                known.isr = Arc::clone(isr);
+                self.is_led(*partition, (*leader, *leader_epoch), isr);
             }
             LogFact::RetryDeduplicated { .. }
             | LogFact::AppendRefused { .. }
@@ -277,10 +274,7 @@ impl Ledger {
                 isr,
                 ..
             } => {
-                let known = self.partition_mut(*partition);
-                known.leader = *leader;
-                known.leader_epoch = *leader_epoch;
-                known.isr = Arc::clone(isr);
+                self.is_led(*partition, (*leader, *leader_epoch), isr);
             }
             ClusterFact::IsrShrunk { partition, isr, .. }
             | ClusterFact::IsrExpanded { partition, isr, .. } => {
@@ -364,6 +358,18 @@ impl Ledger {
                 }
             }
         }
+    }
+
+    /// The controller's word on who leads a partition in which epoch, and who is in sync.
+    fn is_led(
+        &mut self,
+        partition: TopicPartition,
+        leads: (Option<NodeId>, u32),
+        isr: &Arc<[NodeId]>,
+    ) {
+        let known = self.partition_mut(partition);
+        (known.leader, known.leader_epoch) = leads;
+        known.isr = Arc::clone(isr);
     }
 
     pub(super) fn partition_mut(&mut self, partition: TopicPartition) -> &mut PartitionLedger {

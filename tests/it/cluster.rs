@@ -4,29 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafkasim::base::{NodeId, Seed, Stream, TopicPartition};
-use kafkasim::lab::{Experiment, Outcome};
 use kafkasim::node::fact::{ClusterFact, GroupFact, LogFact};
 use kafkasim::node::{Fact, Stated};
 use kafkasim::sim::Sim;
 use kafkasim::verdict::{Ending, FactWord};
 
-use crate::loader::load_text;
-
-fn experiment(text: &str) -> Experiment {
-    let mut loaded = load_text(text).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"));
-    let run = loaded.runs.remove(loaded.chosen);
-    Experiment::new(&run).expect("a checked scenario compiles")
-}
-
-fn run(text: &str) -> Outcome {
-    experiment(text).run()
-}
-
-fn facts(experiment: &Experiment) -> Vec<Stated> {
-    let mut facts = Vec::new();
-    experiment.watched(&mut |stated| facts.push(stated.clone()));
-    facts
-}
+use crate::world::{experiment, facts_of, run};
 
 /// Three brokers, one topic of three copies led by broker 1, a producer and a group.
 fn world(config: &str, faults: &str) -> String {
@@ -68,7 +51,7 @@ fn the_session_of_a_silent_broker_ends_nine_seconds_after_its_last_heartbeat() {
     for seed in 1..20 {
         let text = world("", "{ crash: broker-1, at: 5s }");
         let experiment = experiment(&text).with_seed(Seed(seed));
-        let facts = facts(&experiment);
+        let facts = facts_of(&experiment);
         let fenced = facts
             .iter()
             .find(|s| matches!(s.fact, Fact::Cluster(ClusterFact::BrokerFenced { .. })));
@@ -113,7 +96,7 @@ fn a_leader_that_closes_hands_over_at_once() {
         "",
         "{ close: leader of orders-0, at: 5s, restart-after: 3s }",
     );
-    let facts = facts(&experiment(&text));
+    let facts = facts_of(&experiment(&text));
     let elected = facts.iter().find(|s| {
         matches!(
             s.fact,
@@ -143,7 +126,7 @@ fn a_paused_leader_is_replaced_and_what_it_still_writes_is_cut_off() {
         "acks: 1, enable.idempotence: false, linger.ms: 0",
         "{ pause: leader of orders-0, at: 5s, for: 20s }",
     );
-    let facts = facts(&experiment(&text));
+    let facts = facts_of(&experiment(&text));
     let cut = facts.iter().find_map(|s| match s.fact {
         Fact::Cluster(ClusterFact::LogTruncated { from, to, .. }) => Some((s.who, from - to)),
         _ => None,
@@ -304,7 +287,7 @@ fn with_one_copy_of_its_offsets_a_group_commits_nothing_until_the_coordinator_is
         assert_eq!(outcome.verdict.ends, Ending::Drained);
         let group = outcome.verdict.group("workers").expect("it is in the file");
         assert_eq!(group.lost_count(), 0);
-        let facts = facts(&experiment(&text));
+        let facts = facts_of(&experiment(&text));
         let stored = |s: &&Stated| {
             (25_000..69_000).contains(&s.at.as_millis())
                 && matches!(s.fact, Fact::Group(GroupFact::OffsetCommitted { .. }))

@@ -1,13 +1,12 @@
 //! Sticky and cooperative groups in whole worlds: who gives up what, when, and what that costs.
 
-use std::sync::Arc;
-
 use kafkasim::base::{NodeId, Span, TopicPartition};
 use kafkasim::lab::Experiment;
 use kafkasim::node::fact::{AppFact, CommitKind, GroupFact};
 use kafkasim::node::{Fact, Stated};
 use kafkasim::scenario;
-use kafkasim::sim::Sim;
+
+use crate::world::{self, facts_of};
 
 /// Messages and brokers take no time; the coordinator waits 5 ms for more to write, as Kafka's
 /// does. Two members share six partitions from 6105 ms on, with heartbeats at 9100, 12100 and so on;
@@ -29,18 +28,7 @@ const JOINS: &str = "    except: { w-3: { start-at: 20s } }\n";
 
 fn experiment(assignors: &str, more: &str) -> Experiment {
     let world = WORLD.replace("ASSIGNORS", assignors);
-    let no_file = |name: &str| Err(format!("{name} is not read here"));
-    let options = scenario::Options::default();
-    let text = format!("{world}{more}");
-    let loaded = scenario::load(text.as_bytes(), "test.yaml", &no_file, &options)
-        .unwrap_or_else(|errors| panic!("{errors:?}"));
-    Experiment::new(&loaded.runs[0]).expect("a checked scenario compiles")
-}
-
-fn facts_of(experiment: &Experiment) -> Vec<Stated> {
-    let mut facts = Vec::new();
-    Sim::new(Arc::clone(&experiment.setup)).run(&mut |stated| facts.push(stated.clone()));
-    facts
+    world::experiment(&format!("{world}{more}"))
 }
 
 /// The millisecond, the member and what its listener was told, from 10 s on.

@@ -3,24 +3,14 @@
 use std::sync::Arc;
 
 use kafkasim::base::Instant;
-use kafkasim::lab::{Experiment, Outcome};
 use kafkasim::node::Fact;
 use kafkasim::node::fact::{LogFact, ProduceFact};
 use kafkasim::sim::Sim;
 use kafkasim::verdict::names::NamedSet;
 use kafkasim::verdict::{Ending, FactWord};
 
-use crate::loader::{accepted, load_text, refused};
-
-fn experiment(text: &str) -> Experiment {
-    let mut loaded = load_text(text).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"));
-    let run = loaded.runs.remove(loaded.chosen);
-    Experiment::new(&run).expect("a checked scenario compiles")
-}
-
-fn run(text: &str) -> Outcome {
-    experiment(text).run()
-}
+use crate::loader::{accepted, refused};
+use crate::world::{experiment, run};
 
 /// Three partitions become six; the producer refreshes its metadata more often than the group.
 fn growing(reset: &str, faults: &str) -> String {

@@ -21,4 +21,5 @@ mod static_members;
 mod storage;
 mod swarm;
 mod sweep;
+mod world;
 mod worlds;

@@ -5,27 +5,15 @@ use std::ops::Range;
 
 use kafkasim::base::Seed;
 use kafkasim::kafka::ErrorCode;
-use kafkasim::lab::{Experiment, Outcome};
+use kafkasim::lab::Outcome;
 use kafkasim::node::fact::{ClusterFact, FaultFact, LogFact, ProduceFact};
 use kafkasim::node::{Fact, Stated};
 use kafkasim::verdict::{Ending, FactWord};
 
-use crate::loader::load_text;
-
-fn experiment(text: &str) -> Experiment {
-    let mut loaded = load_text(text).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"));
-    let run = loaded.runs.remove(loaded.chosen);
-    Experiment::new(&run).expect("a checked scenario compiles")
-}
-
-fn run(text: &str) -> Outcome {
-    experiment(text).run()
-}
+use crate::world::{experiment, facts_of, run};
 
 fn facts(text: &str) -> Vec<Stated> {
-    let mut facts = Vec::new();
-    experiment(text).watched(&mut |stated| facts.push(stated.clone()));
-    facts
+    facts_of(&experiment(text))
 }
 
 /// Three brokers, one topic of three copies led by broker 1, a producer and a group.

@@ -1,12 +1,10 @@
 //! Static members in whole worlds: brokers, coordinator and members together, by the file's words.
 
-use std::sync::Arc;
-
 use kafkasim::lab::Experiment;
 use kafkasim::node::fact::GroupFact;
 use kafkasim::node::{Fact, Stated};
-use kafkasim::scenario;
-use kafkasim::sim::Sim;
+
+use crate::world::{self, facts_of};
 
 /// Nothing takes time but what the members do: two of them, one partition each.
 const WORLD: &str = "
@@ -23,18 +21,7 @@ groups:
 ";
 
 fn experiment(more: &str) -> Experiment {
-    let text = format!("{WORLD}{more}");
-    let no_file = |name: &str| Err(format!("{name} is not read here"));
-    let options = scenario::Options::default();
-    let loaded = scenario::load(text.as_bytes(), "test.yaml", &no_file, &options)
-        .unwrap_or_else(|errors| panic!("{errors:?}"));
-    Experiment::new(&loaded.runs[0]).expect("a checked scenario compiles")
-}
-
-fn facts_of(experiment: &Experiment) -> Vec<Stated> {
-    let mut facts = Vec::new();
-    Sim::new(Arc::clone(&experiment.setup)).run(&mut |stated| facts.push(stated.clone()));
-    facts
+    world::experiment(&format!("{WORLD}{more}"))
 }
 
 /// The milliseconds at which facts of the group were stated that match.

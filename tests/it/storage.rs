@@ -1,22 +1,13 @@
 //! Logs as storage, in whole runs: what is removed from them, and what that costs whom.
 
-use kafkasim::lab::{Experiment, Outcome};
+use kafkasim::lab::Outcome;
 use kafkasim::node::fact::StorageFact;
 use kafkasim::node::{Fact, Stated};
 use kafkasim::verdict::quantity::Stage;
 use kafkasim::verdict::{Ending, FactWord};
 
-use crate::loader::{load_text, refused};
-
-fn experiment(text: &str) -> Experiment {
-    let mut loaded = load_text(text).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"));
-    let run = loaded.runs.remove(loaded.chosen);
-    Experiment::new(&run).expect("a checked scenario compiles")
-}
-
-fn run(text: &str) -> Outcome {
-    experiment(text).run()
-}
+use crate::loader::refused;
+use crate::world::{experiment, run};
 
 fn storage(text: &str) -> Vec<(Stated, StorageFact)> {
     let mut facts = Vec::new();

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use kafkasim::base::Instant;
 use kafkasim::lab::Experiment;
 use kafkasim::node::fact::ProduceFact;
-use kafkasim::node::{Fact, Stated, words};
+use kafkasim::node::{Fact, words};
 use kafkasim::scenario;
 use kafkasim::sim::{Scratch, Sim};
 use kafkasim::verdict::{Ending, FactWord};
 
 use crate::lessons::shipped;
+use crate::world::facts_of;
 
 fn experiments(text: &str) -> Vec<Experiment> {
     let no_file = |name: &str| Err(format!("{name} is not read here"));
@@ -36,12 +37,6 @@ groups:
 faults:
   - { crash: workers, before: process, nth: 20..80, restart-after: 1s..3s }
 ";
-
-fn facts_of(experiment: &Experiment) -> Vec<Stated> {
-    let mut facts = Vec::new();
-    Sim::new(Arc::clone(&experiment.setup)).run(&mut |stated| facts.push(stated.clone()));
-    facts
-}
 
 #[test]
 fn the_same_file_and_seed_give_the_same_facts() {

@@ -1,4 +1,4 @@
-//! How fast madsim's simulated broker does the work of `examples/throughput.rs`: one JSON line.
+//! How fast madsim's simulated broker does the work of `examples/throughput`: one JSON line.
 //!
 //! ```text
 //! cargo run --release -- [--batch SIZE] [--records N]
@@ -7,10 +7,11 @@
 //! `bytes_per_record` is what the world still holds when every record is read, by a counting
 //! allocator. The clock is read outside the simulated world, where madsim leaves it alone.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "../../../examples/throughput/gauge.rs"]
+mod gauge;
+
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use madsim::runtime::{NodeHandle, Runtime};
@@ -19,36 +20,6 @@ use madsim_rdkafka::client::DefaultClientContext;
 use madsim_rdkafka::consumer::BaseConsumer;
 use madsim_rdkafka::producer::{BaseProducer, BaseRecord};
 use madsim_rdkafka::{ClientConfig, Message, SimBroker, TopicPartitionList};
-
-/// The system's allocator, with a count of what is held.
-struct Counting;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is passed on unchanged to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        HELD.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        HELD.fetch_add(size, Ordering::Relaxed);
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const BROKER: &str = "10.0.0.1:9092";
 const TOPIC: &str = "events";
@@ -78,15 +49,15 @@ fn main() -> ExitCode {
 
 /// One run, as a line of JSON.
 fn measure(batch: u32, records: u32) -> String {
-    let held_before = HELD.load(Ordering::Relaxed);
-    let (began, busy_before) = (Instant::now(), cpu_seconds());
+    let held_before = gauge::held_bytes();
+    let (began, busy_before) = (Instant::now(), gauge::cpu_seconds());
     let mut config = madsim::Config::default();
     config.net.send_latency = Duration::from_millis(1)..Duration::from_nanos(1_000_001);
     let runtime = Runtime::with_seed_and_config(1, config);
     let read = runtime.block_on(world(batch, records));
     let seconds = began.elapsed().as_secs_f64();
-    let busy = cpu_seconds() - busy_before;
-    let held = HELD.load(Ordering::Relaxed).saturating_sub(held_before);
+    let busy = gauge::cpu_seconds() - busy_before;
+    let held = gauge::held_bytes().saturating_sub(held_before);
     assert_eq!(read, u64::from(records), "everything is sent and read");
     let rate = (f64::from(records) / seconds) as u64;
     let busy_rate = if busy == 0.0 {
@@ -95,7 +66,7 @@ fn measure(batch: u32, records: u32) -> String {
         (f64::from(records) / busy) as u64
     };
     let bytes = held as f64 / f64::from(records);
-    let peak = peak_rss_bytes();
+    let peak = gauge::peak_rss_bytes();
     format!(
         "{{\"batch\":{batch},\"records\":{records},\"records_per_s\":{rate},\
          \"records_per_cpu_s\":{busy_rate},\"bytes_per_record\":{bytes:.2},\"peak_rss_bytes\":{peak},\"seconds\":{seconds:.3}}}"
@@ -175,19 +146,4 @@ async fn read(records: u32) -> u64 {
     }
     assert_eq!(bytes as u64, seen * VALUE.len() as u64);
     seen
-}
-
-/// Seconds this thread was on a processor, as Linux tells it; 0 elsewhere.
-fn cpu_seconds() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanos = text.split_whitespace().next().and_then(|n| n.parse().ok());
-    nanos.map_or(0.0, |nanos: f64| nanos / 1e9)
-}
-
-/// The high-water mark of the process's memory as Linux tells it; 0 elsewhere.
-fn peak_rss_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
 }

@@ -168,12 +168,7 @@ fn action(
             restart_after: restart_after(context, fields),
         },
         Verb::Pause | Verb::Stall => {
-            let Some(node) = fields.get("for") else {
-                let text = format!("this `{verb}` does not say how long");
-                context.error_help(Kind::Missing, entry.key_place, text, "e.g. `for: 30s`");
-                return None;
-            };
-            let length = context.drawn_duration(node)?;
+            let length = required_length(context, fields, entry, verb)?;
             match verb {
                 Verb::Pause => Action::Pause { who, length },
                 _ => Action::Stall { who, length },
@@ -261,6 +256,21 @@ fn delete_records(
     };
     let partition = partition?;
     Some(Action::DeleteRecords { partition, up_to })
+}
+
+/// How long a fault lasts that has to say so.
+pub(super) fn required_length(
+    context: &mut Context,
+    fields: &mut Fields<'_>,
+    entry: &Entry,
+    verb: Verb,
+) -> Option<Drawn<crate::base::Span>> {
+    let Some(node) = fields.get("for") else {
+        let text = format!("this `{verb}` does not say how long");
+        context.error_help(Kind::Missing, entry.key_place, text, "e.g. `for: 30s`");
+        return None;
+    };
+    context.drawn_duration(node)
 }
 
 fn required_target(

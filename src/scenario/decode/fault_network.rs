@@ -160,12 +160,7 @@ pub(super) fn message_action(
         Verb::LoseRequest => Action::LoseRequest(message, breakage(context, fields)),
         Verb::LoseResponse => Action::LoseResponse(message, breakage(context, fields)),
         Verb::HoldRequest | Verb::HoldResponse => {
-            let Some(node) = fields.get("for") else {
-                let text = format!("this `{verb}` does not say how long");
-                context.error_help(Kind::Missing, entry.key_place, text, "e.g. `for: 30s`");
-                return None;
-            };
-            let length = context.drawn_duration(node)?;
+            let length = super::fault::required_length(context, fields, entry, verb)?;
             match verb {
                 Verb::HoldRequest => Action::HoldRequest(message, length),
                 _ => Action::HoldResponse(message, length),

@@ -19,20 +19,14 @@ use kafkasim::node::coordinator::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Tally, lines, list, number, text};
+use super::{list, number, tell_stories, text};
 
 const FILE: &str = "group-classic-timeline.jsonl";
 const GROUP: &str = "g";
 
 #[test]
 fn a_classic_group_lives_as_in_the_oracle_stories() {
-    let Some(stories) = lines(FILE) else { return };
-    let mut tally = Tally::new(FILE);
-    for story in &stories {
-        let id = text(story, "id").expect("a story has an id");
-        tally.compare(id, difference(story));
-    }
-    tally.finish();
+    tell_stories(FILE, difference);
 }
 
 /// Plays a story and says where it first differs.

@@ -15,20 +15,14 @@ use kafkasim::node::broker::isr::{AfterRefusal, Registration};
 use kafkasim::node::broker::replica::{FetchOutcome, Replica};
 use serde_json::{Value, json};
 
-use super::{Tally, lines, list, number, text};
+use super::{list, number, tell_stories, text};
 
 const FILE: &str = "hw-timeline.jsonl";
 const LEADER: NodeId = NodeId(1);
 
 #[test]
 fn high_watermarks_move_as_in_the_oracle() {
-    let Some(stories) = lines(FILE) else { return };
-    let mut tally = Tally::new(FILE);
-    for story in &stories {
-        let id = text(story, "id").expect("a story has an id");
-        tally.compare(id, told_alike(story));
-    }
-    tally.finish();
+    tell_stories(FILE, told_alike);
 }
 
 /// Tells one story; the first thing that differs is the difference.

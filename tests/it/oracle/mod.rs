@@ -77,6 +77,17 @@ pub(crate) fn lines(file: &str) -> Option<Vec<Value>> {
     Some(lines)
 }
 
+/// Tells every story of an oracle file; `told` says where one first differs.
+pub(crate) fn tell_stories(file: &'static str, told: impl Fn(&Value) -> Result<(), String>) {
+    let Some(stories) = lines(file) else { return };
+    let mut tally = Tally::new(file);
+    for story in &stories {
+        let id = text(story, "id").expect("a story has an id");
+        tally.compare(id, told(story));
+    }
+    tally.finish();
+}
+
 /// An oracle file that is one value, or `None` where the folder in use does not have it.
 pub(crate) fn document(file: &str) -> Option<Value> {
     let text = read(file)?;

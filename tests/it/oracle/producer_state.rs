@@ -7,7 +7,7 @@ use kafkasim::node::broker::producer_history::{Origin, ProducerHistory};
 use kafkasim::node::broker::producer_state::{Admission, Enrolment, ProducerEntry};
 use serde_json::{Map, Value, json};
 
-use super::{Tally, lines, list, number, text};
+use super::{list, number, tell_stories, text};
 
 const FILE: &str = "producer-state.jsonl";
 
@@ -16,13 +16,7 @@ const EXPIRATION: Span = Span::from_millis(86_400_000);
 
 #[test]
 fn producers_are_known_as_in_the_oracle() {
-    let Some(stories) = lines(FILE) else { return };
-    let mut tally = Tally::new(FILE);
-    for story in &stories {
-        let id = text(story, "id").expect("a story has an id");
-        tally.compare(id, told_alike(story));
-    }
-    tally.finish();
+    tell_stories(FILE, told_alike);
 }
 
 /// Tells one story; the first thing that differs is the difference.
