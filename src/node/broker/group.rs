@@ -12,6 +12,10 @@ use super::Broker;
 use super::connections::Parked;
 use super::group_facts::LastFacts;
 use crate::base::{ConnId, GroupId, Instant, NodeId, Offset, Stream, TopicPartition};
+use crate::kafka::consumer_protocol::{
+    ConsumerGroupRecord, ConsumerHeartbeatResponse, CurrentAssignment, MemberSubscription,
+    ResolvedPattern,
+};
 use crate::kafka::group::{CoordinatorRecord, OffsetAndEpoch, OffsetCommitRequest};
 use crate::kafka::message::{LoggedBatch, Request, Response};
 use crate::kafka::size::record_size;
@@ -288,6 +292,9 @@ impl Broker {
             Request::SyncGroup(sync) => coordinator.handle_sync(now, sync, token, &mut out),
             Request::Heartbeat(beat) => coordinator.handle_heartbeat(now, beat, token, &mut out),
             Request::LeaveGroup(leave) => coordinator.handle_leave(now, leave, token, &mut out),
+            Request::ConsumerHeartbeat(beat) => {
+                coordinator.handle_consumer_heartbeat(now, beat, token, &mut out);
+            }
             other => unreachable!("{:?} is not for a coordinator", other.api()),
         }
         self.carry_out(ctx, slot, out, Some(&group));
@@ -483,6 +490,42 @@ impl super::BrokerSetup {
                 let members: u32 = members.iter().map(member).sum();
                 (2 + text(group), 40 + members)
             }
+            CoordinatorRecord::ConsumerGroup { group, record } => {
+                let (key, value) = consumer_group_lengths(record);
+                (2 + text(group) + key, value)
+            }
+        }
+    }
+}
+
+/// The lengths of a record of a group of the consumer protocol: its key besides the group's name, and
+/// its value.
+fn consumer_group_lengths(record: &ConsumerGroupRecord) -> (u32, u32) {
+    let text = |text: &str| 2 + text.len() as u32;
+    let partitions = |list: &[TopicPartition]| 1 + 20 * list.len() as u32;
+    match record {
+        ConsumerGroupRecord::Epoch { .. } => (0, 12),
+        ConsumerGroupRecord::TargetEpoch(_) => (0, 4),
+        ConsumerGroupRecord::Member {
+            member,
+            subscription,
+        } => {
+            let value = |s: &Arc<MemberSubscription>| 40 + 16 * s.topics.len() as u32;
+            (text(member), subscription.as_ref().map_or(0, value))
+        }
+        ConsumerGroupRecord::Target { member, assignment } => {
+            let value = assignment.as_deref().map_or(0, partitions);
+            (text(member), value)
+        }
+        ConsumerGroupRecord::Current { member, current } => {
+            let value = |c: &Arc<CurrentAssignment>| {
+                9 + partitions(&c.assigned) + partitions(&c.revoking)
+            };
+            (text(member), current.as_ref().map_or(0, value))
+        }
+        ConsumerGroupRecord::Pattern { pattern, resolved } => {
+            let value = |r: &Arc<ResolvedPattern>| 17 + 16 * r.topics.len() as u32;
+            (text(pattern), resolved.as_ref().map_or(0, value))
         }
     }
 }
@@ -503,6 +546,7 @@ fn group_of(request: &Request) -> &Arc<str> {
         Request::SyncGroup(r) => &r.group,
         Request::Heartbeat(r) => &r.group,
         Request::LeaveGroup(r) => &r.group,
+        Request::ConsumerHeartbeat(r) => &r.group,
         other => unreachable!("{:?} is about no group", other.api()),
     }
 }
@@ -535,6 +579,9 @@ fn refusal(request: &mut Request, error: ErrorCode) -> Response {
             assignment: Arc::from([]),
         }),
         Request::Heartbeat(_) => Response::Heartbeat(error),
+        Request::ConsumerHeartbeat(_) => {
+            Response::ConsumerHeartbeat(ConsumerHeartbeatResponse::refusal(error))
+        }
         Request::LeaveGroup(_) => Response::LeaveGroup(messages::LeaveGroupResponse {
             error,
             members: Vec::new(),

@@ -56,7 +56,10 @@ fn words(reason: RebalanceReason) -> Arc<str> {
         RebalanceReason::MembersLeft(ids) => RebalanceReason::MembersLeft(all(ids)),
         RebalanceReason::SessionExpired(id) => RebalanceReason::SessionExpired(one(id)),
         RebalanceReason::SyncTimedOut(ids) => RebalanceReason::SyncTimedOut(all(ids)),
-        RebalanceReason::AssignmentNotStored(_) | RebalanceReason::OverCapacity => reason,
+        RebalanceReason::AssignmentNotStored(_)
+        | RebalanceReason::OverCapacity
+        | RebalanceReason::TopicsChanged
+        | RebalanceReason::MembersGone => reason,
     };
     Arc::from(short.to_string())
 }

@@ -99,6 +99,7 @@ impl Member {
         let coordinator = self.group.coordinator.expect("the coordinator is ready");
         self.lookup = Lookup::InFlight;
         let request = Request::OffsetFetch(OffsetFetchRequest {
+            member: None,
             group: self.setup.group_name.clone(),
             partitions,
         });
