@@ -78,8 +78,10 @@ fn word_of_cluster(fact: &ClusterFact) -> Option<&'static str> {
 
 fn word_of_group(fact: &GroupFact) -> Option<&'static str> {
     Some(match fact {
-        GroupFact::RoundCompleted { first: true, .. } => "group-formed",
-        GroupFact::RoundCompleted { first: false, .. } => "rebalance",
+        GroupFact::RoundCompleted { first: true, .. }
+        | GroupFact::TargetComputed { first: true, .. } => "group-formed",
+        GroupFact::RoundCompleted { first: false, .. }
+        | GroupFact::TargetComputed { first: false, .. } => "rebalance",
         GroupFact::PartitionMoved { .. } => "partition-moved",
         GroupFact::SessionExpired { .. } => "session-expired",
         GroupFact::PollIntervalExceeded { .. } | GroupFact::FellSilent { .. } => {
@@ -96,7 +98,9 @@ fn word_of_group(fact: &GroupFact) -> Option<&'static str> {
         GroupFact::CommitFailed { .. } => "commit-failed",
         GroupFact::PollFailed { .. } => "poll-failed",
         GroupFact::OffsetReset { .. } => "offset-reset",
-        GroupFact::RebalanceStarted { .. }
+        GroupFact::MemberReconciled { .. }
+        | GroupFact::RevocationTimedOut { .. }
+        | GroupFact::RebalanceStarted { .. }
         | GroupFact::JoinCompleted { .. }
         | GroupFact::MemberLeft { .. }
         | GroupFact::GroupEmpty { .. }

@@ -35,6 +35,15 @@ pub enum Assignor {
     CooperativeSticky,
 }
 
+/// `group.protocol`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// `classic`: members meet in rounds, and their leader assigns.
+    Classic,
+    /// `consumer` (KIP-848): the coordinator assigns, and moves one member at a time.
+    Consumer,
+}
+
 /// What a consumer runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsumerConfig {
@@ -81,8 +90,12 @@ pub struct ConsumerConfig {
     pub allow_auto_create: bool,
     /// `group.instance.id`: makes it a static member (KIP-345).
     pub instance: Option<Arc<str>>,
-    /// `partition.assignment.strategy` by preference.
+    /// `partition.assignment.strategy` by preference; empty under the consumer protocol.
     pub assignors: Vec<Assignor>,
+    /// `group.protocol`.
+    pub protocol: GroupProtocol,
+    /// `group.remote.assignor`: the coordinator's assignor that it asks for.
+    pub remote_assignor: Option<Arc<str>>,
 }
 
 impl Default for ConsumerConfig {
@@ -111,6 +124,8 @@ impl Default for ConsumerConfig {
             allow_auto_create: true,
             instance: None,
             assignors: vec![Assignor::Range, Assignor::CooperativeSticky],
+            protocol: GroupProtocol::Classic,
+            remote_assignor: None,
         }
     }
 }
@@ -184,6 +199,12 @@ fn java(settings: &Settings) -> Result<(ConsumerConfig, Vec<Note>), Vec<SettingE
         } else {
             Vec::new()
         },
+        protocol: if is_classic {
+            GroupProtocol::Classic
+        } else {
+            GroupProtocol::Consumer
+        },
+        remote_assignor: reader.text("group.remote.assignor").map(Arc::from),
     };
     if let Some(group) = group {
         group_rules(&mut reader, &group, is_classic);

@@ -19,6 +19,7 @@ mod connections;
 mod fetch;
 mod group;
 mod group_facts;
+mod group_records;
 pub mod isr;
 mod lifecycle;
 pub mod log;

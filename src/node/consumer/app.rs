@@ -44,6 +44,10 @@ pub(super) enum Then {
     Assigned,
     /// `close()` goes on.
     Closing,
+    /// Consumer protocol: taking an assignment over goes on.
+    ModernStep,
+    /// Consumer protocol: everything is lost.
+    ModernLost,
 }
 
 /// What the top frame waits for.
@@ -526,6 +530,8 @@ impl Member {
             Then::Prepared => self.prepared(),
             Then::Assigned => self.assigned(),
             Then::Closing => self.left_partitions(ctx),
+            Then::ModernStep => {}
+            Then::ModernLost => self.modern_lost(ctx.now),
         }
     }
 

@@ -6,7 +6,7 @@
 //!                   poll, sync_commit, close                           calls into the client
 //!                         |
 //!   membership, join  lookup  fetcher  commit  (librdkafka)            inside poll
-//!        \              |       |       /
+//!  (or modern)          |       |       /
 //!   liveness --- wire (connections), metadata                          background
 //! ```
 //!
@@ -15,8 +15,7 @@
 //! The one exception: while the application stands still, nobody reads the answer to `JoinGroup`,
 //! as Kafka's heartbeat thread sleeps then.
 //!
-//! Not modelled: static membership, cooperative rebalancing, KIP-848, transactions, pause, follower
-//! fetching.
+//! Not modelled: cooperative rebalancing, transactions, pause, follower fetching.
 
 pub mod program;
 
@@ -31,6 +30,7 @@ mod librdkafka;
 mod liveness;
 mod lookup;
 mod membership;
+mod modern;
 mod outbox;
 mod poll;
 mod positions;
@@ -53,6 +53,7 @@ use crate::base::{
 };
 use crate::kafka::client::ClientFamily;
 use crate::kafka::config::ConsumerConfig;
+use crate::kafka::config::consumer::GroupProtocol;
 use crate::kafka::message::{OffsetSpec, Request, Response};
 use crate::node::client::{Backoff, Completed, Metadata, NetworkClient, NetworkConfig, Outcome};
 use crate::node::fact::{GroupFact, LogFact};
@@ -64,6 +65,7 @@ use fetcher::{Asked, Fetcher};
 use heart::Heart;
 use lookup::Lookup;
 use membership::{Generation, Membership};
+use modern::Modern;
 use outbox::Outbox;
 use positions::Positions;
 use script::Script;
@@ -99,6 +101,9 @@ enum Tag {
     Join(Generation),
     Sync(Generation),
     Heartbeat(Generation),
+    ConsumerHeartbeat {
+        epoch: i32,
+    },
     Leave,
     Commit(Commit),
     OffsetFetch(u32),
@@ -156,6 +161,10 @@ pub struct Member {
     metadata: Metadata,
     retry_backoff: Backoff,
     group: Membership,
+    /// What a member of the consumer protocol has besides.
+    modern: Option<Box<Modern>>,
+    /// How many processes this member had before.
+    starts: u32,
     heart: Heart,
     positions: Positions,
     lookup: Lookup,
@@ -181,10 +190,10 @@ impl Member {
     /// A process that has not started.
     pub fn new(setup: MemberSetup) -> Self {
         let script = Arc::new(Script::new(&setup.program));
-        Self::with(Arc::new(setup), script)
+        Self::with(Arc::new(setup), script, 0)
     }
 
-    fn with(setup: Arc<MemberSetup>, script: Arc<Script>) -> Self {
+    fn with(setup: Arc<MemberSetup>, script: Arc<Script>, starts: u32) -> Self {
         let config = &setup.config;
         let stream = |purpose: &str| Stream::new(setup.seed, purpose, &setup.name);
         let network = NetworkConfig {
@@ -195,11 +204,15 @@ impl Member {
         };
         let net = NetworkClient::new(network, stream("reconnect"));
         let retry = (config.retry_backoff, config.retry_backoff_max);
+        let is_modern = config.protocol == GroupProtocol::Consumer;
+        let modern = is_modern.then(|| Box::new(Modern::new(&setup, starts)));
         Self {
             wire: Wire::new(net, config.request_timeout),
             metadata: Metadata::new(config.metadata_max_age, config.retry_backoff),
             retry_backoff: Backoff::new(retry.0, retry.1, stream("retry")),
-            group: Membership::new(),
+            group: Membership::new(!is_modern),
+            modern,
+            starts,
             heart: Heart::new(
                 config.heartbeat_interval,
                 config.session_timeout,
@@ -292,6 +305,7 @@ impl Member {
                 self.serve_outbox(ctx);
                 self.run(ctx);
             }
+            Slot::Heart if self.modern.is_some() => self.modern_tick(ctx),
             Slot::Heart => {
                 self.heart_tick(ctx);
             }
@@ -347,7 +361,7 @@ impl Member {
     /// The process dies: memory is gone.
     pub fn crash(&mut self) {
         let failures = std::mem::take(&mut self.failures);
-        *self = Self::with(self.setup.clone(), self.app.script.clone());
+        *self = Self::with(self.setup.clone(), self.app.script.clone(), self.starts + 1);
         self.failures = failures;
     }
 
@@ -365,7 +379,11 @@ impl Member {
         let nothing_to_do = self.app.is_polling()
             && !self.app.is_closing()
             && !self.fetcher.buffer.has_records(&self.positions);
-        let nothing_under_way = self.group.is_settled()
+        let is_settled = match &self.modern {
+            Some(modern) => modern.is_settled(),
+            None => self.group.is_settled(),
+        };
+        let nothing_under_way = is_settled
             && !self.is_looking_up()
             && !self.commits.is_pending()
             && self.workers.are_idle()
@@ -414,6 +432,7 @@ impl Member {
             Tag::Join(sent) => self.join_answered(ctx, &sent, outcome),
             Tag::Sync(sent) => self.sync_answered(ctx, &sent, outcome),
             Tag::Heartbeat(sent) => self.heartbeat_answered(ctx, &sent, &outcome),
+            Tag::ConsumerHeartbeat { epoch } => self.modern_answered(ctx, epoch, outcome),
             Tag::Leave => {}
             Tag::Commit(commit) => self.commit_answered(ctx, commit, outcome),
             Tag::OffsetFetch(round) => self.committed_answered(ctx, round, outcome),
@@ -510,6 +529,7 @@ impl Member {
                 let requests = self.wire.next_deadline();
                 requests.into_iter().chain(metadata).chain(outbox).min()
             }
+            Slot::Heart if self.modern.is_some() => self.modern_due(now),
             Slot::Heart => self.heart_due(),
             Slot::Call if self.app.is_stalled(now) => None,
             Slot::Call => match &self.app.activity {

@@ -26,8 +26,8 @@ use super::{Tally, lines, list, number, text};
 const FILE: &str = "group-consumer-timeline.jsonl";
 const GROUP: &str = "g";
 
-#[test]
-fn a_group_of_the_consumer_protocol_lives_as_in_the_oracle_stories() {
+#[cfg_attr(test, test)]
+pub(super) fn a_group_of_the_consumer_protocol_lives_as_in_the_oracle_stories() {
     let Some(stories) = lines(FILE) else { return };
     let mut tally = Tally::new(FILE);
     for story in &stories {
@@ -75,18 +75,19 @@ struct State {
 
 /// The coordinator of a story, and what it has done so far in the words of the data.
 #[derive(Debug)]
-pub(super) struct Player {
-    pub(super) coordinator: GroupCoordinator,
-    pub(super) now: Instant,
+struct Player {
+    coordinator: GroupCoordinator,
+    now: Instant,
     told: Vec<Value>,
     state: State,
-    /// Every topic there ever was, and how many partitions each has that is there now.
+    /// Names that are no number: topics that are never there.
     names: Vec<String>,
+    /// How many partitions each topic has that is there now.
     topics: BTreeMap<String, u32>,
 }
 
 impl Player {
-    pub(super) fn new(story: &Value) -> Self {
+    fn new(story: &Value) -> Self {
         let mut config = CoordinatorConfig::from(&BrokerConfig::default());
         if let Some(session) = story.get("session").and_then(Value::as_u64) {
             config.consumer_session_timeout = Span::from_millis(session);
@@ -133,11 +134,15 @@ impl Player {
 
     /// The stories name their topics so that the order of their hashes is that of the names.
     fn topic(&mut self, name: &str) -> TopicId {
-        if !self.names.iter().any(|known| known == name) {
-            self.names.push(name.to_owned());
+        if let Some(Ok(number)) = name.strip_prefix('t').map(str::parse) {
+            return TopicId(number);
         }
-        let number = name.strip_prefix('t').map(str::parse);
-        TopicId(number.expect("a topic is called t and a number").expect("a number"))
+        let known = self.names.iter().position(|known| known == name);
+        let place = known.unwrap_or_else(|| {
+            self.names.push(name.to_owned());
+            self.names.len() - 1
+        });
+        TopicId(1000 + place as u32)
     }
 
     fn fire_timers_until(&mut self, end: Instant) {
@@ -153,7 +158,8 @@ impl Player {
                 other => panic!("{other:?} is no timer of these stories"),
             };
             self.tell(json!({ "timer": name }));
-            self.settle(out);
+            self.carry_out(out);
+            self.tell_state();
         }
     }
 
@@ -194,10 +200,21 @@ impl Player {
             }
             other => panic!("`{other}` is no input of these stories"),
         }
-        self.settle(out);
+        self.carry_out(out);
+        if self.coordinator.next_deadline() == Some(self.now) {
+            // The timers of this instant came before its input: what is left is an expression.
+            let mut out = Vec::new();
+            let fired = self.coordinator.on_next_timer(self.now, &mut out);
+            assert!(
+                matches!(fired, Some(Fired::Timer(Timer::Resolution { .. }))),
+                "{fired:?} comes before the inputs of its instant"
+            );
+            self.carry_out(out);
+        }
+        self.tell_state();
     }
 
-    pub(super) fn heartbeat(&mut self, event: &Value) -> ConsumerHeartbeatRequest {
+    fn heartbeat(&mut self, event: &Value) -> ConsumerHeartbeatRequest {
         let shared = |key| text(event, key).map(Arc::from);
         let topics = event.get("sub").is_some().then(|| {
             let names = list(event, "sub").iter();
@@ -232,8 +249,8 @@ impl Player {
         all.into_iter().collect()
     }
 
-    /// Does what the coordinator asks for, until it asks for nothing, and says how it stands then.
-    pub(super) fn settle(&mut self, mut out: Vec<Output>) {
+    /// Does what the coordinator asks for, until it asks for nothing.
+    fn carry_out(&mut self, mut out: Vec<Output>) {
         while !out.is_empty() {
             for output in std::mem::take(&mut out) {
                 match output {
@@ -247,16 +264,7 @@ impl Player {
                     Output::Note(_) => {}
                 }
             }
-            if out.is_empty() && self.coordinator.next_deadline() == Some(self.now) {
-                // Of this instant's timers only the resolution of an expression is left.
-                let fired = self.coordinator.on_next_timer(self.now, &mut out);
-                assert!(
-                    matches!(fired, Some(Fired::Timer(Timer::Resolution { .. }))),
-                    "{fired:?} comes before the inputs of its instant"
-                );
-            }
         }
-        self.tell_state();
     }
 
     fn tell_answer(&mut self, token: Token, response: &Response) {

@@ -32,6 +32,8 @@ struct Beat<'a> {
     records: Vec<ConsumerGroupRecord>,
     epoch: i32,
     reason: RebalanceReason,
+    /// Whether it made the group look at its subscriptions anew.
+    is_looked_at: bool,
 }
 
 impl Turn<'_> {
@@ -124,6 +126,7 @@ impl Turn<'_> {
                     .push(ConsumerGroupRecord::Epoch { epoch, topics });
             }
             group.looked_at = beat.image.version;
+            beat.is_looked_at = true;
         }
         Ok(())
     }
@@ -151,7 +154,7 @@ impl Turn<'_> {
         if beat.epoch <= group.target_epoch {
             return (group.target_epoch, target::of(group, &beat.member));
         }
-        let targets = target::compute(group, beat.image, &beat.member);
+        let targets = target::compute(group, beat.image, &beat.member, beat.is_looked_at);
         let records = target::records(group, &targets, beat.epoch);
         beat.records.extend(records);
         let own = targets.iter().find(|(id, _)| *id == beat.member.id);
@@ -239,12 +242,14 @@ impl<'a> Beat<'a> {
         } = identified;
         let mut member = before.clone();
         let subscription = updated(&before.subscription, request);
+        // Their ids say nothing: the client's name does.
+        let client = Arc::clone(&request.client_id);
         let reason = if replaces.is_some() {
-            RebalanceReason::StaticMemberReturned(Arc::clone(&member.id))
+            RebalanceReason::StaticMemberReturned(client)
         } else if request.epoch == EPOCH_JOIN {
-            RebalanceReason::MemberJoined(Arc::clone(&member.id))
+            RebalanceReason::MemberJoined(client)
         } else if subscription != *before.subscription {
-            RebalanceReason::SubscriptionChanged(Arc::clone(&member.id))
+            RebalanceReason::SubscriptionChanged(client)
         } else {
             RebalanceReason::MembersGone
         };
@@ -260,6 +265,7 @@ impl<'a> Beat<'a> {
             records,
             epoch: group.epoch,
             reason,
+            is_looked_at: false,
         }
     }
 

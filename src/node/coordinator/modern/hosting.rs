@@ -26,6 +26,11 @@ impl GroupCoordinator {
         self.image.update(topics);
     }
 
+    /// Whether there is any group of the consumer protocol.
+    pub fn has_consumer_groups(&self) -> bool {
+        !self.consumer_groups.is_empty()
+    }
+
     /// The group of the consumer protocol of this name.
     pub fn consumer_group(&self, name: &str) -> Option<&ConsumerGroup> {
         self.consumer_groups.get(name)

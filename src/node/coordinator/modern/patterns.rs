@@ -89,7 +89,7 @@ impl Turn<'_> {
     /// Finds the topics of these expressions (`handleRegularExpressionsResult`).
     pub(in super::super) fn resolve_patterns(
         &mut self,
-        group: &ConsumerGroup,
+        group: &mut ConsumerGroup,
         image: &Image,
         patterns: &[Arc<str>],
     ) {
@@ -115,6 +115,7 @@ impl Turn<'_> {
         let topics = image.counts(after.subscribed(group.members.values()));
         if bumps || topics != group.topics {
             let epoch = group.epoch + 1;
+            group.looked_at = image.version;
             records.push(ConsumerGroupRecord::Epoch { epoch, topics });
         }
         if !records.is_empty() {

@@ -25,8 +25,14 @@ pub(super) const ASSIGNORS: [&str; 2] = ["uniform", "range"];
 /// Everybody's target, in the order of the member ids.
 pub(super) type Targets = Vec<(MemberId, Assignment)>;
 
-/// Everybody's target once `updated` is a member.
-pub(super) fn compute(group: &ConsumerGroup, image: &Image, updated: &ConsumerMember) -> Targets {
+/// Everybody's target once `updated` is a member. Whether all subscribe alike is the group's last
+/// word on it: an expression that nobody has resolved does not make it look again (`is_looked_at`).
+pub(super) fn compute(
+    group: &ConsumerGroup,
+    image: &Image,
+    updated: &ConsumerMember,
+    is_looked_at: bool,
+) -> Targets {
     let members = group.members_with(Some(updated));
     let topics: Vec<Vec<TopicId>> = members
         .values()
@@ -61,7 +67,11 @@ pub(super) fn compute(group: &ConsumerGroup, image: &Image, updated: &ConsumerMe
         .collect();
     let assigned = match preferred(&members) {
         "range" => server_range(&inputs, &known),
-        _ => server_uniform(&inputs, &known, subscriptions(&members)),
+        _ if is_looked_at => server_uniform(&inputs, &known, subscriptions(&members)),
+        _ => {
+            let before = group.members.iter().collect();
+            server_uniform(&inputs, &known, subscriptions(&before))
+        }
     };
     let sorted = |mut list: Vec<TopicPartition>| {
         list.sort_unstable();
