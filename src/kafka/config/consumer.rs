@@ -259,7 +259,6 @@ fn auto_commit(reader: &mut Reader, group: Option<&str>) -> bool {
 /// `ConsumerConfig.checkUnsupportedConfigsPostProcess`: each group protocol has settings that are
 /// refused under the other. Says whether the protocol is the classic one.
 fn group_protocol(reader: &mut Reader) -> bool {
-    const CLASSIC_ONLY: [&str; 3] = [STRATEGY, "heartbeat.interval.ms", "session.timeout.ms"];
     let protocol = reader.text("group.protocol").unwrap_or_default();
     let is_classic = protocol.eq_ignore_ascii_case("classic");
     let (foreign, name): (Vec<&'static str>, &str) = if is_classic {
@@ -320,6 +319,10 @@ fn offset_reset(reader: &mut Reader) -> OffsetReset {
         _ => OffsetReset::Latest,
     }
 }
+
+/// What a member of the consumer protocol may not set.
+pub(super) const CLASSIC_ONLY: [&str; 3] =
+    [STRATEGY, "heartbeat.interval.ms", "session.timeout.ms"];
 
 const STRATEGY: &str = "partition.assignment.strategy";
 const ASSIGNOR_PACKAGE: &str = "org.apache.kafka.clients.consumer.";

@@ -26,8 +26,8 @@ use super::{Tally, lines, list, number, text};
 const FILE: &str = "group-consumer-timeline.jsonl";
 const GROUP: &str = "g";
 
-#[cfg_attr(test, test)]
-pub(super) fn a_group_of_the_consumer_protocol_lives_as_in_the_oracle_stories() {
+#[test]
+fn a_group_of_the_consumer_protocol_lives_as_in_the_oracle_stories() {
     let Some(stories) = lines(FILE) else { return };
     let mut tally = Tally::new(FILE);
     for story in &stories {
