@@ -480,6 +480,7 @@ pub struct Envelope {
     pub cause: u64,
     /// What is said.
     pub body: Body,
+    api: Api,
 }
 
 /// A request on its way to a server, or a response on its way back.
@@ -492,11 +493,22 @@ pub enum Body {
 }
 
 impl Envelope {
-    /// The API the message belongs to.
-    pub fn api(&self) -> Api {
-        match &self.body {
+    /// A message. Which API it belongs to is asked at every turn of its way, so it is looked up once.
+    pub fn new(correlation: u32, cause: u64, body: Body) -> Self {
+        let api = match &body {
             Body::Request(request) => request.api(),
             Body::Response(response) => response.api(),
+        };
+        Self {
+            correlation,
+            cause,
+            body,
+            api,
         }
+    }
+
+    /// The API the message belongs to.
+    pub fn api(&self) -> Api {
+        self.api
     }
 }

@@ -168,28 +168,17 @@ impl Ctx<'_> {
 
     /// Sends a request.
     pub fn request(&mut self, conn: ConnId, correlation: u32, request: Request) {
-        let envelope = Envelope {
-            correlation,
-            cause: self.cause.0,
-            body: Body::Request(request),
-        };
-        self.effects.push(Effect::Send {
-            conn,
-            envelope: Box::new(envelope),
-        });
+        self.send(conn, correlation, Body::Request(request));
     }
 
     /// Sends a response.
     pub fn respond(&mut self, conn: ConnId, correlation: u32, response: Response) {
-        let envelope = Envelope {
-            correlation,
-            cause: self.cause.0,
-            body: Body::Response(response),
-        };
-        self.effects.push(Effect::Send {
-            conn,
-            envelope: Box::new(envelope),
-        });
+        self.send(conn, correlation, Body::Response(response));
+    }
+
+    fn send(&mut self, conn: ConnId, correlation: u32, body: Body) {
+        let envelope = Box::new(Envelope::new(correlation, self.cause.0, body));
+        self.effects.push(Effect::Send { conn, envelope });
     }
 
     /// Closes a connection.

@@ -42,7 +42,6 @@ impl Sim {
             nodes: nodes(&setup),
             status: vec![Status::NotStarted; count],
             timers: vec![[Timers::default(), Timers::default()]; count],
-            timer_causes: vec![[Vec::new(), Vec::new()]; count],
             watched: vec![StepMask::NONE; count],
             next_fact: FactId(1),
             next_conn: 0,
@@ -50,6 +49,7 @@ impl Sim {
             outstanding: 0,
             data_in_flight: 0,
             requests: Requests::none(count),
+            at_work: None,
             calm_since: None,
             setup,
         };

@@ -95,14 +95,14 @@ impl Sim {
         } else {
             (Direction::ToClient, client)
         };
+        let api = envelope.api();
         if direction == Direction::ToServer && self.setup.warm_up <= self.now {
-            self.requests.count(client, envelope.api());
+            self.requests.count(client, api);
         }
         if self.faults.watch_messages() && self.is_lost(conn, client, server, &envelope, scratch) {
             return;
         }
-        let kind = envelope.api() as u8;
-        if let Fate::DeliverAt(at) = self.network.send(conn, direction, kind, self.now) {
+        if let Fate::DeliverAt(at) = self.network.send(conn, direction, api as u8, self.now) {
             self.data_in_flight += u32::from(carries_data(&envelope));
             self.queue.push(
                 at,

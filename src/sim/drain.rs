@@ -50,7 +50,10 @@ impl Sim {
         if self.now < self.setup.limits.at_least {
             return false;
         }
-        if !self.producers_are_done() {
+        if self.at_work.is_none() {
+            self.at_work = self.producer_at_work();
+        }
+        if self.at_work.is_some() {
             self.calm_since = None;
             return false;
         }
@@ -73,15 +76,17 @@ impl Sim {
         })
     }
 
-    fn producers_are_done(&self) -> bool {
-        self.setup.producers.iter().all(|(setup, _)| {
-            let Node::Producer(producer) = &self.nodes[setup.node.index()] else {
-                return true;
+    /// A producer that has not sent everything and heard of it.
+    fn producer_at_work(&self) -> Option<NodeId> {
+        let mut producers = self.setup.producers.iter().map(|(setup, _)| setup.node);
+        producers.find(|node| {
+            let Node::Producer(producer) = &self.nodes[node.index()] else {
+                return false;
             };
-            match self.status[setup.node.index()] {
-                Status::Down => true,
-                Status::NotStarted => false,
-                Status::Up | Status::Paused { .. } => producer.is_finished(),
+            match self.status[node.index()] {
+                Status::Down => false,
+                Status::NotStarted => true,
+                Status::Up | Status::Paused { .. } => !producer.is_finished(),
             }
         })
     }

@@ -97,6 +97,7 @@ impl Sim {
 
     /// The process is no more: its timers are off, its connections close.
     pub(super) fn gone(&mut self, node: NodeId, cause: FactId) {
+        self.has_a_turn(node);
         self.status[node.index()] = Status::Down;
         for table in &mut self.timers[node.index()] {
             table.clear();

@@ -135,10 +135,8 @@ pub struct Sim {
     network: Network,
     nodes: Vec<Node>,
     status: Vec<Status>,
-    /// Per node: machinery timers and application timers.
-    timers: Vec<[Timers; 2]>,
-    /// Per node and class: the fact behind each timer.
-    timer_causes: Vec<[Vec<FactId>; 2]>,
+    /// Per node: machinery timers and application timers, each with the fact behind it.
+    timers: Vec<[Timers<FactId>; 2]>,
     watched: Vec<StepMask>,
     faults: Faults,
     next_fact: FactId,
@@ -149,6 +147,8 @@ pub struct Sim {
     /// Requests with records or offsets that are on their way.
     data_in_flight: u32,
     requests: Requests,
+    /// A producer found at work when last looked for, until it has another turn.
+    at_work: Option<NodeId>,
     /// Since when only the drain is left.
     calm_since: Option<Instant>,
 }

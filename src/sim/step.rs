@@ -142,16 +142,13 @@ impl Sim {
                 self.queue
                     .push_numbered(at, class, node, number, Event::Timer { node, key });
             }
-            Fired::Fire => {
-                let cause = self.timer_causes[node.index()][table][slot];
-                match self.paused_until(node) {
-                    Some(until) => {
-                        self.queue
-                            .push(until, class, node, Event::Overdue { node, key, cause });
-                    }
-                    None => self.call(node, cause, scratch, Call::Timer(key)),
+            Fired::Fire(cause) => match self.paused_until(node) {
+                Some(until) => {
+                    self.queue
+                        .push(until, class, node, Event::Overdue { node, key, cause });
                 }
-            }
+                None => self.call(node, cause, scratch, Call::Timer(key)),
+            },
         }
     }
 
@@ -177,6 +174,7 @@ impl Sim {
         scratch: &mut Scratch,
         call: Call,
     ) {
+        self.has_a_turn(node);
         let mut ctx = Ctx {
             now: self.now,
             me: node,
@@ -194,6 +192,13 @@ impl Sim {
             self.carry_out(node, cause, effect, scratch);
         }
         scratch.effects = effects;
+    }
+
+    /// What was known of whether a node is done holds no longer.
+    pub(super) fn has_a_turn(&mut self, node: NodeId) {
+        if self.at_work == Some(node) {
+            self.at_work = None;
+        }
     }
 
     fn carry_out(&mut self, node: NodeId, cause: FactId, effect: Effect, scratch: &mut Scratch) {
@@ -221,12 +226,7 @@ impl Sim {
     fn set_timer(&mut self, node: NodeId, key: TimerKey, at: Instant, cause: FactId) {
         let (table, slot) = (usize::from(key.application), usize::from(key.slot));
         let number = self.queue.number();
-        let causes = &mut self.timer_causes[node.index()][table];
-        if causes.len() <= slot {
-            causes.resize(slot + 1, FactId::NONE);
-        }
-        causes[slot] = cause;
-        if self.timers[node.index()][table].set(slot, at, number) {
+        if self.timers[node.index()][table].set(slot, at, number, cause) {
             let class = if key.application {
                 Class::Application
             } else {

@@ -13,7 +13,7 @@
 //! is dropped.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 
 use super::fetch::ParkedFetch;
 use super::produce::ParkedProduce;
@@ -59,12 +59,60 @@ struct Connection {
     is_closed: bool,
 }
 
+/// Connections in order of their ids.
+#[derive(Clone, Debug, Default)]
+struct Open {
+    all: Vec<(ConnId, Connection)>,
+    /// Where the last one looked up is: mostly it is the next one too.
+    last: usize,
+}
+
+impl Open {
+    fn place(&self, conn: ConnId) -> Result<usize, usize> {
+        if self.all.get(self.last).is_some_and(|(id, _)| *id == conn) {
+            return Ok(self.last);
+        }
+        self.all.binary_search_by_key(&conn, |(id, _)| *id)
+    }
+
+    fn get(&self, conn: ConnId) -> Option<&Connection> {
+        let place = self.place(conn).ok()?;
+        Some(&self.all[place].1)
+    }
+
+    fn get_mut(&mut self, conn: ConnId) -> Option<&mut Connection> {
+        self.last = self.place(conn).ok()?;
+        Some(&mut self.all[self.last].1)
+    }
+
+    fn get_or_insert(&mut self, conn: ConnId, client: NodeId) -> &mut Connection {
+        let place = self.place(conn).unwrap_or_else(|place| {
+            let connection = Connection {
+                client,
+                current: None,
+                queue: VecDeque::new(),
+                is_closed: false,
+            };
+            self.all.insert(place, (conn, connection));
+            place
+        });
+        self.last = place;
+        &mut self.all[place].1
+    }
+
+    fn remove(&mut self, conn: ConnId) {
+        if let Ok(place) = self.place(conn) {
+            self.all.remove(place);
+        }
+    }
+}
+
 /// The connections of clients.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connections {
-    by_id: BTreeMap<ConnId, Connection>,
+    open: Open,
     in_service: BinaryHeap<Reverse<(Instant, u64, ConnId)>>,
-    deadlines: std::collections::BTreeSet<(Instant, ConnId)>,
+    deadlines: BTreeSet<(Instant, ConnId)>,
     served: u64,
     open_data_requests: usize,
 }
@@ -83,12 +131,7 @@ impl Connections {
         envelope: Box<Envelope>,
     ) -> bool {
         self.open_data_requests += usize::from(carries_data(envelope.api()));
-        let connection = self.by_id.entry(conn).or_insert_with(|| Connection {
-            client,
-            current: None,
-            queue: VecDeque::new(),
-            is_closed: false,
-        });
+        let connection = self.open.get_or_insert(conn, client);
         assert_eq!(connection.client, client, "a connection has one client");
         connection.queue.push_back(envelope);
         connection.current.is_none()
@@ -96,19 +139,20 @@ impl Connections {
 
     /// Whose connection it is, while anybody has a use for it.
     pub(super) fn client(&self, conn: ConnId) -> Option<NodeId> {
-        self.by_id.get(&conn).map(|connection| connection.client)
+        self.open.get(conn).map(|connection| connection.client)
     }
 
-    /// The API of the request to be served next.
-    pub(super) fn next_api(&self, conn: ConnId) -> Option<Api> {
-        Some(self.by_id.get(&conn)?.queue.front()?.api())
-    }
-
-    /// The next request is taken into service; its work is done at `done_at`.
-    pub(super) fn begin(&mut self, conn: ConnId, done_at: Instant) {
-        let connection = self.by_id.get_mut(&conn).expect("the connection is known");
+    /// The next request of a connection, if there is one, is taken into service; `done_at` says when
+    /// the work for its API is done.
+    pub(super) fn begin(&mut self, conn: ConnId, done_at: impl FnOnce(Api) -> Instant) {
+        let Some(connection) = self.open.get_mut(conn) else {
+            return;
+        };
+        let Some(envelope) = connection.queue.pop_front() else {
+            return;
+        };
         assert!(connection.current.is_none(), "one request at a time");
-        let envelope = connection.queue.pop_front().expect("a request waits");
+        let done_at = done_at(envelope.api());
         connection.current = Some(Current {
             correlation: envelope.correlation,
             api: envelope.api(),
@@ -131,7 +175,7 @@ impl Connections {
             return None;
         }
         let Reverse((_, _, conn)) = self.in_service.pop().expect("a request is in service");
-        let connection = self.by_id.get_mut(&conn).expect("the connection is known");
+        let connection = self.open.get_mut(conn).expect("the connection is known");
         let current = connection
             .current
             .as_mut()
@@ -150,7 +194,7 @@ impl Connections {
         cause: FactId,
         deadline: Option<Instant>,
     ) {
-        let connection = self.by_id.get_mut(&conn).expect("the connection is known");
+        let connection = self.open.get_mut(conn).expect("the connection is known");
         let current = connection.current.as_mut().expect("a request is at work");
         current.state = State::Parked(parked);
         current.cause = cause;
@@ -162,7 +206,7 @@ impl Connections {
 
     /// What the request of a connection waits for, if it is parked.
     pub(super) fn parked(&self, conn: ConnId) -> Option<&Parked> {
-        match &self.by_id.get(&conn)?.current.as_ref()?.state {
+        match &self.open.get(conn)?.current.as_ref()?.state {
             State::Parked(parked) => Some(parked),
             State::InService(_) | State::AtWork => None,
         }
@@ -170,7 +214,7 @@ impl Connections {
 
     /// What the request of a connection waits for, if it is parked, to be changed.
     pub(super) fn parked_mut(&mut self, conn: ConnId) -> Option<&mut Parked> {
-        match &mut self.by_id.get_mut(&conn)?.current.as_mut()?.state {
+        match &mut self.open.get_mut(conn)?.current.as_mut()?.state {
             State::Parked(parked) => Some(parked),
             State::InService(_) | State::AtWork => None,
         }
@@ -178,7 +222,7 @@ impl Connections {
 
     /// A parked request waits no longer: what it waited for, its number, and the fact behind it.
     pub(super) fn unpark(&mut self, conn: ConnId) -> Option<(Parked, u32, FactId)> {
-        let current = self.by_id.get_mut(&conn)?.current.as_mut()?;
+        let current = self.open.get_mut(conn)?.current.as_mut()?;
         if !matches!(current.state, State::Parked(_)) {
             return None;
         }
@@ -204,7 +248,7 @@ impl Connections {
 
     /// The request of this number is done with. Returns whether anybody is there to be answered.
     pub(super) fn finish(&mut self, conn: ConnId, correlation: u32) -> bool {
-        let Some(connection) = self.by_id.get_mut(&conn) else {
+        let Some(connection) = self.open.get_mut(conn) else {
             return false;
         };
         let is_current = |current: &mut Current| current.correlation == correlation;
@@ -220,7 +264,7 @@ impl Connections {
         }
         self.open_data_requests -= usize::from(carries_data(done.api));
         if connection.is_closed {
-            self.by_id.remove(&conn);
+            self.open.remove(conn);
             return false;
         }
         true
@@ -228,19 +272,19 @@ impl Connections {
 
     /// The client is gone. What was not read is lost; returns what its request was parked for.
     pub(super) fn close(&mut self, conn: ConnId) -> Option<Parked> {
-        let connection = self.by_id.get_mut(&conn)?;
+        let connection = self.open.get_mut(conn)?;
         let unread = connection.queue.drain(..);
         self.open_data_requests -= unread.filter(|e| carries_data(e.api())).count();
         connection.is_closed = true;
         let unparked = self.unpark(conn);
-        let connection = self.by_id.get(&conn).expect("the connection is known");
+        let connection = self.open.get(conn).expect("the connection is known");
         let (idle, correlation) = match &connection.current {
             None => (true, None),
             Some(current) => (false, Some(current.correlation)),
         };
         match (idle, unparked, correlation) {
             (true, _, _) => {
-                self.by_id.remove(&conn);
+                self.open.remove(conn);
                 None
             }
             (false, Some((parked, _, _)), Some(correlation)) => {

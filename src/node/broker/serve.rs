@@ -3,7 +3,7 @@
 use super::Broker;
 use super::connections::Parked;
 use super::timers::Slot;
-use crate::base::{ConnId, Instant, Span};
+use crate::base::{ConnId, Dist, Instant, Span, Stream};
 use crate::kafka::ErrorCode;
 use crate::kafka::message::{Api, Body, Envelope, Request, Response};
 use crate::node::{Ctx, FactId};
@@ -11,21 +11,9 @@ use crate::node::{Ctx, FactId};
 impl Broker {
     /// Takes the next request of a connection into service.
     pub(super) fn serve_next(&mut self, ctx: &mut Ctx<'_>, conn: ConnId) {
-        if let Some(api) = self.memory.connections.next_api(conn) {
-            let work = self.work_for(api);
-            self.memory.connections.begin(conn, ctx.now + work);
-        }
-    }
-
-    /// How long the work for a request takes.
-    fn work_for(&mut self, api: Api) -> Span {
-        let request_time = &self.setup.request_time;
-        if let Some(span) = request_time.constant() {
-            return span;
-        }
-        let stream = &mut self.request_times[api as usize];
-        assert_eq!(Api::ALL[api as usize], api, "every API is in its place");
-        request_time.sample(stream)
+        let (setup, streams) = (&self.setup, &mut self.request_times);
+        let done_at = |api| ctx.now + work_for(api, &setup.request_time, streams);
+        self.memory.connections.begin(conn, done_at);
     }
 
     /// Does everything that is due now, and arms the timers for the rest.
@@ -176,6 +164,14 @@ impl Broker {
             Some(Parked::Follower(_) | Parked::Coordinator) | None => {}
         }
     }
+}
+
+/// How long the work for a request takes.
+fn work_for(api: Api, request_time: &Dist, streams: &mut [Stream]) -> Span {
+    request_time.constant().unwrap_or_else(|| {
+        assert_eq!(Api::ALL[api as usize], api, "every API is in its place");
+        request_time.sample(&mut streams[api as usize])
+    })
 }
 
 /// How far apart the producer ids of two brokers begin.

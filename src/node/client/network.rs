@@ -89,6 +89,20 @@ struct Link<T> {
     retry_at: Instant,
     next_correlation: u32,
     in_flight: VecDeque<InFlight<T>>,
+    /// Whether the deadlines of what is in flight ascend, as they do while every request has the
+    /// same timeout.
+    ascends: bool,
+}
+
+impl<T> Link<T> {
+    fn next_deadline(&self) -> Option<Instant> {
+        let mut deadlines = self.in_flight.iter().map(|r| r.deadline);
+        if self.ascends {
+            deadlines.next()
+        } else {
+            deadlines.min()
+        }
+    }
 }
 
 /// The connections of one client process.
@@ -228,6 +242,8 @@ impl<T> NetworkClient<T> {
         link.next_correlation += 1;
         let deadline = ctx.now + timeout + OVERDUE;
         let api = request.api();
+        let last = link.in_flight.back();
+        link.ascends = last.is_none_or(|last| link.ascends && last.deadline <= deadline);
         link.in_flight.push_back(InFlight {
             correlation,
             api,
@@ -303,10 +319,7 @@ impl<T> NetworkClient<T> {
 
     /// When the next request will be overdue.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.links
-            .iter()
-            .flat_map(|link| link.in_flight.iter().map(|r| r.deadline))
-            .min()
+        self.links.iter().filter_map(Link::next_deadline).min()
     }
 
     /// Closes every connection with an overdue request; all its requests fail, oldest first.
@@ -376,6 +389,7 @@ impl<T> NetworkClient<T> {
                 retry_at: Instant::ZERO,
                 next_correlation: 0,
                 in_flight: VecDeque::new(),
+                ascends: true,
             });
             self.links.len() - 1
         });

@@ -16,7 +16,9 @@ use crate::base::{NodeId, Offset, TopicPartition};
 use crate::kafka::config::consumer::OffsetReset;
 use crate::kafka::hash::string_hash;
 use crate::kafka::java_hash;
-use crate::kafka::message::{FetchPartition, FetchRequest, FetchedPartition, Request, Response};
+use crate::kafka::message::{
+    FetchPartition, FetchRequest, FetchedPartition, Few, Request, Response,
+};
 use crate::kafka::{ErrorCode, message::OffsetSpec};
 use crate::node::client::Outcome;
 use crate::node::{Ctx, Lane};
@@ -93,7 +95,7 @@ impl Member {
         if wanted.is_empty() {
             return;
         }
-        let busy: Vec<NodeId> = self
+        let busy: Few<NodeId> = self
             .fetcher
             .buffer
             .partitions()
@@ -104,7 +106,7 @@ impl Member {
             })
             .filter_map(|tp| self.metadata.leader(tp))
             .collect();
-        let mut brokers: Vec<NodeId> = Vec::new();
+        let mut brokers: Few<NodeId> = Few::new();
         let mut leaderless = false;
         for tp in &wanted {
             match self.metadata.leader(*tp) {
@@ -128,8 +130,8 @@ impl Member {
     }
 
     /// Fetchable partitions without buffered data, as Java's `HashSet` orders them.
-    fn unbuffered(&self) -> Vec<TopicPartition> {
-        let fetchable: Vec<TopicPartition> = self
+    fn unbuffered(&self) -> Few<TopicPartition> {
+        let fetchable: Few<TopicPartition> = self
             .positions
             .iter()
             .filter(|owned| owned.is_fetchable() && !self.fetcher.buffer.holds(owned.tp))
@@ -146,15 +148,16 @@ impl Member {
                 .wrapping_mul(31)
                 .wrapping_add(name)
         };
-        if fetchable.len() < SIZED_FROM {
+        let order = if fetchable.len() < SIZED_FROM {
             java_hash::iteration_order(&fetchable, hash)
         } else {
             java_hash::copy_order(&fetchable, hash)
-        }
+        };
+        order.into()
     }
 
     fn send_fetch(&mut self, ctx: &mut Ctx<'_>, broker: NodeId, wanted: &[TopicPartition]) {
-        let led: Vec<TopicPartition> = wanted
+        let led: Few<TopicPartition> = wanted
             .iter()
             .copied()
             .filter(|tp| self.metadata.leader(*tp) == Some(broker))

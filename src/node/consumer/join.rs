@@ -157,7 +157,7 @@ impl Member {
     /// Computes everybody's assignment (`onLeaderElected`).
     pub(super) fn lead(&mut self, ctx: &mut Ctx<'_>, response: &JoinGroupResponse) {
         self.group.is_leader = true;
-        self.group.assigned_from = Some(self.metadata_snapshot());
+        self.group.assigned_from = Some(self.metadata_snapshot().collect());
         if response.skip_assignment {
             self.send_sync(ctx, Vec::new());
             return;

@@ -240,18 +240,17 @@ impl Member {
     /// metadata its assignment was made from.
     pub(super) fn must_join(&mut self) -> bool {
         if let Some(before) = &self.group.assigned_from
-            && *before != self.metadata_snapshot()
+            && !self.metadata_snapshot().eq(before.iter().copied())
         {
             self.group.rejoin_needed = true;
         }
         self.group.rejoin_needed || !matches!(self.group.joining, Joining::Idle)
     }
 
-    pub(super) fn metadata_snapshot(&self) -> Vec<(TopicId, Option<u32>)> {
+    /// How many partitions each topic of the subscription has, as far as is known.
+    pub(super) fn metadata_snapshot(&self) -> impl Iterator<Item = (TopicId, Option<u32>)> {
         let topics = self.setup.topics.iter();
-        topics
-            .map(|(topic, _)| (*topic, self.metadata.partition_count(*topic)))
-            .collect()
+        topics.map(|(topic, _)| (*topic, self.metadata.partition_count(*topic)))
     }
 
     /// Brings the joining as far as it goes now (`joinGroupIfNeeded` with a zero timer).

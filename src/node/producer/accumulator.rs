@@ -131,8 +131,11 @@ pub struct Accumulator {
     /// Whether every partition has a leader, as far as is known.
     pub(super) all_led: bool,
     forecast_round: u64,
-    /// Counts what makes a forecast void: another last batch of a queue, other metadata.
+    /// Counts what makes void what was seen of the queues: another first or last batch, other
+    /// metadata, a partition that may send again.
     pub(super) changes: u64,
+    /// Until when no batch may go if nothing changes, and the count of changes then.
+    pub(super) waiting: Option<(Instant, u64)>,
 }
 
 impl Accumulator {
@@ -154,6 +157,7 @@ impl Accumulator {
             all_led: true,
             forecast_round: 0,
             changes: 0,
+            waiting: None,
         }
     }
 

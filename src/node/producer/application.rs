@@ -86,8 +86,9 @@ pub(super) struct Application {
     announced: bool,
     pub(super) ending: Ending,
     armed: Option<Instant>,
-    /// Up to when nothing happens if nothing changes in the accumulator, and its count of changes.
-    quiet: (Instant, u64),
+    /// The first record that needs an event if nothing changes in the accumulator, and its count of
+    /// changes.
+    quiet: Option<(Instant, u64)>,
     /// An append woke the sender.
     pub(super) woke_sender: bool,
 }
@@ -105,7 +106,7 @@ impl Application {
             announced: false,
             ending: Ending::No,
             armed: None,
-            quiet: (now, 0),
+            quiet: None,
             woke_sender: false,
         };
         application.returned(now, Span::ZERO);
@@ -279,6 +280,7 @@ impl Application {
             Append::NoMemory => {
                 if !accumulator.exhausted {
                     accumulator.exhausted = true;
+                    accumulator.changes += 1;
                     sender.stretch.state(ctx);
                     ctx.note(ProduceFact::BufferFull);
                 }
@@ -389,7 +391,7 @@ impl Application {
     pub(super) fn stall(&mut self, until: Instant) {
         self.stalled_until = self.stalled_until.max(until);
         self.due = self.due.max(until);
-        self.quiet.0 = self.due;
+        self.quiet = None;
     }
 
     /// Whether the application thread stands still.
@@ -458,8 +460,10 @@ impl Application {
     /// The first of the next records that would do more than lengthen an open batch; or the last
     /// one looked at, which is as far as it pays to look.
     fn look_ahead(&mut self, sender: &mut Sender) -> Instant {
-        let (until, changes) = self.quiet;
-        if self.due < until && changes == sender.accumulator.changes {
+        if let Some((until, changes)) = self.quiet
+            && self.due <= until
+            && changes == sender.accumulator.changes
+        {
             return until;
         }
         let horizon = sender.wakes_at().unwrap_or(Instant::MAX);
@@ -467,7 +471,7 @@ impl Application {
             Some(draw) if is_in_a_row(&draw) => self.end_of_row(sender, &draw, horizon),
             _ => self.end_of_stretch(sender, horizon),
         };
-        self.quiet = (at, sender.accumulator.changes);
+        self.quiet = Some((at, sender.accumulator.changes));
         at
     }
 

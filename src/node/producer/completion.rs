@@ -157,6 +157,7 @@ impl Sender {
         }
         if self.config.max_in_flight == 1 {
             self.accumulator.queue(place).muted = false;
+            self.accumulator.changes += 1;
         }
         if self.accumulator.shelf.get(id).done {
             self.accumulator.shelf.release(id);

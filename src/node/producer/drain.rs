@@ -35,10 +35,14 @@ impl Accumulator {
     /// the weights of the sticky partitioner.
     pub fn ready(&mut self, now: Instant) -> Readiness {
         let mut readiness = Readiness::default();
-        if self.queued == 0 && self.all_led {
-            // Queues of one length, all of them with a leader: nobody is preferred.
-            let topics = self.topics.iter_mut();
-            topics.for_each(|topic| topic.sticky.weigh_nothing());
+        if self.has_nothing_to_weigh() {
+            return readiness;
+        }
+        if let Some((until, changes)) = self.waiting
+            && now < until
+            && changes == self.changes
+        {
+            readiness.next_check = Some(until);
             return readiness;
         }
         for topic in 0..self.topics.len() {
@@ -50,7 +54,22 @@ impl Accumulator {
             }
         }
         readiness.brokers.sort_unstable();
+        self.waiting = readiness
+            .next_check
+            .filter(|_| readiness.brokers.is_empty() && !readiness.unknown_leader)
+            .map(|at| (at, self.changes));
         readiness
+    }
+
+    /// Whether all queues are empty, and so of one length, and have a leader: then no partition is
+    /// preferred, and nothing is ready.
+    pub(super) fn has_nothing_to_weigh(&mut self) -> bool {
+        let nothing = self.queued == 0 && self.all_led;
+        if nothing {
+            let topics = self.topics.iter_mut();
+            topics.for_each(|topic| topic.sticky.weigh_nothing());
+        }
+        nothing
     }
 
     fn look_at(&mut self, place: Place, now: Instant, readiness: &mut Readiness) {
@@ -219,6 +238,13 @@ impl Accumulator {
             }
         }
         expired
+    }
+
+    /// When the oldest batch without a result was begun.
+    pub fn oldest(&self) -> Option<Instant> {
+        let queues = self.topics.iter().flat_map(|topic| &topic.queues);
+        let batches = queues.flat_map(|queue| queue.batches.iter().chain(&queue.in_flight));
+        batches.map(|id| self.shelf.get(*id).created).min()
     }
 
     /// Queues a failed batch again: in front, or where its sequence number belongs.

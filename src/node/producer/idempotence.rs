@@ -51,6 +51,18 @@ impl Numbers {
     fn follows_last_acked(&self, sequence: i32) -> bool {
         sequence.wrapping_sub(self.last_acked) == 1
     }
+
+    fn track(&mut self, shelf: &Shelf, id: BatchId) {
+        let order = |id: BatchId| {
+            let stamp = shelf.get(id).stamp.expect("a tracked batch is numbered");
+            (stamp.id, stamp.epoch, stamp.base_sequence)
+        };
+        let own = order(id);
+        // Nearly always it is the last.
+        let later = self.tracked.iter().rev();
+        let later = later.take_while(|other| own < order(**other)).count();
+        self.tracked.insert(self.tracked.len() - later, id);
+    }
 }
 
 /// The numbers of a producer.
@@ -86,15 +98,20 @@ impl Idempotence {
     }
 
     fn numbers(&mut self, place: Place) -> &mut Numbers {
-        if self.topics.len() <= place.topic {
-            self.topics.resize_with(place.topic + 1, Vec::new);
-        }
-        let partitions = &mut self.topics[place.topic];
         let index = place.partition as usize;
-        if partitions.len() <= index {
-            partitions.resize_with(index + 1, Numbers::new);
+        let topic = self.topics.get(place.topic);
+        if topic.is_none_or(|partitions| partitions.len() <= index) {
+            self.make_room(place);
         }
-        &mut partitions[index]
+        &mut self.topics[place.topic][index]
+    }
+
+    #[cold]
+    fn make_room(&mut self, place: Place) {
+        let (topics, partitions) = (place.topic + 1, place.partition as usize + 1);
+        self.topics
+            .resize_with(topics.max(self.topics.len()), Vec::new);
+        self.topics[place.topic].resize_with(partitions, Numbers::new);
     }
 
     /// Whether the first batch of a queue has to wait (`shouldStopDrainBatchesForPartition`): there
@@ -140,18 +157,12 @@ impl Idempotence {
             base_sequence: numbers.next,
         });
         numbers.next = size::increment_sequence(numbers.next, count);
-        self.track(shelf, id);
+        numbers.track(shelf, id);
     }
 
     /// Tracks a numbered batch.
     pub fn track(&mut self, shelf: &Shelf, id: BatchId) {
-        let order = |id: BatchId| {
-            let stamp = shelf.get(id).stamp.expect("a tracked batch is numbered");
-            (stamp.id, stamp.epoch, stamp.base_sequence)
-        };
-        let tracked = &mut self.numbers(shelf.get(id).place).tracked;
-        let index = tracked.partition_point(|other| order(*other) < order(id));
-        tracked.insert(index, id);
+        self.numbers(shelf.get(id).place).track(shelf, id);
     }
 
     /// Stops to track a batch: it has its result, or was split.
@@ -164,7 +175,7 @@ impl Idempotence {
         let batch = shelf.get(id);
         let numbers = self.numbers(batch.place);
         numbers.last_acked = numbers.last_acked.max(batch.last_sequence());
-        self.untrack(batch.place, id);
+        numbers.tracked.retain(|other| *other != id);
     }
 
     /// A batch failed for good, with `OUT_OF_ORDER_SEQUENCE_NUMBER` or a subclass of its exception,

@@ -440,6 +440,7 @@ impl Process {
     fn close(&mut self, ctx: &mut Ctx<'_>) {
         self.application.ending = Ending::Closing;
         self.sender.accumulator.closing = true;
+        self.sender.accumulator.changes += 1;
         self.sender.stretch.state(ctx);
         self.run_sender(ctx);
     }

@@ -49,6 +49,17 @@ pub enum Flow {
     Stopped,
 }
 
+/// What happened in one pass of the loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    /// Nothing.
+    Idle,
+    /// Requests with data are about to leave, and nothing else.
+    Sent,
+    /// Something that the next pass may have to look at.
+    Busy,
+}
+
 /// A request about to leave.
 #[derive(Clone, Debug)]
 struct Outgoing {
@@ -103,6 +114,8 @@ pub struct Sender {
     unanswered: Vec<BatchId>,
     wake_at: Option<Instant>,
     armed: Option<Instant>,
+    /// No batch is past `delivery.timeout.ms` before; there is nothing to look for until then.
+    none_expires_before: Instant,
 }
 
 impl Sender {
@@ -124,6 +137,7 @@ impl Sender {
             unanswered: Vec::new(),
             wake_at: None,
             armed: None,
+            none_expires_before: Instant::ZERO,
             config,
         }
     }
@@ -147,12 +161,21 @@ impl Sender {
 
     /// Runs the loop until nothing more happens at this instant, and sets the timer.
     pub fn run(&mut self, ctx: &mut Ctx<'_>) -> Flow {
+        let mut pass = Pass::Busy;
         loop {
             if self.send_outbox(ctx) == Flow::Stopped {
                 return Flow::Stopped;
             }
             self.complete_unanswered(ctx);
-            if !self.run_once(ctx) {
+            // With every queue empty and nothing else done, another pass would only find the same.
+            let rests = pass == Pass::Sent
+                && self.config.acks != Acks::None
+                && self.accumulator.has_nothing_to_weigh();
+            if rests {
+                break;
+            }
+            pass = self.run_once(ctx);
+            if pass == Pass::Idle {
                 break;
             }
         }
@@ -202,27 +225,32 @@ impl Sender {
         }
     }
 
-    /// One pass. Whether anything happened.
-    fn run_once(&mut self, ctx: &mut Ctx<'_>) -> bool {
+    /// One pass. What happened.
+    fn run_once(&mut self, ctx: &mut Ctx<'_>) -> Pass {
         self.wake_at = None;
-        let mut happened = false;
+        let mut busy = false;
         if let Some(idempotence) = &mut self.idempotence {
             idempotence.resolve();
             if idempotence.bump(&mut self.accumulator.shelf) {
-                happened = true;
+                busy = true;
                 if let Some((_, epoch)) = idempotence.identity() {
                     ctx.note(ProduceFact::ProducerEpochBumped { epoch });
                 }
             }
-            if idempotence.identity().is_none() {
-                happened |= self.ask_id(ctx);
-                happened |= self.ask_metadata(ctx);
-                return happened;
-            }
         }
-        happened |= self.send_data(ctx);
-        happened |= self.ask_metadata(ctx);
-        happened
+        if self.idempotence.is_some() && self.identity().is_none() {
+            busy |= self.ask_id(ctx);
+        } else {
+            busy |= self.send_data(ctx);
+        }
+        busy |= self.ask_metadata(ctx);
+        if busy {
+            Pass::Busy
+        } else if self.outbox.is_empty() {
+            Pass::Idle
+        } else {
+            Pass::Sent
+        }
     }
 
     fn ask_id(&mut self, ctx: &mut Ctx<'_>) -> bool {
@@ -274,7 +302,8 @@ impl Sender {
         broker
     }
 
-    /// Ready, drain, expire: what leaves is in the outbox afterwards (`sendProducerData`).
+    /// Ready, drain, expire: what leaves is in the outbox afterwards (`sendProducerData`). Whether
+    /// anything expired.
     fn send_data(&mut self, ctx: &mut Ctx<'_>) -> bool {
         let now = ctx.now;
         let readiness = self.accumulator.ready(now);
@@ -283,6 +312,9 @@ impl Sender {
         }
         if let Some(at) = readiness.next_check {
             self.wake(now, at);
+        }
+        if readiness.brokers.is_empty() {
+            return self.expire_batches(ctx);
         }
         // While new metadata are due nothing is sent, as if no broker were ready.
         let due = self.metadata.update_due();
@@ -296,8 +328,7 @@ impl Sender {
                 self.wake(now, at);
             }
         }
-        let expired = self.expire_batches(ctx);
-        expired || !self.outbox.is_empty()
+        self.expire_batches(ctx)
     }
 
     fn drain(&mut self, broker: NodeId, now: Instant) {
@@ -325,10 +356,19 @@ impl Sender {
 
     /// Fails what is past `delivery.timeout.ms`: what is queued first, then what is under way.
     fn expire_batches(&mut self, ctx: &mut Ctx<'_>) -> bool {
+        if ctx.now < self.none_expires_before {
+            if 0 < self.accumulator.incomplete() {
+                self.wake(ctx.now, self.none_expires_before);
+            }
+            return false;
+        }
         let mut next = None;
         let under_way = self.accumulator.expired_in_flight(ctx.now, &mut next);
         let mut expired = self.accumulator.expired_in_queues(ctx.now, &mut next);
         expired.extend(under_way);
+        // Of those that wait behind others too; what is begun later expires later still.
+        let oldest = self.accumulator.oldest().unwrap_or(ctx.now);
+        self.none_expires_before = oldest + self.config.delivery_timeout;
         if let Some(at) = next {
             self.wake(ctx.now, at);
         }

@@ -325,11 +325,7 @@ impl Kernel {
             .expect("a client's connection");
         let correlation = *next;
         *next += 1;
-        let envelope = Envelope {
-            correlation,
-            cause: 0,
-            body: Body::Request(request),
-        };
+        let envelope = Envelope::new(correlation, 0, Body::Request(request));
         let (client, _) = self.ends[&conn];
         let envelope = Box::new(envelope);
         self.carry_out(client, Effect::Send { conn, envelope });
@@ -409,11 +405,11 @@ impl Server<'_> {
                 controller.on_response(ctx, conn, correlation, response);
             }
             (Self::Broker(broker), body) => {
-                let envelope = Box::new(Envelope { body, ..envelope });
+                let envelope = Box::new(Envelope::new(correlation, envelope.cause, body));
                 broker.on_request(ctx, conn, client, envelope);
             }
             (Self::Controller(controller), body) => {
-                let envelope = Envelope { body, ..envelope };
+                let envelope = Envelope::new(correlation, envelope.cause, body);
                 controller.on_request(ctx, conn, client, envelope);
             }
         }

@@ -196,11 +196,7 @@ impl Kernel {
         for reply in replies {
             match reply {
                 Reply::Answer((_, conn, correlation), response) => {
-                    let envelope = Envelope {
-                        correlation,
-                        cause: 0,
-                        body: Body::Response(response),
-                    };
+                    let envelope = Envelope::new(correlation, 0, Body::Response(response));
                     let at = self.now + self.latency;
                     self.push(at, 1, Event::Response(conn, Box::new(envelope)));
                     let waiting = self.inbox.get_mut(&conn).expect("it asked");
