@@ -82,7 +82,11 @@ fn a_member_that_joins_takes_only_its_share_and_nobody_else_stops() {
 ",
     );
     let from = 30_000;
-    assert_eq!(partitions(&facts, "revoked", from), 3, "the new one's share");
+    assert_eq!(
+        partitions(&facts, "revoked", from),
+        3,
+        "the new one's share"
+    );
     assert_eq!(partitions(&facts, "assigned", from), 3, "and nothing else");
     assert_eq!(partitions(&facts, "lost", 0), 0);
     let rebalances = count(&facts, |fact| {
@@ -124,7 +128,10 @@ fn a_member_that_is_told_to_close_says_farewell_and_the_other_takes_over_with_it
     });
     let (at, share) = taken.expect("the other takes over");
     assert_eq!(share, 3);
-    assert!(at <= left + 5_100, "a heartbeat interval later, not at {at}");
+    assert!(
+        at <= left + 5_100,
+        "a heartbeat interval later, not at {at}"
+    );
 }
 
 #[test]
@@ -139,7 +146,11 @@ faults: [{ stall: workers-2, at: 40s, for: 30s }]
         matches!(fact, GroupFact::PollIntervalExceeded { .. })
     });
     assert_eq!(exceeded, 1);
-    assert_eq!(partitions(&facts, "lost", 40_000), 3, "told when it polls again");
+    assert_eq!(
+        partitions(&facts, "lost", 40_000),
+        3,
+        "told when it polls again"
+    );
     let joins = count(&facts, |fact| {
         matches!(fact, GroupFact::TargetComputed { first: false, .. })
     });
@@ -185,10 +196,15 @@ faults:
 
 #[test]
 fn a_group_whose_members_differ_in_protocol_is_refused() {
-    let mixed = format!("{WORLD}    except: {{ workers-2: {{ config: {{ group.protocol: classic }} }} }}\n");
+    let mixed = format!(
+        "{WORLD}    except: {{ workers-2: {{ config: {{ group.protocol: classic }} }} }}\n"
+    );
     let errors = load(&mixed).map(|_| ()).unwrap_err();
     assert!(errors.contains("differ in `group.protocol`"), "{errors}");
-    let foreign = WORLD.replace("group.protocol: consumer", "group.protocol: consumer, session.timeout.ms: 10000");
+    let foreign = WORLD.replace(
+        "group.protocol: consumer",
+        "group.protocol: consumer, session.timeout.ms: 10000",
+    );
     let errors = load(&foreign).map(|_| ()).unwrap_err();
     assert!(
         errors.contains("session.timeout.ms cannot be set when group.protocol=CONSUMER"),

@@ -57,8 +57,9 @@ pub fn effective(
 /// classic one mean nothing.
 fn speaks_consumer_protocol(list: &[Effective]) -> bool {
     let is_consumer = |value: &String| value.eq_ignore_ascii_case("consumer");
-    list.iter()
-        .any(|setting| setting.key == "group.protocol" && setting.value.as_ref().is_some_and(is_consumer))
+    list.iter().any(|setting| {
+        setting.key == "group.protocol" && setting.value.as_ref().is_some_and(is_consumer)
+    })
 }
 
 fn of_setting(setting: &Setting, given: Option<&str>, notes: &[Note]) -> Effective {

@@ -81,9 +81,8 @@ fn consumer_group_lengths(record: &ConsumerGroupRecord) -> (u32, u32) {
             (text(member), value)
         }
         ConsumerGroupRecord::Current { member, current } => {
-            let value = |c: &Arc<CurrentAssignment>| {
-                9 + partitions(&c.assigned) + partitions(&c.revoking)
-            };
+            let value =
+                |c: &Arc<CurrentAssignment>| 9 + partitions(&c.assigned) + partitions(&c.revoking);
             (text(member), current.as_ref().map_or(0, value))
         }
         ConsumerGroupRecord::Pattern { pattern, resolved } => {

@@ -101,9 +101,7 @@ enum Tag {
     Join(Generation),
     Sync(Generation),
     Heartbeat(Generation),
-    ConsumerHeartbeat {
-        epoch: i32,
-    },
+    ConsumerHeartbeat { epoch: i32 },
     Leave,
     Commit(Commit),
     OffsetFetch(u32),

@@ -244,7 +244,11 @@ impl Player {
             let topic = self.topic(name);
             let numbers = numbers.as_array().expect("partitions are a list");
             let number = |n: &Value| n.as_u64().expect("a partition is a number") as u32;
-            all.extend(numbers.iter().map(|n| TopicPartition::new(topic, number(n))));
+            all.extend(
+                numbers
+                    .iter()
+                    .map(|n| TopicPartition::new(topic, number(n))),
+            );
         }
         all.into_iter().collect()
     }
@@ -334,11 +338,17 @@ impl Player {
     }
 }
 
-fn changes(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) -> Map<String, Value> {
-    let new = after.iter().filter(|(id, now)| before.get(*id) != Some(now));
+fn changes(
+    before: &BTreeMap<String, Value>,
+    after: &BTreeMap<String, Value>,
+) -> Map<String, Value> {
+    let new = after
+        .iter()
+        .filter(|(id, now)| before.get(*id) != Some(now));
     let gone = before.keys().filter(|id| !after.contains_key(*id));
     let new = new.map(|(id, now)| (id.clone(), now.clone()));
-    new.chain(gone.map(|id| (id.clone(), Value::Null))).collect()
+    new.chain(gone.map(|id| (id.clone(), Value::Null)))
+        .collect()
 }
 
 fn told_partitions(partitions: &[TopicPartition]) -> Value {
@@ -353,8 +363,7 @@ fn told_partitions(partitions: &[TopicPartition]) -> Value {
 
 fn told_group(group: &ConsumerGroup) -> State {
     let target = |(id, target): (&Arc<str>, &Assignment)| (id.to_string(), told_partitions(target));
-    let member =
-        |(id, member): (&Arc<str>, &ConsumerMember)| (id.to_string(), told_member(member));
+    let member = |(id, member): (&Arc<str>, &ConsumerMember)| (id.to_string(), told_member(member));
     State {
         head: (
             format!("{:?}", group.state()),

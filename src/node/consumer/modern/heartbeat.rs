@@ -62,7 +62,11 @@ impl Member {
         if poll_due_at <= ctx.now {
             return self.leave_unpolled(ctx);
         }
-        if self.modern().due(poll_due_at).is_some_and(|at| at <= ctx.now) {
+        if self
+            .modern()
+            .due(poll_due_at)
+            .is_some_and(|at| at <= ctx.now)
+        {
             self.send_modern_heartbeat(ctx);
         }
     }

@@ -281,10 +281,7 @@ impl<'a> Beat<'a> {
 }
 
 /// What a member says of itself, with what this request says anew.
-fn updated(
-    before: &MemberSubscription,
-    request: &ConsumerHeartbeatRequest,
-) -> MemberSubscription {
+fn updated(before: &MemberSubscription, request: &ConsumerHeartbeatRequest) -> MemberSubscription {
     MemberSubscription {
         instance: request.instance.clone().or_else(|| before.instance.clone()),
         client_id: Arc::clone(&request.client_id),

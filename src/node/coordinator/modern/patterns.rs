@@ -71,7 +71,13 @@ impl Turn<'_> {
     }
 
     /// Whether the expressions are to be resolved now.
-    fn is_due(&self, group: &ConsumerGroup, image: &Image, is_new: bool, subscribed: usize) -> bool {
+    fn is_due(
+        &self,
+        group: &ConsumerGroup,
+        image: &Image,
+        is_new: bool,
+        subscribed: usize,
+    ) -> bool {
         let key = TimerKey::Resolution(Arc::clone(&group.name));
         if self.timers.is_armed(&key) {
             return false;
