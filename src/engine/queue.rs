@@ -221,7 +221,7 @@ mod tests {
         for round in 0..5_000 {
             draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             // Grows to some hundreds and shrinks to nothing, again and again.
-            if round % 1_000 < 600 || (draw >> 40) % 5 == 0 {
+            if round % 1_000 < 600 || (draw >> 40).is_multiple_of(5) {
                 let at = draw >> 50;
                 queue.push(Instant(at), Class::Timer, NodeId(0), at);
                 pending.insert((at, queue.next_sequence));

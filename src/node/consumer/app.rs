@@ -8,9 +8,9 @@
 //! stage:     before -> doing -> after -> next step
 //! ```
 //!
-//! Instants: activities of the application itself end with its own timer; poll, commits and close
-//! go on whenever something of theirs arrives. A `commitSync` that throws is logged and the next
-//! step runs, as in applications that catch around the call, unless the group says `stop`.
+//! Activities of the application itself end with its own timer; poll, commits and close go on
+//! whenever something of theirs arrives. A `commitSync` that throws is logged and the next step
+//! runs, as in applications that catch around the call, unless the group says `stop`.
 
 use std::sync::Arc;
 
@@ -44,9 +44,8 @@ pub(super) enum Then {
     Assigned,
     /// `close()` goes on.
     Closing,
-    /// Consumer protocol: taking an assignment over goes on.
+    /// Consumer protocol: taking an assignment over goes on; everything is lost.
     ModernStep,
-    /// Consumer protocol: everything is lost.
     ModernLost,
 }
 
@@ -153,7 +152,6 @@ impl App {
         self.shut
     }
 
-    /// `close()` begins.
     pub(super) fn shut(&mut self) {
         self.shut = true;
     }
@@ -167,7 +165,6 @@ impl App {
         matches!(self.activity, Activity::Ended)
     }
 
-    /// Whether the process has begun to end.
     pub(super) fn is_closing(&self) -> bool {
         self.closing || self.close_requested
     }
@@ -560,7 +557,6 @@ impl Member {
         }
     }
 
-    /// Leaves the loop: `on-close`, then `close()`.
     pub(super) fn begin_close(&mut self) {
         assert!(!self.app.closing, "an application closes once");
         self.app.closing = true;
@@ -571,7 +567,6 @@ impl Member {
         self.app.frames.push(Frame::at(close));
     }
 
-    /// A fault let the application go on from the point it stood at.
     pub(super) fn resume(&mut self, ctx: &mut Ctx<'_>) {
         self.app.standing = false;
         if ctx.cause == FactId::NONE {
@@ -597,7 +592,6 @@ impl Member {
         self.run(ctx);
     }
 
-    /// The application thread stands still.
     pub(super) fn stall_app(&mut self, ctx: &mut Ctx<'_>, until: Instant) {
         self.app.stalled_until = self.app.stalled_until.max(until);
         let wake = self.app.due_at.map_or(until, |at| at.max(until));

@@ -29,10 +29,11 @@ impl Modern {
         if !self.is_member() {
             return None;
         }
-        let beat = (!self.in_flight).then(|| match self.state {
+        let wanted = match self.state {
             State::Joining | State::Acknowledging => Instant::ZERO,
             _ => self.beat_at,
-        });
+        };
+        let beat = (!self.in_flight).then_some(wanted);
         beat.into_iter().chain([poll_due_at]).min()
     }
 }
