@@ -153,6 +153,7 @@ fn cast(records: u32, replicas: u32) -> Cast {
 fn topic(name: &str, replicas: u32) -> TopicSetup {
     TopicSetup {
         name: name.into(),
+        created_at: None,
         before_start: true,
         partitions: 1,
         partitions_max: 1,
@@ -166,6 +167,7 @@ fn topic(name: &str, replicas: u32) -> TopicSetup {
 fn internal_topic(replicas: u32) -> TopicSetup {
     assert_eq!(OFFSETS.index(), 1, "internal topics come last");
     TopicSetup {
+        created_at: None,
         before_start: false,
         partitions: BrokerConfig::default().offsets_topic_partitions,
         partitions_max: BrokerConfig::default().offsets_topic_partitions,

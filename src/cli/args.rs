@@ -52,6 +52,8 @@ pub enum Command {
     Conform(Conform),
     /// Run every variant in several ways and say whether all give the same run.
     CheckDeterminism(CheckDeterminism),
+    /// Run random worlds with random faults and say which promise of Kafka one of them breaks.
+    Swarm(Swarm),
     /// List the scenarios of a folder by theme.
     List(List),
     /// Begin a scenario file: a commented scaffold, by theme.
@@ -179,6 +181,23 @@ pub struct CheckDeterminism {
     /// How many runs at a time `--print` makes.
     #[arg(long, value_name = "NUMBER", default_value = "1", requires = "print")]
     pub threads: NonZeroUsize,
+}
+
+/// Which random worlds, and what to do with them.
+#[derive(Args, Debug)]
+pub struct Swarm {
+    /// The seed of the first world.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub seed: u64,
+    /// How many worlds, each with the next seed.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = seeds, conflicts_with = "print", allow_negative_numbers = true)]
+    pub seeds: u64,
+    /// On so many threads; they change no result.
+    #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = threads, allow_negative_numbers = true)]
+    pub threads: NonZeroUsize,
+    /// Run nothing: print the world of the seed as a scenario file.
+    #[arg(long)]
+    pub print: bool,
 }
 
 /// What of a run is told.

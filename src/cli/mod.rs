@@ -21,6 +21,7 @@ mod run;
 mod schema;
 mod show;
 mod status;
+mod swarm;
 mod sweep;
 mod test;
 mod trace;
@@ -58,7 +59,10 @@ pub fn main() -> ExitCode {
     let mut printer = Printer::new();
     let status = carry_out(&cli, &mut printer);
     if let Err(error) = printer.finish() {
-        printer.remark(Tone::Bad, format_args!("error[output]: {error}"));
+        printer.remark(
+            Tone::Bad,
+            format_args!("error[output]: standard output: {}", write::plain(&error)),
+        );
         return Status::BadInput.report();
     }
     status.report()
@@ -78,6 +82,7 @@ fn carry_out(cli: &Cli, printer: &mut Printer) -> Status {
         Command::Test(args) => test::test(args, json, printer),
         Command::Conform(args) => conform::conform(args, json, printer),
         Command::CheckDeterminism(args) => determinism::check_determinism(args, json, printer),
+        Command::Swarm(args) => Ok(swarm::swarm(args, json, printer)),
         Command::List(args) => list::list(args, json, printer),
         Command::New(args) => new::new(args, json, printer),
         Command::Schema(args) => schema::schema(args, printer),

@@ -20,42 +20,34 @@ struct Scaffold {
     text: &'static str,
 }
 
+/// The scaffold of a theme, from the file of its name.
+macro_rules! scaffold {
+    ($theme:literal, $about:literal) => {
+        Scaffold {
+            theme: $theme,
+            about: $about,
+            text: include_str!(concat!("scaffold/", $theme, ".yaml")),
+        }
+    };
+}
+
 static SCAFFOLDS: [Scaffold; 7] = [
-    Scaffold {
-        theme: "smallest",
-        about: "the shortest useful file: one crash",
-        text: include_str!("scaffold/smallest.yaml"),
-    },
-    Scaffold {
-        theme: "topics",
-        about: "partitions, keys, order, what stands in the logs",
-        text: include_str!("scaffold/topics.yaml"),
-    },
-    Scaffold {
-        theme: "producers",
-        about: "batches, acknowledgements, a lost answer",
-        text: include_str!("scaffold/producers.yaml"),
-    },
-    Scaffold {
-        theme: "groups",
-        about: "members, assignments, rebalances",
-        text: include_str!("scaffold/groups.yaml"),
-    },
-    Scaffold {
-        theme: "offsets",
-        about: "resets, positions, committed offsets, seeking back",
-        text: include_str!("scaffold/offsets.yaml"),
-    },
-    Scaffold {
-        theme: "delivery",
-        about: "where the offset commit stands, compared by variants",
-        text: include_str!("scaffold/delivery.yaml"),
-    },
-    Scaffold {
-        theme: "failures",
-        about: "a record whose processing fails: stop, skip, send on",
-        text: include_str!("scaffold/failures.yaml"),
-    },
+    scaffold!("smallest", "the shortest useful file: one crash"),
+    scaffold!("topics", "partitions, keys, order, what stands in the logs"),
+    scaffold!("producers", "batches, acknowledgements, a lost answer"),
+    scaffold!("groups", "members, assignments, rebalances"),
+    scaffold!(
+        "offsets",
+        "resets, positions, committed offsets, seeking back"
+    ),
+    scaffold!(
+        "delivery",
+        "where the offset commit stands, compared by variants"
+    ),
+    scaffold!(
+        "failures",
+        "a record whose processing fails: stop, skip, send on"
+    ),
 ];
 
 /// Prints or writes the scaffold of a theme, or lists the themes.

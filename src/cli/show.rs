@@ -16,7 +16,7 @@ pub(super) fn show(args: &One, json: bool, printer: &mut Printer) -> Result<Stat
     if json {
         printer.line(document(run));
     } else {
-        printer.line(run.scenario.to_yaml().trim_end());
+        printer.line(run.to_yaml().trim_end());
     }
     Ok(Status::AsExpected)
 }

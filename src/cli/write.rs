@@ -36,7 +36,7 @@ impl fmt::Display for Unwritable {
 }
 
 /// The system's reason without its number.
-fn plain(error: &io::Error) -> String {
+pub(super) fn plain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         io::ErrorKind::StorageFull => "the disk is full".to_owned(),
@@ -50,7 +50,14 @@ fn plain(error: &io::Error) -> String {
 
 /// Makes the folder if it is not there, and those above it.
 pub(super) fn folder(path: &Path) -> Result<(), Unwritable> {
-    fs::create_dir_all(path).map_err(|error| Unwritable::new(path, &error))
+    fs::create_dir_all(path).map_err(|error| match error.kind() {
+        // The folders above it are made too, so one of them takes no folders.
+        io::ErrorKind::NotFound => Unwritable {
+            path: path.to_owned(),
+            reason: "the folder cannot be made here".to_owned(),
+        },
+        _ => Unwritable::new(path, &error),
+    })
 }
 
 /// Writes a file into a folder that is there.

@@ -42,6 +42,23 @@ pub struct LinkLatency {
     pub latency: Dist,
 }
 
+/// What is added to the latency between two sets of nodes, for a while.
+#[derive(Clone, Debug)]
+pub struct Slowness {
+    /// By which it is ended.
+    pub id: u32,
+    /// One side.
+    pub a: Vec<NodeId>,
+    /// The other.
+    pub b: Vec<NodeId>,
+    /// Only what the first side sends.
+    pub one_way: bool,
+    /// What is added, one way.
+    pub by: Dist,
+    /// What it is drawn from.
+    pub stream: Stream,
+}
+
 #[derive(Clone, Debug)]
 struct Connection {
     client: NodeId,
@@ -65,6 +82,7 @@ pub struct Network {
     default_latency: Dist,
     connections: Vec<Connection>,
     streams: BTreeMap<(NodeId, NodeId, u8), Stream>,
+    slowed: Vec<Slowness>,
 }
 
 impl Network {
@@ -82,6 +100,7 @@ impl Network {
             default_latency,
             connections: Vec::new(),
             streams: BTreeMap::new(),
+            slowed: Vec::new(),
         }
     }
 
@@ -171,6 +190,17 @@ impl Network {
         self.connections[conn.index()].silent = true;
     }
 
+    /// A link is slower from now on; slownesses add up.
+    pub fn slow(&mut self, slowness: Slowness) {
+        self.slowed.push(slowness);
+    }
+
+    /// A slowness ends, if it is there.
+    pub fn quicken(&mut self, id: u32) -> Option<Slowness> {
+        let place = self.slowed.iter().position(|slow| slow.id == id)?;
+        Some(self.slowed.remove(place))
+    }
+
     /// The last arrival scheduled in a direction.
     pub fn last_arrival(&self, conn: ConnId, direction: Direction) -> Instant {
         self.connections[conn.index()].last_arrival[direction as usize]
@@ -200,6 +230,24 @@ impl Network {
     }
 
     fn draw(&mut self, conn: ConnId, direction: Direction, kind: u8) -> Span {
+        let latency = self.draw_usual(conn, direction, kind);
+        if self.slowed.is_empty() {
+            return latency;
+        }
+        let (client, server) = self.ends(conn);
+        let (from, to) = match direction {
+            Direction::ToServer => (client, server),
+            Direction::ToClient => (server, client),
+        };
+        let concerned = |slow: &&mut Slowness| {
+            (slow.a.contains(&from) && slow.b.contains(&to))
+                || (!slow.one_way && slow.a.contains(&to) && slow.b.contains(&from))
+        };
+        let slowed = self.slowed.iter_mut().filter(concerned);
+        slowed.fold(latency, |sum, slow| sum + slow.by.sample(&mut slow.stream))
+    }
+
+    fn draw_usual(&mut self, conn: ConnId, direction: Direction, kind: u8) -> Span {
         let connection = &self.connections[conn.index()];
         let (client, server) = (connection.client, connection.server);
         let dist = match self.latencies.get(connection.latency) {
@@ -288,6 +336,35 @@ mod tests {
             network.draw(ConnId(0), Direction::ToServer, 0)
         };
         assert_eq!(draw(0), draw(17));
+    }
+
+    #[test]
+    fn a_slow_link_delays_what_its_first_side_sends_and_nothing_else_until_it_ends() {
+        let mut network = network(Dist::Constant(Span::from_millis(1)));
+        let conn = ConnId(0);
+        network.open(conn, CLIENT, SERVER, Instant::ZERO);
+        network.slow(Slowness {
+            id: 7,
+            a: vec![CLIENT],
+            b: vec![SERVER],
+            one_way: true,
+            by: Dist::Constant(Span::from_millis(20)),
+            stream: Stream::new(Seed(1), "slow", "0"),
+        });
+        let send = |network: &mut Network, direction, at: u64| match network.send(
+            conn,
+            direction,
+            0,
+            Instant(at * 1_000_000),
+        ) {
+            Fate::DeliverAt(at) => at.as_millis(),
+            Fate::Dropped => panic!("an open connection delivers"),
+        };
+        assert_eq!(send(&mut network, Direction::ToServer, 10), 31);
+        assert_eq!(send(&mut network, Direction::ToClient, 10), 11);
+        assert!(network.quicken(7).is_some() && network.quicken(7).is_none());
+        assert_eq!(send(&mut network, Direction::ToServer, 11), 31, "in order");
+        assert_eq!(send(&mut network, Direction::ToServer, 40), 41);
     }
 
     #[test]

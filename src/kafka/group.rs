@@ -20,6 +20,18 @@ pub struct Subscription {
     pub owned: Vec<TopicPartition>,
     /// The generation of `owned`, −1 for none.
     pub generation: i32,
+    /// What its assignor adds to this: only the sticky ones add anything.
+    pub user_data: Option<UserData>,
+}
+
+/// What a sticky assignor of a member remembers and tells the leader (`StickyAssignor`,
+/// `CooperativeStickyAssignor`): opaque to everybody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserData {
+    /// What it was assigned last; nothing for the cooperative one, whose members still own it.
+    pub assigned: Assignment,
+    /// In which generation, −1 for none.
+    pub generation: i32,
 }
 
 /// One assignor a member supports, by preference.

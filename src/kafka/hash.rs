@@ -41,6 +41,14 @@ pub fn string_hash(text: &str) -> i32 {
     })
 }
 
+/// Java's `TopicPartition.hashCode`, by which Kafka's maps put partitions in order. `name_hash` is the
+/// [`string_hash`] of the topic's name.
+pub fn topic_partition_hash(name_hash: i32, partition: u32) -> i32 {
+    (31 + partition as i32)
+        .wrapping_mul(31)
+        .wrapping_add(name_hash)
+}
+
 /// The partition of `__consumer_offsets` that keeps a group, and so the place of its coordinator
 /// (`GroupCoordinatorService.partitionFor`). `abs` of the smallest number is 0 (`Utils.abs`).
 pub fn partition_for_group(group: &str, partitions: u32) -> u32 {

@@ -39,6 +39,19 @@ pub fn collected_order<K: Clone>(keys: &[K], count: usize, hash: impl Fn(&K) -> 
     by_slot(keys, &hash, wanted.next_power_of_two())
 }
 
+/// The order of these keys among all of a `new HashMap<>(count)` into which `count` keys were put,
+/// none of the others in their slots.
+pub fn sized_order<K: Clone>(keys: &[K], count: usize, hash: impl Fn(&K) -> i32) -> Vec<K> {
+    let slots = count.next_power_of_two();
+    // The table of exactly that size is doubled when it is more than three quarters full.
+    let slots = if slots * 3 / 4 < count {
+        slots * 2
+    } else {
+        slots
+    };
+    by_slot(keys, &hash, slots)
+}
+
 /// [`iteration_order`] of strings.
 pub fn string_order<'a>(keys: &[&'a str]) -> Vec<&'a str> {
     iteration_order(keys, |key| string_hash(key))
@@ -167,6 +180,14 @@ mod tests {
         let thirteen: Vec<i32> = (5..18).collect();
         assert_eq!(iteration_order(&twelve, |key| *key)[0], 16);
         assert_eq!(iteration_order(&thirteen, |key| *key)[0], 5);
+    }
+
+    #[test]
+    fn a_table_of_a_given_size_grows_when_it_is_three_quarters_full() {
+        let order = |keys: &[i32]| sized_order(keys, keys.len(), |key| *key);
+        assert_eq!(order(&[4, 1, 0]), [4, 0, 1], "three keys have four slots");
+        assert_eq!(order(&[4, 1, 0, 8]), [0, 8, 1, 4], "and four have eight");
+        assert_eq!(sized_order(&[4, 1, 0], 4, |key| *key), [0, 1, 4]);
     }
 
     #[test]

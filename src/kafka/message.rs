@@ -342,6 +342,13 @@ pub enum Request {
     AlterPartition(Vec<IsrChange>),
     /// Application to sink.
     Sink(SinkRequest),
+    /// A request of a client that its broker is to refuse: what a fault makes of it on its way.
+    Refused {
+        /// What was asked.
+        request: Box<Request>,
+        /// What is answered.
+        error: ErrorCode,
+    },
 }
 
 /// What is answered.
@@ -438,6 +445,7 @@ impl Request {
             Self::AlterPartition(_) => Api::AlterPartition,
             Self::Sink(SinkRequest::Insert { .. }) => Api::StoreRows,
             Self::Sink(SinkRequest::ReadOffsets { .. }) => Api::ReadStoredOffsets,
+            Self::Refused { request, .. } => request.api(),
         }
     }
 }

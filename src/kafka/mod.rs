@@ -15,6 +15,7 @@ pub mod hash;
 pub mod java_hash;
 pub mod message;
 pub mod placement;
+pub mod refusal;
 pub mod sink;
 pub mod size;
 

@@ -203,7 +203,11 @@ impl<'c> Watcher<'c> {
                 let course = self.open(*partition);
                 course.committed.push((stated.at, Some(*offset)));
             }
-            Fact::Produce(_) | Fact::Cluster(_) | Fact::Group(_) | Fact::Sink(_) => {}
+            Fact::Produce(_)
+            | Fact::Cluster(_)
+            | Fact::Storage(_)
+            | Fact::Group(_)
+            | Fact::Sink(_) => {}
         }
     }
 
@@ -306,7 +310,14 @@ impl<'c> Watcher<'c> {
             FaultFact::Sought => IncidentKind::Sought,
             FaultFact::OffsetsSet { .. }
             | FaultFact::RequestLost { .. }
-            | FaultFact::ResponseLost { .. } => return,
+            | FaultFact::ResponseLost { .. }
+            | FaultFact::RequestHeld { .. }
+            | FaultFact::ResponseHeld { .. }
+            | FaultFact::RequestRefused { .. }
+            | FaultFact::CutMade { .. }
+            | FaultFact::CutHealed { .. }
+            | FaultFact::Slowed { .. }
+            | FaultFact::SlowEnded { .. } => return,
         };
         if what == IncidentKind::Crashed && is_member {
             self.gone(stated.at, stated.who);

@@ -14,6 +14,7 @@ pub mod outcome;
 pub mod repro;
 pub mod run;
 pub mod share;
+pub mod swarm;
 pub mod sweep;
 pub mod tally;
 pub mod tell;

@@ -6,17 +6,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::keys::{self, KeyBook};
-use crate::base::{GroupId, NodeId, RecordId, Seed};
+use crate::base::{GroupId, Instant, NodeId, RecordId, Seed};
 use crate::kafka::cast::Role;
-use crate::kafka::message::Api;
+use crate::kafka::message::{Acks, Api};
 use crate::node::consumer::Handler;
 use crate::node::consumer::program::HandledRecord;
 use crate::node::fact::Stated;
 use crate::scenario::{self, Mistakes, Scenario, written};
+use crate::sim::audit::Finding;
 use crate::sim::setup::{FaultSetup, Setup, Target, TopicSetup, Trigger};
 use crate::sim::{End, Ends, Requests, Sim};
+use crate::verdict::promise::{Broken, Promise};
 use crate::verdict::{
-    EndOfRun, Ending, GroupInfo, Judgement, Ledger, Options, RecordName, Unstruck, Verdict,
+    Check, EndOfRun, Ending, GroupInfo, Judgement, Ledger, Options, RecordName, Unstruck, Verdict,
 };
 
 /// What is run and what it is judged by.
@@ -139,11 +141,46 @@ impl Experiment {
 
     fn run_with(&self, mut ledger: Ledger, watch: &mut dyn FnMut(&Stated)) -> Outcome {
         let mut sim = Sim::new(Arc::clone(&self.setup));
+        let keys = self.keys();
+        let mut at = &self.scenario.expect.at[..];
+        let mut states = Vec::new();
         let end = sim.run(&mut |stated| {
+            while let Some(((instant, claims), later)) = at.split_first()
+                && Instant::ZERO + *instant < stated.at
+            {
+                states.extend(ledger.judge_now(*instant, claims, &|record| keys.of(record)));
+                at = later;
+            }
             ledger.observe(stated);
             watch(stated);
         });
-        self.judged(ledger, &end)
+        for (instant, claims) in at {
+            states.extend(ledger.judge_now(*instant, claims, &|record| keys.of(record)));
+        }
+        self.audit(&sim, &end, &mut ledger);
+        self.judged(ledger, &end, states)
+    }
+
+    /// Looks for what has to hold in every run and does not.
+    fn audit(&self, sim: &Sim, end: &End, ledger: &mut Ledger) {
+        let at = end.at;
+        for finding in sim.audit() {
+            let (partition, promise) = match finding {
+                Finding::Disagreement(tp, offset) => (tp, Promise::LogsAgree { offset }),
+                Finding::Sequence(tp, offset) => (tp, Promise::SequencesAreContiguous { offset }),
+            };
+            ledger.is_broken(Broken {
+                at,
+                partition,
+                promise,
+            });
+        }
+        let producers = &self.setup.producers;
+        let acks_of = |node: NodeId| {
+            let found = producers.iter().find(|(setup, _)| setup.node == node);
+            found.map(|(setup, _)| setup.config.acks)
+        };
+        ledger.look_for_lost(at, |node| acks_of(node) == Some(Acks::All));
     }
 
     /// The record of that name, as it stands after the run. A span names its first record.
@@ -191,11 +228,12 @@ impl Experiment {
         Ledger::new(Arc::clone(&setup.cast), &groups, options)
     }
 
-    fn judged(&self, ledger: Ledger, end: &End) -> Outcome {
+    fn judged(&self, ledger: Ledger, end: &End, states: Vec<Check>) -> Outcome {
         let keys = self.keys();
         let verdict = ledger.verdict(&self.end_of_run(end), &|record| keys.of(record));
         let (expect, must_happen) = (&self.scenario.expect, &self.scenario.must_happen);
-        let judgement = ledger.judge(&verdict, expect, must_happen, &|record| keys.of(record));
+        let mut judgement = ledger.judge(&verdict, expect, must_happen, &|record| keys.of(record));
+        judgement.checks.extend(states);
         Outcome {
             ledger,
             verdict,
@@ -261,6 +299,8 @@ impl Experiment {
         let who = match &fault.target {
             Target::Group(group) => cast.group(*group).to_owned(),
             Target::Topic(topic) => cast.topic(*topic).to_owned(),
+            Target::Partition(partition) => cast.partition(*partition),
+            Target::Link(_) => "a link".to_owned(),
             Target::LeaderOf(partition) => format!("leader of {}", cast.partition(*partition)),
             Target::FollowersOf(partition) => {
                 format!("followers of {}", cast.partition(*partition))

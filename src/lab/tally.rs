@@ -348,5 +348,7 @@ fn failures(outcome: &Outcome) -> impl Iterator<Item = String> {
     });
     let unstruck = judgement.unstruck.iter();
     let unstruck = unstruck.map(|unstruck| format!("the fault at line {} strikes", unstruck.line));
-    checks.chain(missed).chain(unstruck)
+    let broken = judgement.broken.iter();
+    let broken = broken.map(|broken| format!("a promise of Kafka is kept: {broken}"));
+    checks.chain(missed).chain(unstruck).chain(broken)
 }

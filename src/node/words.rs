@@ -5,7 +5,7 @@
 
 use super::fact::{
     AppFact, BatchReason, ClusterFact, Fact, FaultFact, GroupFact, LogFact, ProduceFact, SinkFact,
-    Stated,
+    Stated, StorageFact,
 };
 use crate::base::{GroupId, NodeId, TopicPartition};
 use crate::kafka::ErrorCode;
@@ -16,6 +16,7 @@ pub fn word_of(fact: &Fact) -> Option<&'static str> {
         Fact::Produce(fact) => word_of_produce(fact),
         Fact::Log(fact) => word_of_log(fact),
         Fact::Cluster(fact) => word_of_cluster(fact),
+        Fact::Storage(fact) => word_of_storage(fact),
         Fact::Group(fact) => word_of_group(fact),
         Fact::App(fact) => word_of_app(fact),
         Fact::Sink(fact) => word_of_sink(fact),
@@ -76,6 +77,13 @@ fn word_of_cluster(fact: &ClusterFact) -> Option<&'static str> {
     })
 }
 
+fn word_of_storage(fact: &StorageFact) -> Option<&'static str> {
+    Some(match fact {
+        StorageFact::RecordsDeleted { .. } => "records-deleted",
+        StorageFact::DeletionRefused { .. } | StorageFact::StartLearnt { .. } => return None,
+    })
+}
+
 fn word_of_group(fact: &GroupFact) -> Option<&'static str> {
     Some(match fact {
         GroupFact::RoundCompleted { first: true, .. }
@@ -98,6 +106,7 @@ fn word_of_group(fact: &GroupFact) -> Option<&'static str> {
         GroupFact::CommitFailed { .. } => "commit-failed",
         GroupFact::PollFailed { .. } => "poll-failed",
         GroupFact::OffsetReset { .. } => "offset-reset",
+        GroupFact::PositionTruncated { .. } => "position-truncated",
         GroupFact::MemberReconciled { .. }
         | GroupFact::RevocationTimedOut { .. }
         | GroupFact::RebalanceStarted { .. }
@@ -153,6 +162,13 @@ fn word_of_fault(fact: &FaultFact) -> &'static str {
         FaultFact::OffsetsSet { .. } => "offsets-set",
         FaultFact::RequestLost { .. } => "request-lost",
         FaultFact::ResponseLost { .. } => "response-lost",
+        FaultFact::RequestHeld { .. } => "request-held",
+        FaultFact::ResponseHeld { .. } => "response-held",
+        FaultFact::RequestRefused { .. } => "request-refused",
+        FaultFact::CutMade { .. } => "cut-made",
+        FaultFact::CutHealed { .. } => "cut-healed",
+        FaultFact::Slowed { .. } => "slowed",
+        FaultFact::SlowEnded { .. } => "slow-ended",
     }
 }
 
@@ -191,6 +207,10 @@ pub fn subject(stated: &Stated) -> Subject {
         Fact::Cluster(fact) => Subject {
             actor: fact.actor(),
             partition: fact.partition(),
+            ..Subject::default()
+        },
+        Fact::Storage(fact) => Subject {
+            partition: Some(fact.partition()),
             ..Subject::default()
         },
         Fact::Group(fact) => subject_of_group(fact),
@@ -294,12 +314,12 @@ fn subject_of_group(fact: &GroupFact) -> Subject {
             partition: Some(*partition),
             ..subject
         },
-        GroupFact::PositionSet { partition, .. } | GroupFact::OffsetReset { partition, .. } => {
-            Subject {
-                partition: Some(*partition),
-                ..subject
-            }
-        }
+        GroupFact::PositionSet { partition, .. }
+        | GroupFact::OffsetReset { partition, .. }
+        | GroupFact::PositionTruncated { partition, .. } => Subject {
+            partition: Some(*partition),
+            ..subject
+        },
         GroupFact::CommitFailed {
             exception, error, ..
         } => Subject {

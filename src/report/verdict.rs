@@ -155,6 +155,11 @@ pub fn failures(judgement: &Judgement) -> Text {
         labelled(&mut text, Tone::Bad, "FAILED", &unstruck.message());
         text.hanging(Tone::Plain, LABEL, LABEL, &unstruck.text);
     }
+    for broken in &judgement.broken {
+        labelled(&mut text, Tone::Bad, "BROKEN", broken);
+        let help = "Kafka promises this in every run: a mistake of the simulator";
+        text.hanging(Tone::Plain, LABEL, LABEL, help);
+    }
     text
 }
 

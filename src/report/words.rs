@@ -102,8 +102,8 @@ fn lost(stage: Stage) -> (&'static str, &'static str) {
             "are lost: acknowledged, then gone from every log",
         ),
         Stage::Expired => (
-            "is lost: retention passed it before it was read",
-            "are lost: retention passed them before they were read",
+            "is lost: it was removed from the log before it was read",
+            "are lost: they were removed from the log before they were read",
         ),
         Stage::SkippedByCommit => (
             "is lost: an offset commit passed it, and it was never processed",

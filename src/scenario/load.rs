@@ -7,6 +7,7 @@ use super::decode::expect::is_quantity_of_run;
 use super::decode::{self, Context, Statements};
 use super::diagnostic::{Diagnostic, Kind, Problem, Severity, line_of};
 use super::merge::merge;
+use super::origin::Origins;
 use super::reader;
 use super::resolved::Scenario;
 use super::suggest::nearest;
@@ -56,6 +57,8 @@ pub struct Run {
     pub variant: Option<String>,
     /// What runs.
     pub scenario: Scenario,
+    /// Where each of its Kafka settings comes from.
+    pub origins: Origins,
 }
 
 /// Reads a scenario file. `read_file` gives the text of a file that the scenario names, by the path
@@ -153,12 +156,9 @@ impl<'t> Loader<'t> {
         self.check_chosen(options, &overlays);
         if overlays.is_empty() {
             let statements = self.plain_statements();
-            let (scenario, problems) = self.decode(self.root, None, &statements, options);
+            let (run, problems) = self.decode(self.root, None, &statements, options);
             self.problems.extend(problems);
-            return vec![Run {
-                variant: None,
-                scenario,
-            }];
+            return vec![run];
         }
         let statements = self.statements(&overlays);
         let mut runs = Vec::new();
@@ -168,13 +168,10 @@ impl<'t> Loader<'t> {
             let merged = self.merged(entry, &mut problems);
             self.problems.append(&mut problems);
             let own = Some((entry.key.clone(), entry.node.place));
-            let (scenario, problems) = self.decode(&merged, own, statements, options);
+            let (run, problems) = self.decode(&merged, own, statements, options);
             let line = line_of(&self.source, entry.key_place.start);
             found.push((entry.key.clone(), line, problems));
-            runs.push(Run {
-                variant: Some(entry.key.clone()),
-                scenario,
-            });
+            runs.push(run);
         }
         self.problems.extend(attributed(found));
         runs
@@ -186,17 +183,25 @@ impl<'t> Loader<'t> {
         overlay: Option<(String, Place)>,
         statements: &Statements<'_>,
         options: &Options,
-    ) -> (Scenario, Vec<Problem>) {
+    ) -> (Run, Vec<Problem>) {
+        let variant = overlay.as_ref().map(|(name, _)| name.clone());
         let mut context = Context {
             problems: Vec::new(),
             overlay,
             files: self.files.clone(),
             unread_loops: BTreeSet::new(),
             source: self.source.clone(),
+            owner: Vec::new(),
+            origins: Origins::default(),
         };
         let mut scenario = decode::scenario(&mut context, tree, statements);
         scenario.seed = options.seed.unwrap_or(scenario.seed);
-        (scenario, context.problems)
+        let run = Run {
+            variant,
+            scenario,
+            origins: context.origins,
+        };
+        (run, context.problems)
     }
 
     /// The entries of `variants`, checked as far as they can be by themselves.

@@ -6,6 +6,7 @@ mod diagnostic;
 mod load;
 mod merge;
 mod not_yet;
+mod origin;
 mod plain;
 mod reader;
 pub mod resolved;
@@ -19,6 +20,7 @@ pub mod written;
 pub use compile::compile;
 pub use diagnostic::{Diagnostic, Kind, Severity, Snippet};
 pub use load::{Loaded, Options, Run, load};
+pub use origin::{Origin, Origins, Spot};
 pub use reader::{DEPTH_MAX, FILE_BYTES_MAX};
 pub use resolved::Scenario;
 #[cfg(feature = "cli")]

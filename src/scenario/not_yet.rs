@@ -90,25 +90,12 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "acknowledge",
         ],
     ),
-    (Area::Unique, &["key"]),
     (Area::GroupType, &["share"]),
     (Area::Effect, &["send"]),
     (Area::Mode, &["zookeeper"]),
     (
         Area::Verb,
-        &[
-            "power-loss",
-            "disk-loss",
-            "cut",
-            "heal",
-            "slow",
-            "hold-request",
-            "hold-response",
-            "refuse",
-            "delete-records",
-            "elect-leader",
-            "change-config",
-        ],
+        &["power-loss", "disk-loss", "elect-leader", "change-config"],
     ),
     (
         Area::FaultStep,
@@ -132,7 +119,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "segment-deleted",
             "log-compacted",
             "zombie-leader-append",
-            "position-truncated",
             "coordinator-moved",
             "coordinator-loaded",
             "transaction-begun",
@@ -150,17 +136,10 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "share-record-archived",
             "power-lost",
             "disk-lost",
-            "cut-made",
-            "cut-healed",
-            "slowed",
-            "request-held",
-            "response-held",
-            "request-refused",
-            "records-deleted",
             "config-changed",
         ],
     ),
-    (Area::Expect, &["queues", "some-seed", "every-seed", "at"]),
+    (Area::Expect, &["queues", "some-seed", "every-seed"]),
     (
         Area::Anomaly,
         &[
@@ -178,13 +157,7 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     ),
     (
         Area::TopicQuantity,
-        &[
-            "expired",
-            "leader-epoch",
-            "elr",
-            "last-stable-offset",
-            "timestamps",
-        ],
+        &["elr", "last-stable-offset", "timestamps"],
     ),
 ];
 

@@ -1,21 +1,23 @@
 //! From a setup to a world at time 0: a formed cluster, everything else still to start.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::dispatch::Node;
 use super::event::{Event, Turn};
 use super::fault::Faults;
+use super::link::Links;
 use super::setup::{Setup, TopicSetup};
 use super::{Requests, Sim, Status};
-use crate::base::{Instant, NodeId, TopicId};
+use crate::base::{Instant, NodeId, Stream, TopicId};
 use crate::engine::network::LinkLatency;
 use crate::engine::{Class, Network, Queue, Timers};
 use crate::kafka::message::PartitionMetadata;
 use crate::node::broker::{Broker, BrokerSetup, BrokerTopic};
 use crate::node::consumer::Member;
-use crate::node::controller::{Controller, ControllerSetup};
-use crate::node::producer::Producer;
-use crate::node::sink::Sink;
+use crate::node::controller::{Controller, ControllerSetup, Creation};
+use crate::node::producer::{Draws, Producer};
+use crate::node::sink::{Sink, UniqueBy};
 use crate::node::{FactId, StepMask};
 
 impl Sim {
@@ -39,6 +41,7 @@ impl Sim {
             now: Instant::ZERO,
             queue: Queue::default(),
             network,
+            links: Links::new(Stream::new(setup.seed, "connection-setup", "")),
             nodes: nodes(&setup),
             status: vec![Status::NotStarted; count],
             timers: vec![[Timers::default(), Timers::default()]; count],
@@ -130,7 +133,12 @@ fn nodes(setup: &Setup) -> Vec<Node> {
         nodes[node.index()] = Some(Node::Member(Box::new(Member::new(member.clone()))));
     }
     for sink in &setup.sinks {
-        nodes[sink.node.index()] = Some(Node::Sink(Box::new(Sink::new(sink.clone()))));
+        let keys = if sink.unique.is_some_and(|unique| unique.by == UniqueBy::Key) {
+            keys_of_records(setup)
+        } else {
+            Arc::from([])
+        };
+        nodes[sink.node.index()] = Some(Node::Sink(Box::new(Sink::new(sink.clone(), keys))));
     }
     let all = nodes
         .into_iter()
@@ -142,7 +150,18 @@ fn nodes(setup: &Setup) -> Vec<Node> {
 /// if a group has stored offsets before.
 fn placement(setup: &Setup) -> (ControllerSetup, Vec<Arc<[PartitionMetadata]>>) {
     let unclean = |topic: &TopicSetup| topic.config.unclean_leader_election;
+    let created = |(index, topic): (usize, &TopicSetup)| {
+        Some(Creation {
+            at: topic.created_at?,
+            topic: TopicId(index as u32),
+            partitions: topic.partitions,
+            replication_factor: topic.replication_factor,
+            assignment: topic.assignment.clone(),
+        })
+    };
+    let creations = setup.topics.iter().enumerate().filter_map(created);
     let controller = ControllerSetup {
+        creations: creations.collect(),
         node: setup.cluster.controllers[0],
         seed: setup.seed,
         cast: setup.cast.clone(),
@@ -169,12 +188,20 @@ fn placement(setup: &Setup) -> (ControllerSetup, Vec<Arc<[PartitionMetadata]>>) 
 }
 
 fn broker_setup(setup: &Setup, node: NodeId, node_id: u32) -> BrokerSetup {
-    let topics = setup.topics.iter().map(|topic| BrokerTopic {
-        config: topic.config.clone(),
-        partitions: topic.partitions,
-        partitions_max: topic.partitions_max,
-        replication_factor: topic.replication_factor,
-        internal: topic.internal,
+    let config = &setup.cluster.config;
+    let topics = setup.topics.iter().map(|topic| {
+        // What a first user gets: for a topic that an administrator creates later, the defaults.
+        let (partitions, replication_factor) = match topic.created_at {
+            Some(_) => (config.num_partitions, config.default_replication_factor),
+            None => (topic.partitions, topic.replication_factor),
+        };
+        BrokerTopic {
+            config: topic.config.clone(),
+            partitions,
+            partitions_max: topic.partitions_max,
+            replication_factor,
+            internal: topic.internal,
+        }
     });
     let offsets = setup
         .topics
@@ -194,4 +221,23 @@ fn broker_setup(setup: &Setup, node: NodeId, node_id: u32) -> BrokerSetup {
         request_time: setup.cluster.request_time.clone(),
         can_fail: setup.brokers_can_fail(),
     }
+}
+
+/// A number for the key of every record, the same for the same key; 0 for none.
+fn keys_of_records(setup: &Setup) -> Arc<[u32]> {
+    let mut numbers: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+    let mut keys = Vec::new();
+    for (producer, _) in &setup.producers {
+        let count = producer.workload.count;
+        let first = producer.first_record.0 as usize;
+        keys.resize(keys.len().max(first + count as usize), 0);
+        let mut draws = Draws::new(&Arc::new(producer.clone()), 0);
+        for number in 0..count {
+            if let Some(key) = draws.key_of(number) {
+                let next = numbers.len() as u32 + 1;
+                keys[first + number as usize] = *numbers.entry(key).or_insert(next);
+            }
+        }
+    }
+    keys.into()
 }

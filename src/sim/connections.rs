@@ -1,18 +1,23 @@
-//! What the world does with connections: opening, sending, closing, and losing a message on purpose.
+//! What the world does with connections: opening, sending, closing, and what faults do to a message.
 
 use super::dispatch::Call;
 use super::event::Event;
+use super::loss::Blow;
 use super::setup::LossKind;
 use super::{Scratch, Sim};
-use crate::base::{ConnId, NodeId};
+use crate::base::{ConnId, NodeId, Span};
 use crate::engine::{Class, Direction, Fate};
-use crate::kafka::message::{Api, Body, Envelope};
+use crate::kafka::ErrorCode;
+use crate::kafka::message::{Api, Body, Envelope, Request};
 use crate::node::FactId;
 use crate::node::fact::FaultFact;
 
 impl Sim {
     pub(super) fn open(&mut self, conn: ConnId, client: NodeId, server: NodeId, cause: FactId) {
         let known_at = self.network.open(conn, client, server, self.now);
+        if self.links.any_is_cut() && self.must_wait(conn) {
+            return;
+        }
         if self.is_up(server) {
             self.queue
                 .push(known_at, Class::Delivery, client, Event::Connected { conn });
@@ -86,7 +91,7 @@ impl Sim {
         &mut self,
         conn: ConnId,
         from: NodeId,
-        envelope: Box<Envelope>,
+        mut envelope: Box<Envelope>,
         scratch: &mut Scratch,
     ) {
         let (client, server) = self.network.ends(conn);
@@ -99,10 +104,14 @@ impl Sim {
         if direction == Direction::ToServer && self.setup.warm_up <= self.now {
             self.requests.count(client, api);
         }
-        if self.faults.watch_messages() && self.is_lost(conn, client, server, &envelope, scratch) {
-            return;
+        let mut leaves_at = self.now;
+        if self.faults.watch_messages() {
+            match self.befall(conn, (client, server), &mut envelope, scratch) {
+                Some(held) => leaves_at += held,
+                None => return,
+            }
         }
-        if let Fate::DeliverAt(at) = self.network.send(conn, direction, api as u8, self.now) {
+        if let Fate::DeliverAt(at) = self.network.send(conn, direction, api as u8, leaves_at) {
             self.data_in_flight += u32::from(carries_data(&envelope));
             self.queue.push(
                 at,
@@ -122,29 +131,39 @@ impl Sim {
         self.data_in_flight -= u32::from(carries_data(envelope));
     }
 
-    /// Lets a `lose-request` or `lose-response` take the message and its connection.
-    fn is_lost(
+    /// Lets a fault take the message: lose it with its connection (`None`), hold it up for so long,
+    /// or have it refused.
+    fn befall(
         &mut self,
         conn: ConnId,
-        client: NodeId,
-        server: NodeId,
-        envelope: &Envelope,
+        (client, server): (NodeId, NodeId),
+        envelope: &mut Envelope,
         scratch: &mut Scratch,
-    ) -> bool {
-        let Some(loss) = self.message_fault(conn, client, server, envelope) else {
-            return false;
+    ) -> Option<Span> {
+        let Some(blow) = self.message_fault(conn, client, server, envelope) else {
+            return Some(Span::ZERO);
         };
         let api = envelope.api();
-        let fact = match envelope.body {
-            Body::Request(_) => FaultFact::RequestLost { api },
-            Body::Response(_) => FaultFact::ResponseLost { api },
+        let is_request = matches!(envelope.body, Body::Request(_));
+        let fact = match (blow, is_request) {
+            (Blow::Lose(_), true) => FaultFact::RequestLost { api },
+            (Blow::Lose(_), false) => FaultFact::ResponseLost { api },
+            (Blow::Hold(length), true) => FaultFact::RequestHeld { api, length },
+            (Blow::Hold(length), false) => FaultFact::ResponseHeld { api, length },
+            (Blow::Refuse(error), _) => FaultFact::RequestRefused { api, error },
         };
         let cause = self.note(client, FactId(envelope.cause), fact, scratch);
-        match loss {
-            LossKind::Silence => self.network.silence(conn),
-            LossKind::Reset => self.reset(conn, client, server, cause),
+        match blow {
+            Blow::Lose(LossKind::Silence) => self.network.silence(conn),
+            Blow::Lose(LossKind::Reset) => self.reset(conn, client, server, cause),
+            Blow::Hold(length) => return Some(length),
+            Blow::Refuse(error) => {
+                envelope.cause = cause.0;
+                refuse(&mut envelope.body, error);
+                return Some(Span::ZERO);
+            }
         }
-        true
+        None
     }
 
     /// Both ends lose the connection at once; requests already on their way still arrive.
@@ -167,6 +186,16 @@ impl Sim {
             cause,
         };
         self.queue.push(arrived, Class::Delivery, server, to_server);
+    }
+}
+
+/// Has a request refused by the broker it goes to.
+fn refuse(body: &mut Body, error: ErrorCode) {
+    if let Body::Request(request) = body {
+        // `InitProducerId` is but a place-holder that holds nothing.
+        let asked = std::mem::replace(request, Request::InitProducerId);
+        let request = Box::new(asked);
+        *body = Body::Request(Request::Refused { request, error });
     }
 }
 

@@ -53,6 +53,9 @@ pub(super) enum Call {
     ResetOffsets(GroupId, Vec<(TopicPartition, Offset)>),
     /// An administrator gives a topic more partitions, at the controller.
     AddPartitions(TopicId, u32),
+    /// An administrator deletes the records of a partition up to an offset, or up to the high
+    /// watermark, at its leader.
+    DeleteRecords(TopicPartition, Option<Offset>),
 }
 
 impl Node {
@@ -77,7 +80,8 @@ impl Node {
                 other @ (Call::Seek(_)
                 | Call::Dies
                 | Call::ResetOffsets(..)
-                | Call::AddPartitions(..)) => {
+                | Call::AddPartitions(..)
+                | Call::DeleteRecords(..)) => {
                     unreachable!("a producer is never told {other:?}")
                 }
             },
@@ -95,7 +99,10 @@ impl Node {
                 Call::Close => member.close(ctx),
                 Call::Stall(until) => member.stall(ctx, until),
                 Call::Seek(request) => member.seek(ctx, request),
-                other @ (Call::Dies | Call::ResetOffsets(..) | Call::AddPartitions(..)) => {
+                other @ (Call::Dies
+                | Call::ResetOffsets(..)
+                | Call::AddPartitions(..)
+                | Call::DeleteRecords(..)) => {
                     unreachable!("a member is never told {other:?}")
                 }
             },
@@ -129,6 +136,9 @@ fn handle_broker(broker: &mut Broker, ctx: &mut Ctx<'_>, call: Call) {
         Call::Timer(key) => broker.on_timer(ctx, key),
         Call::Close => broker.close(ctx),
         Call::ResetOffsets(group, offsets) => broker.reset_offsets(ctx, group, offsets),
+        Call::DeleteRecords(tp, up_to) => {
+            broker.delete_records(ctx, tp, up_to);
+        }
         other => unreachable!("a broker is never told {other:?}"),
     }
 }

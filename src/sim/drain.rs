@@ -42,7 +42,7 @@ enum Wait {
 impl Sim {
     /// Whether the run is over now, everything done.
     pub(super) fn may_end(&mut self) -> bool {
-        if self.outstanding != 0 {
+        if self.outstanding != 0 || self.awaits_topics() {
             // The time to drain begins after the last fault.
             self.calm_since = None;
             return false;
@@ -74,6 +74,15 @@ impl Sim {
                 reason: format!("{why}, {bound} after the last record and fault"),
             }
         })
+    }
+
+    /// Whether an administrator has yet to create a topic.
+    fn awaits_topics(&self) -> bool {
+        let controller = self.setup.cluster.controllers[0];
+        match &self.nodes[controller.index()] {
+            Node::Controller(controller) => controller.awaits_topics(),
+            _ => false,
+        }
     }
 
     /// A producer that has not sent everything and heard of it.
@@ -248,6 +257,12 @@ impl Sim {
         self.broker(leader)?.high_watermark(tp)
     }
 
+    /// The log start offset at the leader of a partition.
+    pub(super) fn log_start(&self, tp: TopicPartition) -> Option<Offset> {
+        let leader = self.leader_of(tp)?;
+        Some(self.broker(leader)?.log(tp)?.start())
+    }
+
     pub(super) fn broker(&self, node: NodeId) -> Option<&Broker> {
         match &self.nodes[node.index()] {
             Node::Broker(broker) => Some(broker),
@@ -255,15 +270,20 @@ impl Sim {
         }
     }
 
-    /// Whether the logs of all replicas agree below their high watermarks: the first offset at which
-    /// two do not. Logs that are still to be cut are left out: those of brokers that are down or
-    /// fenced, or not in sync.
-    pub fn disagreement(&self) -> Option<(TopicPartition, Offset)> {
+    /// The state of every partition, by the controller's word.
+    pub(super) fn partitions(&self) -> impl Iterator<Item = &PartitionMetadata> {
         let controller = self.setup.cluster.controllers[0];
         let Node::Controller(controller) = &self.nodes[controller.index()] else {
             unreachable!("the first controller of a setup is a controller")
         };
-        controller.partitions().find_map(|state| {
+        controller.partitions()
+    }
+
+    /// Whether the logs of all replicas agree below their high watermarks: the first offset at which
+    /// two do not. Logs that are still to be cut are left out: those of brokers that are down or
+    /// fenced, or not in sync.
+    pub fn disagreement(&self) -> Option<(TopicPartition, Offset)> {
+        self.partitions().find_map(|state| {
             let tp = state.partition;
             let alive = state.isr.iter().filter(|node| self.is_up(**node));
             let mut brokers = alive.filter_map(|node| self.broker(*node));

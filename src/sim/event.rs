@@ -61,6 +61,18 @@ pub(super) enum Event {
         /// Its index in the file.
         fault: u32,
     },
+    /// A client waits no longer for a connection to be made, if it still does.
+    SetupOver {
+        /// The connection.
+        conn: ConnId,
+    },
+    /// The time of a cut or of a slowness is over.
+    LinkOver {
+        /// Which.
+        id: u32,
+        /// The fact that it began.
+        cause: FactId,
+    },
     /// Nothing but a look at whether the run may end.
     Wake,
 }

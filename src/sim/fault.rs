@@ -153,6 +153,8 @@ impl Sim {
                     }
                 }
                 Target::Topic(_)
+                | Target::Partition(_)
+                | Target::Link(_)
                 | Target::LeaderOf(_)
                 | Target::FollowersOf(_)
                 | Target::CoordinatorOf(_) => {}
@@ -214,7 +216,7 @@ impl Sim {
             Target::CoordinatorOf(group) => {
                 self.leader_of(self.offsets_partition(*group)) == Some(node)
             }
-            Target::Group(_) | Target::Topic(_) => false,
+            Target::Group(_) | Target::Topic(_) | Target::Partition(_) | Target::Link(_) => false,
         }
     }
 

@@ -1,23 +1,34 @@
-//! Which message a `lose-request` or `lose-response` takes.
+//! Which message a fault takes, and what becomes of it: lost, held up, or refused.
 
 use super::Sim;
 use super::dispatch::Node;
 use super::setup::{LossKind, RecordName, ServerFilter, Trigger, Verb};
-use crate::base::{ConnId, NodeId};
-use crate::kafka::Records;
+use crate::base::{ConnId, NodeId, Span};
 use crate::kafka::group::OffsetAndEpoch;
 use crate::kafka::message::{Body, Envelope, ProduceRequest, Request};
+use crate::kafka::{ErrorCode, Records};
 use crate::node::Concern;
 
+/// What a fault does to a message.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Blow {
+    /// It is lost with its connection.
+    Lose(LossKind),
+    /// It stays in the network for so long.
+    Hold(Span),
+    /// Its broker answers with this error, and does nothing.
+    Refuse(ErrorCode),
+}
+
 impl Sim {
-    /// The fault that takes this message, if one does.
+    /// What the first fault that takes this message does to it.
     pub(super) fn message_fault(
         &mut self,
         conn: ConnId,
         client: NodeId,
         server: NodeId,
         envelope: &Envelope,
-    ) -> Option<LossKind> {
+    ) -> Option<Blow> {
         let setup = self.setup.clone();
         let mut taken = None;
         for (index, fault) in setup.faults.iter().enumerate() {
@@ -27,7 +38,7 @@ impl Sim {
             let waits = !self.faults.entries[index].is_done(fault.times)
                 && self.is_target(&fault.target, client)
                 && api.is_none_or(|api| api == envelope.api())
-                && self.is_server(to, server);
+                && self.is_server(to, client, server);
             if !waits {
                 continue;
             }
@@ -35,26 +46,49 @@ impl Sim {
                 None => true,
                 Some(name) => self.carries(conn, envelope, index, name),
             };
-            let kind = match (&fault.verb, &envelope.body) {
-                (Verb::LoseRequest(kind), Body::Request(_))
-                | (Verb::LoseResponse(kind), Body::Response(_)) => *kind,
-                _ => continue,
-            };
+            let is_its_side = matches!(
+                (&fault.verb, &envelope.body),
+                (
+                    Verb::LoseRequest(_) | Verb::HoldRequest { .. } | Verb::Refuse { .. },
+                    Body::Request(_)
+                ) | (
+                    Verb::LoseResponse(_) | Verb::HoldResponse { .. },
+                    Body::Response(_)
+                )
+            );
+            if !is_its_side {
+                continue;
+            }
             if carries && self.faults.entries[index].counts(fault.times) && taken.is_none() {
                 self.has_struck(index);
-                taken = Some(kind);
+                taken = Some(self.blow(index, &fault.verb));
             }
         }
         taken
     }
 
-    fn is_server(&self, filter: &ServerFilter, server: NodeId) -> bool {
+    fn blow(&mut self, index: usize, verb: &Verb) -> Blow {
+        match verb {
+            Verb::LoseRequest(kind) | Verb::LoseResponse(kind) => Blow::Lose(*kind),
+            Verb::HoldRequest { lasting } | Verb::HoldResponse { lasting } => {
+                Blow::Hold(Span(self.faults.entries[index].draw(*lasting)))
+            }
+            Verb::Refuse { error } => Blow::Refuse(*error),
+            other => unreachable!("{other:?} befalls no message"),
+        }
+    }
+
+    fn is_server(&self, filter: &ServerFilter, client: NodeId, server: NodeId) -> bool {
         let leads = |tp| match &self.nodes[server.index()] {
             Node::Broker(broker) => broker.is_leader(tp),
             _ => false,
         };
         match filter {
-            ServerFilter::Any => matches!(self.nodes[server.index()], Node::Broker(_)),
+            ServerFilter::Any => match &self.nodes[server.index()] {
+                Node::Broker(_) => true,
+                Node::Controller(_) => matches!(self.nodes[client.index()], Node::Broker(_)),
+                _ => false,
+            },
             ServerFilter::Brokers(brokers) => brokers.contains(&server),
             ServerFilter::LeaderOf(tp) => leads(*tp),
             ServerFilter::CoordinatorOf(group) => leads(self.offsets_partition(*group)),

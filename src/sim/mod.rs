@@ -8,6 +8,7 @@
 //!       -> let faults strike that waited for a point or a fact -> may the run end?
 //! ```
 
+pub mod audit;
 mod build;
 mod connections;
 mod dispatch;
@@ -15,6 +16,7 @@ mod drain;
 mod event;
 mod fault;
 mod life;
+mod link;
 mod loss;
 pub mod setup;
 mod step;
@@ -30,6 +32,7 @@ use crate::node::{Effect, FactId, Point, Stated, StepMask};
 use dispatch::Node;
 use event::Event;
 use fault::Faults;
+use link::Links;
 use setup::Setup;
 
 /// Whether a process is there.
@@ -133,6 +136,7 @@ pub struct Sim {
     now: Instant,
     queue: Queue<Event>,
     network: Network,
+    links: Links,
     nodes: Vec<Node>,
     status: Vec<Status>,
     /// Per node: machinery timers and application timers, each with the fact behind it.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use crate::base::{
     Dist, GroupId, Instant, NodeId, Offset, RecordId, Seed, Span, TopicId, TopicPartition,
 };
-use crate::kafka::Cast;
 use crate::kafka::config::{BrokerConfig, TopicConfig};
 use crate::kafka::message::Api;
+use crate::kafka::{Cast, ErrorCode};
 use crate::node::consumer::MemberSetup;
 use crate::node::producer::ProducerSetup;
 use crate::node::sink::SinkSetup;
@@ -47,23 +47,36 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Whether a fault can take a broker or a controller down, or keep it still: only then do
+    /// Whether a fault can take a broker or a controller down, keep it still or cut it off: only then do
     /// brokers send heartbeats, which cost events and change nothing while all is well.
     pub fn brokers_can_fail(&self) -> bool {
         let serves = |node: &NodeId| {
             self.cluster.brokers.contains(node) || self.cluster.controllers.contains(node)
         };
-        let meets = |fault: &FaultSetup| {
-            let of_process = matches!(
-                fault.verb,
-                Verb::Crash { .. } | Verb::Pause { .. } | Verb::Close { .. } | Verb::Start
-            );
-            of_process
-                && match &fault.target {
-                    Target::Actors(actors) => actors.iter().any(serves),
-                    Target::LeaderOf(_) | Target::FollowersOf(_) | Target::CoordinatorOf(_) => true,
-                    Target::OwnerOf(..) | Target::Group(_) | Target::Topic(_) => false,
-                }
+        let has_server = |target: &Target| match target {
+            Target::Actors(actors) => actors.iter().any(serves),
+            Target::LeaderOf(_) | Target::FollowersOf(_) | Target::CoordinatorOf(_) => true,
+            Target::OwnerOf(..)
+            | Target::Group(_)
+            | Target::Topic(_)
+            | Target::Partition(_)
+            | Target::Link(_) => false,
+        };
+        let meets = |fault: &FaultSetup| match (&fault.verb, &fault.target) {
+            // What keeps servers apart from clients alone lets no broker fall silent.
+            (Verb::Cut { .. } | Verb::Slow { .. }, Target::Link(sides)) => {
+                sides.iter().all(|side| side.iter().any(has_server))
+            }
+            (
+                Verb::Crash { .. }
+                | Verb::Pause { .. }
+                | Verb::Close { .. }
+                | Verb::Start
+                | Verb::HoldRequest { .. }
+                | Verb::HoldResponse { .. },
+                target,
+            ) => has_server(target),
+            _ => false,
         };
         self.faults.iter().any(meets)
     }
@@ -77,6 +90,7 @@ impl Setup {
         producers.for_each(|(producer, _)| producer.seed = seed);
         let members = setup.members.iter_mut();
         members.for_each(|(member, _)| member.seed = seed);
+        setup.sinks.iter_mut().for_each(|sink| sink.seed = seed);
         setup
     }
 }
@@ -128,8 +142,10 @@ pub struct LinkSetup {
 pub struct TopicSetup {
     /// Its name.
     pub name: Arc<str>,
-    /// Present at time 0; otherwise created by its first user.
+    /// Present at time 0; otherwise created by its first user, unless an administrator is earlier.
     pub before_start: bool,
+    /// When an administrator creates it.
+    pub created_at: Option<Instant>,
     /// Partitions when it comes to be.
     pub partitions: u32,
     /// Partitions when every fault that adds some has struck.
@@ -188,7 +204,7 @@ pub enum Trigger {
     },
     /// At the first such fact.
     When(FactPattern),
-    /// The message itself (`lose-request`, `lose-response`).
+    /// The message itself (`lose-request`, `hold-response`, `refuse`, ...).
     Message {
         /// Only this API.
         api: Option<Api>,
@@ -199,10 +215,10 @@ pub enum Trigger {
     },
 }
 
-/// Which broker a lost message goes to, or comes from.
+/// Which broker or controller a message goes to, or comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerFilter {
-    /// Any.
+    /// Any; of clients, any broker.
     Any,
     /// One of these.
     Brokers(Vec<NodeId>),
@@ -255,6 +271,10 @@ pub enum Target {
     Group(GroupId),
     /// A topic, for `add-partitions`.
     Topic(TopicId),
+    /// A partition, for `delete-records`.
+    Partition(TopicPartition),
+    /// A link: the names of its two sides.
+    Link(Box<[Vec<Self>; 2]>),
 }
 
 /// How a lost message takes its connection down.
@@ -312,6 +332,44 @@ pub enum Verb {
     LoseRequest(LossKind),
     /// A response is lost with its connection.
     LoseResponse(LossKind),
+    /// An administrator moves the log start offset of a partition.
+    DeleteRecords {
+        /// To here; to the high watermark if absent.
+        up_to: Option<Offset>,
+    },
+    /// Nothing passes between the sides of a link.
+    Cut {
+        /// For so long; until a `heal`, if absent.
+        lasting: Option<Drawn>,
+        /// Only what the first side sends is stopped.
+        one_way: bool,
+    },
+    /// The cuts of a link end.
+    Heal,
+    /// A link is slower.
+    Slow {
+        /// By so much, one way.
+        by: Dist,
+        /// For so long; to the end, if absent.
+        lasting: Option<Drawn>,
+        /// Only what the first side sends.
+        one_way: bool,
+    },
+    /// A request stays in the network for so long.
+    HoldRequest {
+        /// So long.
+        lasting: Drawn,
+    },
+    /// A response stays in the network for so long.
+    HoldResponse {
+        /// So long.
+        lasting: Drawn,
+    },
+    /// A broker answers a request with this error and does nothing.
+    Refuse {
+        /// The error.
+        error: ErrorCode,
+    },
     /// An administrator gives a topic so many partitions.
     AddPartitions {
         /// How many it has then.

@@ -61,7 +61,13 @@ impl Sim {
         }
     }
 
-    fn handle(&mut self, next: Scheduled<Event>, scratch: &mut Scratch) {
+    fn handle(&mut self, mut next: Scheduled<Event>, scratch: &mut Scratch) {
+        if self.links.any_is_cut() {
+            match self.through_cuts(next) {
+                Some(passes) => next = passes,
+                None => return,
+            }
+        }
         match next.event {
             Event::Deliver {
                 conn,
@@ -109,6 +115,11 @@ impl Sim {
             Event::Strike { fault } => {
                 self.outstanding -= 1;
                 self.strike_at_instant(fault as usize, scratch);
+            }
+            Event::SetupOver { conn } => self.setup_is_over(conn, scratch),
+            Event::LinkOver { id, cause } => {
+                self.outstanding -= 1;
+                self.link_is_over(id, cause, scratch);
             }
             Event::Wake => {}
         }

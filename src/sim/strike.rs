@@ -42,9 +42,17 @@ impl Sim {
                     self.has_struck(index);
                 }
             }
+            Target::Link(sides) => self.strike_link(index, sides, by, scratch),
             Target::Topic(topic) => {
                 if let Verb::AddPartitions { to } = setup.faults[index].verb
                     && self.add_partitions(*topic, to, by, scratch)
+                {
+                    self.has_struck(index);
+                }
+            }
+            Target::Partition(tp) => {
+                if let Verb::DeleteRecords { up_to } = setup.faults[index].verb
+                    && self.delete_records(*tp, up_to, by, scratch)
                 {
                     self.has_struck(index);
                 }
@@ -77,6 +85,22 @@ impl Sim {
         let controller = self.setup.cluster.controllers[0];
         self.call(controller, by, scratch, Call::AddPartitions(topic, to));
         before < self.partition_count(topic)
+    }
+
+    /// `DeleteRecords`, at the partition's leader. Whether it did anything: beyond the high watermark,
+    /// or before the log start offset, there is nothing to delete.
+    fn delete_records(
+        &mut self,
+        tp: TopicPartition,
+        up_to: Option<Offset>,
+        by: FactId,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let before = self.log_start(tp);
+        if let Some(leader) = self.leader_of(tp) {
+            self.call(leader, by, scratch, Call::DeleteRecords(tp, up_to));
+        }
+        before < self.log_start(tp)
     }
 
     pub(super) fn has_struck(&mut self, index: usize) {
@@ -149,7 +173,14 @@ impl Sim {
             Verb::SetOffsets(_)
             | Verb::LoseRequest(_)
             | Verb::LoseResponse(_)
-            | Verb::AddPartitions { .. } => {
+            | Verb::Cut { .. }
+            | Verb::Heal
+            | Verb::Slow { .. }
+            | Verb::HoldRequest { .. }
+            | Verb::HoldResponse { .. }
+            | Verb::Refuse { .. }
+            | Verb::AddPartitions { .. }
+            | Verb::DeleteRecords { .. } => {
                 unreachable!("these verbs strike no process")
             }
         }
@@ -203,7 +234,7 @@ impl Sim {
                 let end = self.high_watermark(tp).unwrap_or_default();
                 let offset = match to {
                     SeekTo::Offset(..) => unreachable!("handled above"),
-                    SeekTo::Earliest => Some(0),
+                    SeekTo::Earliest => Some(self.log_start(tp).unwrap_or_default()),
                     SeekTo::Latest => Some(end),
                     SeekTo::ShiftBy(by) => {
                         let committed = broker.committed(name, tp);

@@ -76,7 +76,7 @@ pub(super) fn line(cast: &Cast, fact: &ClusterFact) -> (&'static str, String) {
     }
 }
 
-fn names(cast: &Cast, nodes: &[NodeId]) -> String {
+pub(super) fn names(cast: &Cast, nodes: &[NodeId]) -> String {
     let names: Vec<&str> = nodes.iter().map(|node| cast.actor(*node)).collect();
     names.join(" ")
 }

@@ -8,7 +8,7 @@ use crate::base::{GroupId, Instant, NodeId, Offset, RecordId, TopicPartition};
 use crate::kafka::{Cast, Records};
 use crate::node::fact::{
     AppFact, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact, SinkFact, Stated,
-    Times,
+    StorageFact, Times,
 };
 
 /// How much is told.
@@ -101,13 +101,16 @@ impl Focus {
                 member.is_some() && self.record.is_none()
             }
             Fact::Group(GroupFact::CommitRequested { offsets, .. }) => offsets.is_empty(),
-            Fact::Sink(SinkFact::Received { .. }) => true,
+            Fact::Sink(SinkFact::Received { .. })
+            | Fact::Storage(StorageFact::StartLearnt { .. }) => true,
             // The line of the row says it, if it is the next one.
             Fact::Sink(SinkFact::OffsetStored { offset, before, .. }) => {
                 before.is_none_or(|before| before + 1 == *offset)
             }
             // The reset was told just before.
-            Fact::Group(GroupFact::PositionSet { source, .. }) => *source == PositionSource::Reset,
+            Fact::Group(GroupFact::PositionSet { source, .. }) => {
+                matches!(source, PositionSource::Reset | PositionSource::Truncation)
+            }
             _ => false,
         }
     }
@@ -179,6 +182,9 @@ impl Focus {
             Fact::Group(GroupFact::PositionSet { partition, .. }) => {
                 self.places.iter().any(|(place, _)| place == partition)
             }
+            Fact::Storage(fact) => fact
+                .start_moved()
+                .is_some_and(|(from, to)| stands(&fact.partition(), from, to)),
             fact => fact
                 .records()
                 .is_some_and(|list| list.position(record).is_some()),
@@ -265,6 +271,7 @@ fn speaks_of(fact: &Fact, wanted: TopicPartition) -> bool {
     match fact {
         Fact::Group(fact) => group_speaks_of(fact, wanted),
         Fact::Sink(fact) => fact.partition() == Some(wanted),
+        Fact::Storage(fact) => fact.partition() == wanted,
         Fact::Produce(
             ProduceFact::BatchSent { partition, .. }
             | ProduceFact::Retry { partition, .. }
@@ -314,7 +321,8 @@ fn group_speaks_of(fact: &GroupFact, wanted: TopicPartition) -> bool {
         GroupFact::PartitionMoved { partition, .. }
         | GroupFact::OffsetCommitted { partition, .. }
         | GroupFact::PositionSet { partition, .. }
-        | GroupFact::OffsetReset { partition, .. } => *partition == wanted,
+        | GroupFact::OffsetReset { partition, .. }
+        | GroupFact::PositionTruncated { partition, .. } => *partition == wanted,
         _ => false,
     }
 }

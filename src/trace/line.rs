@@ -6,10 +6,9 @@
 //! stretches may be told as one.
 
 use crate::base::{Offset, TopicPartition};
-use crate::kafka::{Cast, ErrorCode, Records};
+use crate::kafka::{Cast, Records};
 use crate::node::fact::{
-    BatchReason, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact,
-    Stated,
+    BatchReason, CommitKind, Fact, GroupFact, LogFact, PositionSource, ProduceFact, Stated,
 };
 use crate::trace::application;
 use crate::trace::layout::{Layout, Line, VERB};
@@ -33,10 +32,11 @@ pub fn line_of(cast: &Cast, stated: &Stated) -> Line {
         Fact::Produce(fact) => produce(cast, fact),
         Fact::Log(fact) => log(cast, fact),
         Fact::Cluster(fact) => super::cluster::line(cast, fact),
+        Fact::Storage(fact) => super::storage::line(cast, fact),
         Fact::Group(fact) => group(cast, fact),
         Fact::App(fact) => application::line(cast, fact),
         Fact::Sink(fact) => application::sink(cast, fact),
-        Fact::Fault(fact) => fault(cast, fact),
+        Fact::Fault(fact) => super::fault::line(cast, fact),
     };
     assert!(verb.len() <= VERB, "the verb `{verb}` fits its column");
     Line {
@@ -481,6 +481,7 @@ fn offsets(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
                 PositionSource::Reset => "auto.offset.reset",
                 PositionSource::Seek => "seek()",
                 PositionSource::Stored => "the sink's offset",
+                PositionSource::Truncation => "the log was cut",
             };
             (
                 "will read",
@@ -495,6 +496,19 @@ fn offsets(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
                 "resets",
                 format!("{partition} to {offset}: no usable committed offset"),
             )
+        }
+        GroupFact::PositionTruncated {
+            partition,
+            from,
+            to,
+            ..
+        } => {
+            let partition = cast.partition(*partition);
+            let what = match to {
+                Some(to) => format!("{partition} was cut at {to}, below its position {from}"),
+                None => format!("{partition} was cut somewhere below its position {from}"),
+            };
+            ("learns", what)
         }
         other => unreachable!("{other:?} is told elsewhere"),
     }
@@ -530,47 +544,4 @@ fn upto(cast: &Cast, offsets: &[(TopicPartition, Offset)]) -> String {
     } else {
         text
     }
-}
-
-fn fault(cast: &Cast, fact: &FaultFact) -> (&'static str, String) {
-    let (verb, what) = match fact {
-        FaultFact::Crashed => ("crashes", "its memory is gone, its connections are reset"),
-        FaultFact::Restarted => ("restarts", "a new process"),
-        FaultFact::Paused => ("is paused", "the whole process stands still"),
-        FaultFact::Resumed => ("goes on", "what was overdue happens now"),
-        FaultFact::Stalled => ("is stalled", "its application stands still"),
-        FaultFact::StallEnded => ("goes on", "its application"),
-        FaultFact::Closed => ("is closed", "gracefully"),
-        FaultFact::Started => ("is started", ""),
-        FaultFact::Sought => ("is sent", "elsewhere by seek()"),
-        FaultFact::OffsetsSet {
-            group,
-            error: ErrorCode::None,
-        } => {
-            return (
-                "has set",
-                format!("the offsets of {} from outside", cast.group(*group)),
-            );
-        }
-        FaultFact::OffsetsSet { group, error } => {
-            let group = cast.group(*group);
-            return (
-                "refuses",
-                format!("to set the offsets of {group}: {}", code(*error)),
-            );
-        }
-        FaultFact::RequestLost { api } => {
-            return (
-                "loses",
-                format!("its {} request, and the connection with it", code(*api)),
-            );
-        }
-        FaultFact::ResponseLost { api } => {
-            return (
-                "loses",
-                format!("the answer to {}, and the connection with it", code(*api)),
-            );
-        }
-    };
-    (verb, what.to_owned())
 }

@@ -105,7 +105,12 @@ pub(crate) fn of_fact(cast: &Cast, stated: &Stated) -> Option<Link> {
         Fact::Sink(SinkFact::Received { from, .. } | SinkFact::InsertRefused { from, .. }) => {
             Some(link(Direction::From, Peer::Node(*from)))
         }
-        Fact::Log(_) | Fact::Cluster(_) | Fact::App(_) | Fact::Sink(_) | Fact::Fault(_) => None,
+        Fact::Log(_)
+        | Fact::Cluster(_)
+        | Fact::Storage(_)
+        | Fact::App(_)
+        | Fact::Sink(_)
+        | Fact::Fault(_) => None,
     }
 }
 

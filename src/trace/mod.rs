@@ -7,6 +7,7 @@
 mod application;
 mod cluster;
 pub mod condense;
+mod fault;
 pub mod focus;
 pub mod json;
 pub mod lanes;
@@ -18,6 +19,7 @@ mod modern;
 pub mod name;
 pub mod roster;
 mod routine;
+mod storage;
 mod stretch;
 
 pub use condense::Condenser;

@@ -23,7 +23,7 @@ use super::name;
 use super::stretch::Stretch;
 use crate::base::{Instant, NodeId, Offset, TopicId, TopicPartition};
 use crate::kafka::Cast;
-use crate::node::fact::{AppFact, Fact, GroupFact, LogFact, PositionSource, Stated};
+use crate::node::fact::{AppFact, Fact, GroupFact, LogFact, PositionSource, Stated, StorageFact};
 
 /// The longest round that is looked for, in lines.
 const ROUND_MAX: usize = 8;
@@ -308,6 +308,8 @@ fn short(
 fn is_turn(fact: &Fact) -> bool {
     match fact {
         Fact::Fault(_) | Fact::Cluster(_) | Fact::App(AppFact::Stopped { .. }) => true,
+        // Followers hear of what was told of their leader.
+        Fact::Storage(fact) => !matches!(fact, StorageFact::StartLearnt { .. }),
         Fact::Log(fact) => matches!(
             fact,
             LogFact::PartitionState { .. } | LogFact::TopicCreated { .. }
@@ -321,6 +323,7 @@ fn is_turn(fact: &Fact) -> bool {
                 | GroupFact::MemberFenced { .. }
                 | GroupFact::PositionSet { .. }
                 | GroupFact::OffsetReset { .. }
+                | GroupFact::PositionTruncated { .. }
         ),
         Fact::Produce(_) | Fact::App(_) | Fact::Sink(_) => false,
     }

@@ -449,6 +449,36 @@ fn faults_stand_out() {
         },
         FaultFact::RequestLost { api: Api::Produce },
         FaultFact::ResponseLost { api: Api::Produce },
+        FaultFact::RequestHeld {
+            api: Api::Fetch,
+            length: Span::from_secs(3),
+        },
+        FaultFact::ResponseHeld {
+            api: Api::OffsetCommit,
+            length: Span::from_secs(3),
+        },
+        FaultFact::RequestRefused {
+            api: Api::Produce,
+            error: ErrorCode::NotEnoughReplicas,
+        },
+        FaultFact::CutMade {
+            a: [MEMBER].into(),
+            b: [MEMBER].into(),
+            one_way: true,
+        },
+        FaultFact::CutHealed {
+            a: [MEMBER].into(),
+            b: [MEMBER].into(),
+        },
+        FaultFact::Slowed {
+            a: [MEMBER].into(),
+            b: [MEMBER].into(),
+            one_way: false,
+        },
+        FaultFact::SlowEnded {
+            a: [MEMBER].into(),
+            b: [MEMBER].into(),
+        },
     ];
     insta::assert_snapshot!(text(&all_of(MEMBER, facts)), @r#"
     0.000001 ! workers-1  crashes     its memory is gone, its connections are reset
@@ -464,5 +494,12 @@ fn faults_stand_out() {
     0.000011 ! workers-1  refuses     to set the offsets of workers: UNKNOWN_MEMBER_ID
     0.000012 ! workers-1  loses       its Produce request, and the connection with it
     0.000013 ! workers-1  loses       the answer to Produce, and the connection with it
+    0.000014 ! workers-1  waits       its Fetch request is held up for 3s
+    0.000015 ! workers-1  waits       the answer to OffsetCommit is held up for 3s
+    0.000016 ! workers-1  is refused  its Produce request: NOT_ENOUGH_REPLICAS
+    0.000017 ! workers-1  is cut off  nothing passes from workers-1 to workers-1
+    0.000018 ! workers-1  is back     workers-1 and workers-1 hear each other again
+    0.000019 ! workers-1  is slowed   the link between workers-1 and workers-1
+    0.000020 ! workers-1  is as fast  as before between workers-1 and workers-1
     "#);
 }

@@ -206,6 +206,7 @@ impl Comparison<'_> {
         let partitions = self.partitions(&claim.of);
         match claim.quantity {
             Quantity::HighWatermark => self.partition(claim).map(|p| p.high_watermark),
+            Quantity::LeaderEpoch => self.partition(claim).map(|p| u64::from(p.leader_epoch)),
             Quantity::Partitions => Some(partitions.len() as u64),
             Quantity::PartitionsUsed => {
                 let used = |p: &&TopicPartition| !self.ledger.appended(&[**p]).is_empty();
@@ -246,6 +247,7 @@ impl Comparison<'_> {
                 self.ledger.appended_twice(&partitions)
             }
             (SubjectKind::Topic, Quantity::Truncated) => self.ledger.truncated(&partitions),
+            (SubjectKind::Topic, Quantity::Expired) => self.ledger.expired(&partitions),
             (SubjectKind::Topic, _) => self.ledger.reordered_appends(&partitions),
             (_, Quantity::Sent) => self.told(&claim.of, |p| &p.sent),
             (_, Quantity::Acknowledged) => self.told(&claim.of, |p| &p.acknowledged),
@@ -325,7 +327,7 @@ impl Comparison<'_> {
             Quantity::ResumedAt => reading.resumed_at,
             Quantity::LargestLag => reading.largest_lag,
             Quantity::EndOffset => self.partition_called(name).map(|p| p.end_offset),
-            Quantity::StartOffset => self.partition_called(name).map(|_| 0),
+            Quantity::StartOffset => self.partition_called(name).map(|p| p.start_offset),
             other => unreachable!("{other} is no offset by partition"),
         };
         if let Some(range) = want {

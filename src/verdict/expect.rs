@@ -20,6 +20,8 @@ pub struct Expect {
     pub anomalies: Vec<(String, Range)>,
     /// The quantities, in the order of the file.
     pub claims: Vec<Claim>,
+    /// States at instants, ascending: after everything of that instant.
+    pub at: Vec<(Span, Vec<Claim>)>,
 }
 
 impl Expect {
@@ -169,24 +171,22 @@ impl Subject {
     }
 }
 
-impl Expect {
+/// Claims as the tree of the file: quantities of all, then by group, topic, producer and sink.
+struct Tree<'e>(&'e [Claim]);
+
+impl Tree<'_> {
     fn subjects(&self, kind: SubjectKind) -> Vec<&Subject> {
         let mut subjects: Vec<&Subject> = Vec::new();
-        for claim in self.claims.iter().filter(|claim| claim.of.kind() == kind) {
+        for claim in self.0.iter().filter(|claim| claim.of.kind() == kind) {
             if !subjects.contains(&&claim.of) {
                 subjects.push(&claim.of);
             }
         }
         subjects
     }
-}
 
-impl Serialize for Expect {
-    /// The tree of the file: quantities of all, then by group, topic, producer and sink.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("ends", &self.ends)?;
-        for claim in self.claims.iter().filter(|claim| claim.of == Subject::Run) {
+    fn serialize_into<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        for claim in self.0.iter().filter(|claim| claim.of == Subject::Run) {
             map.serialize_entry(&claim.quantity, &claim.want)?;
         }
         let kinds = [
@@ -198,14 +198,40 @@ impl Serialize for Expect {
         for (key, kind) in kinds {
             let subjects = self.subjects(kind);
             if !subjects.is_empty() {
-                map.serialize_entry(
-                    key,
-                    &Level {
-                        expect: self,
-                        subjects,
-                    },
-                )?;
+                let claims = self.0;
+                map.serialize_entry(key, &Level { claims, subjects })?;
             }
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Tree<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.serialize_into(&mut map)?;
+        map.end()
+    }
+}
+
+/// States at instants, each as a tree.
+struct Instants<'e>(&'e [(Span, Vec<Claim>)]);
+
+impl Serialize for Instants<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let instants = self.0.iter();
+        serializer.collect_map(instants.map(|(at, claims)| (at.to_string(), Tree(claims))))
+    }
+}
+
+impl Serialize for Expect {
+    /// The tree of the file, states at instants and anomalies last.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("ends", &self.ends)?;
+        Tree(&self.claims).serialize_into(&mut map)?;
+        if !self.at.is_empty() {
+            map.serialize_entry("at", &Instants(&self.at))?;
         }
         if !self.anomalies.is_empty() {
             map.serialize_entry("anomalies", &Pairs(&self.anomalies))?;
@@ -216,12 +242,12 @@ impl Serialize for Expect {
 
 /// The map from the names of one kind of subject to their quantities.
 struct Level<'e> {
-    expect: &'e Expect,
+    claims: &'e [Claim],
     subjects: Vec<&'e Subject>,
 }
 
 /// The map from quantities to wants of one subject.
-struct Leaf<'e>(&'e Expect, &'e Subject);
+struct Leaf<'e>(&'e [Claim], &'e Subject);
 
 /// A list of pairs as a map, in order.
 struct Pairs<'e, K, V>(&'e [(K, V)]);
@@ -229,13 +255,13 @@ struct Pairs<'e, K, V>(&'e [(K, V)]);
 impl Serialize for Level<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let subjects = self.subjects.iter();
-        serializer.collect_map(subjects.map(|s| (s.name(), Leaf(self.expect, s))))
+        serializer.collect_map(subjects.map(|s| (s.name(), Leaf(self.claims, s))))
     }
 }
 
 impl Serialize for Leaf<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let claims = self.0.claims.iter().filter(|claim| claim.of == *self.1);
+        let claims = self.0.iter().filter(|claim| claim.of == *self.1);
         serializer.collect_map(claims.map(|claim| (claim.quantity, &claim.want)))
     }
 }

@@ -70,6 +70,9 @@ pub(super) struct Reading {
     pub(super) delivered: Spans,
     /// Offsets a reset jumped over, and nobody went back since.
     pub(super) reset_over: Spans,
+    /// Offsets that were removed from the log while they were still to come.
+    pub(super) expired: Spans,
+    log_start: Offset,
     /// Offsets dealt with: processed, skipped or handed on.
     dealt_with: Spans,
     /// How far offset commits were looked at.
@@ -290,15 +293,29 @@ impl GroupLedger {
 
     /// What a sink did for this group.
     pub(super) fn sink_fact(&mut self, at: Instant, fact: &SinkFact, sent: Option<&SendTimes>) {
-        let SinkFact::RowsStored {
-            from,
-            partition,
-            first_offset,
-            records,
-            ..
-        } = fact
-        else {
-            return;
+        let (from, partition, first_offset, records) = match fact {
+            SinkFact::RowsStored {
+                from,
+                partition,
+                first_offset,
+                records,
+                ..
+            } => (from, partition, first_offset, records),
+            SinkFact::InsertDeduplicated {
+                partition,
+                first_offset,
+                records,
+                overwritten,
+                ..
+            } => {
+                return self.row_was_there(
+                    at,
+                    (*partition, *first_offset, records),
+                    *overwritten,
+                    sent,
+                );
+            }
+            _ => return,
         };
         if !self.membership.has(*from, *partition) {
             self.totals.zombie_writes += u64::from(records.len());
@@ -306,6 +323,30 @@ impl GroupLedger {
         if self.executed.is_some() {
             let times = Times::at(at);
             self.effects(*partition, *first_offset, (records, &times), sent);
+        }
+    }
+
+    /// A row was there already. Where that was another record's, by a key they share, this record
+    /// has its effect if it took the place of the old one, and will never have one if not.
+    fn row_was_there(
+        &mut self,
+        at: Instant,
+        (partition, first_offset, records): (TopicPartition, Offset, &Records),
+        overwritten: bool,
+        sent: Option<&SendTimes>,
+    ) {
+        if self.executed.is_none() {
+            return;
+        }
+        for (offset, record) in (first_offset..).zip(records.iter()) {
+            let one = Records::one(record);
+            match overwritten {
+                _ if self.processed.get(record) != 0 => {}
+                true => {
+                    self.effects(partition, offset, (&one, &Times::at(at)), sent);
+                }
+                false => self.dropped.set_all(&one),
+            }
         }
     }
 
@@ -395,6 +436,22 @@ impl GroupLedger {
         }
     }
 
+    /// The log of a partition begins elsewhere: what was still to come and lies before is gone, or
+    /// there again.
+    pub(super) fn start_moved(&mut self, partition: TopicPartition, from: Offset, to: Offset) {
+        let reading = self.reading(partition);
+        reading.log_start = to;
+        reading.expired.cut(to);
+        let open = reading
+            .committed
+            .map_or(from, |committed| committed.max(from));
+        if open < to {
+            reading
+                .expired
+                .insert_without(open, to, &reading.reset_over);
+        }
+    }
+
     pub(super) fn replicated(&mut self, partition: TopicPartition, to: Offset) {
         if let Some(reading) = self.partitions.get_mut(&partition) {
             reading.high_watermark = to;
@@ -425,7 +482,8 @@ impl GroupLedger {
 }
 
 /// Marks what an offset commit passes within `from..to` though it was not dealt with, and says whether
-/// there was anything. What a reset jumped over was lost there, not by the offset commit.
+/// there was anything. What a reset jumped over, or was removed before, was lost there, not by
+/// the offset commit.
 fn pass(
     processed: &Counts,
     passed: &mut Bits,
@@ -437,7 +495,8 @@ fn pass(
     for (base, first, count) in log.runs_in(from, to) {
         for index in 0..count {
             let record = RecordId(first.0 + index);
-            let jumped = reading.reset_over.contains(base + Offset::from(index));
+            let offset = base + Offset::from(index);
+            let jumped = reading.reset_over.contains(offset) || reading.expired.contains(offset);
             if processed.get(record) == 0 && !jumped {
                 passed.set(record);
                 any = true;
@@ -451,7 +510,8 @@ impl Reading {
     fn position_set(&mut self, member: NodeId, offset: Offset, source: PositionSource) {
         self.reset_over.cut(offset);
         if source == PositionSource::Reset {
-            self.reset_over.insert(self.committed.unwrap_or(0), offset);
+            let from = self.committed.unwrap_or(0).max(self.log_start);
+            self.reset_over.insert(from, offset);
         }
         self.position = Some((member, offset));
         self.held.retain(|held| held.0 != member);

@@ -1,7 +1,7 @@
 //! The judgement: what was demanded of a run against what it came to.
 //!
 //! Four kinds of demand: quantities of `expect`, the end of the run, facts of `must-happen`, and that
-//! every fault strikes. A run that met its `expect` while nothing happened proves nothing, so the
+//! every fault strikes. Besides, no run may break a promise of Kafka (`promise`). A run that met its `expect` while nothing happened proves nothing, so the
 //! last two fail a run however green the first.
 
 use serde::Serialize;
@@ -12,7 +12,8 @@ use super::ledger::Ledger;
 use super::order::Keys;
 use super::quantity::FactWord;
 use super::range::Range;
-use super::summary::{Ending, Unstruck, Verdict};
+use super::summary::{EndOfRun, Ending, Unstruck, Verdict};
+use crate::base::{Instant, Span};
 
 /// One demand and what the run has to say to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -58,6 +59,9 @@ pub struct Judgement {
     pub missed: Vec<Missed>,
     /// The faults that never struck and had to.
     pub unstruck: Vec<Unstruck>,
+    /// What Kafka promises in every run and was not kept: a mistake of the simulator.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<String>,
 }
 
 impl Check {
@@ -75,7 +79,10 @@ impl Check {
 impl Judgement {
     /// Whether the run is as demanded.
     pub fn as_expected(&self) -> bool {
-        self.missed.is_empty() && self.unstruck.is_empty() && self.checks.iter().all(|c| c.ok)
+        self.missed.is_empty()
+            && self.unstruck.is_empty()
+            && self.broken.is_empty()
+            && self.checks.iter().all(|c| c.ok)
     }
 
     /// The checks that failed.
@@ -154,7 +161,29 @@ impl Ledger {
             checks,
             missed: must_happen.iter().filter_map(|m| self.missed(m)).collect(),
             unstruck: verdict.unstruck.iter().filter(struck).cloned().collect(),
+            broken: self.broken_promises(),
         }
+    }
+
+    /// Holds states against what they are now, at an instant of the run.
+    pub fn judge_now(&self, at: Span, claims: &[Claim], keys: Keys<'_>) -> Vec<Check> {
+        let now = EndOfRun {
+            at: Instant::ZERO + at,
+            ending: Ending::Drained,
+            unstruck: Vec::new(),
+        };
+        let verdict = self.verdict(&now, keys);
+        let comparison = Comparison {
+            ledger: self,
+            verdict: &verdict,
+            keys,
+        };
+        let checks = claims.iter().flat_map(|claim| comparison.checks(claim));
+        let stated = |check: Check| Check {
+            place: format!("at {at} {}", check.place),
+            ..check
+        };
+        checks.map(stated).collect()
     }
 
     fn missed(&self, demand: &MustHappen) -> Option<Missed> {
@@ -214,6 +243,9 @@ const THEMES: [&[FactWord]; 6] = {
             F::BufferFull,
             F::ResponseLost,
             F::RequestLost,
+            F::RequestHeld,
+            F::ResponseHeld,
+            F::RequestRefused,
         ],
         &[
             F::LeaderElected,
@@ -237,8 +269,17 @@ const THEMES: [&[FactWord]; 6] = {
             F::PollFailed,
             F::CommitRewound,
             F::OffsetReset,
+            F::PositionTruncated,
         ],
-        &[F::ProcessingFailed, F::RecordSkipped, F::ProcessedAgain],
+        &[
+            F::ProcessingFailed,
+            F::RecordSkipped,
+            F::ProcessedAgain,
+            F::InsertDeduplicated,
+            F::InsertRefused,
+            F::BulkTorn,
+            F::SinkOutage,
+        ],
         &[
             F::Crashed,
             F::Restarted,
@@ -249,6 +290,10 @@ const THEMES: [&[FactWord]; 6] = {
             F::Started,
             F::Sought,
             F::OffsetsSet,
+            F::RecordsDeleted,
+            F::CutMade,
+            F::CutHealed,
+            F::Slowed,
         ],
     ]
 };

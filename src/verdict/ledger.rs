@@ -22,6 +22,8 @@ use super::fingerprint;
 use super::group::GroupLedger;
 use super::latency::{Latencies, SendTimes};
 use super::lineage::Lineage;
+use super::promise::Promises;
+use super::removals::Removals;
 use super::seen::Seen;
 use crate::base::hash::Fingerprint;
 use crate::base::{GroupId, Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
@@ -77,6 +79,7 @@ pub struct Ledger {
     pub(super) sinks: Vec<SinkLedger>,
     pub(super) groups: Vec<GroupLedger>,
     pub(super) seen: Seen,
+    pub(super) promises: Promises,
     pub(super) fingerprint: Fingerprint,
 }
 
@@ -93,7 +96,10 @@ pub(super) struct PartitionLedger {
     pub(super) contents: Contents,
     pub(super) lineage: Lineage,
     pub(super) leader: Option<NodeId>,
+    pub(super) leader_epoch: u32,
     pub(super) isr: Arc<[NodeId]>,
+    /// What was removed from it; nothing in most runs.
+    pub(super) removals: Option<Box<Removals>>,
 }
 
 /// A producer instance, by [`NodeId`]; unused for other nodes.
@@ -142,6 +148,7 @@ impl Ledger {
                 })
                 .collect(),
             seen: Seen::default(),
+            promises: Promises::default(),
             fingerprint: Fingerprint::default(),
             cast,
             options,
@@ -152,6 +159,7 @@ impl Ledger {
     pub fn observe(&mut self, stated: &Stated) {
         fingerprint::take_in(&mut self.fingerprint, stated);
         self.seen.observe(stated);
+        self.promises.observe(stated);
         match &stated.fact {
             Fact::Produce(fact) => self.produce(stated, fact),
             Fact::Log(fact) => self.log(stated.who, fact),
@@ -163,6 +171,7 @@ impl Ledger {
             Fact::App(fact) => self.application(stated, fact),
             Fact::Sink(fact) => self.sink(stated, fact),
             Fact::Fault(fact) => self.fault(stated, fact),
+            Fact::Storage(fact) => self.storage(stated.who, fact),
         }
     }
 
@@ -245,11 +254,12 @@ impl Ledger {
             LogFact::PartitionState {
                 partition,
                 leader,
+                leader_epoch,
                 isr,
-                ..
             } => {
                 let known = self.partition_mut(*partition);
                 known.leader = *leader;
+                known.leader_epoch = *leader_epoch;
                 known.isr = Arc::clone(isr);
             }
             LogFact::RetryDeduplicated { .. }
@@ -263,11 +273,13 @@ impl Ledger {
             ClusterFact::LeaderElected {
                 partition,
                 leader,
+                leader_epoch,
                 isr,
                 ..
             } => {
                 let known = self.partition_mut(*partition);
                 known.leader = *leader;
+                known.leader_epoch = *leader_epoch;
                 known.isr = Arc::clone(isr);
             }
             ClusterFact::IsrShrunk { partition, isr, .. }
@@ -284,6 +296,7 @@ impl Ledger {
                 let log = (&epochs[..], *end);
                 let leader = (who, *leader_epoch);
                 known.lineage.begins(leader, log, &mut known.contents);
+                self.start_of_leader(*partition, who);
             }
             ClusterFact::BrokerFenced { .. }
             | ClusterFact::BrokerUnfenced { .. }
@@ -353,7 +366,7 @@ impl Ledger {
         }
     }
 
-    fn partition_mut(&mut self, partition: TopicPartition) -> &mut PartitionLedger {
+    pub(super) fn partition_mut(&mut self, partition: TopicPartition) -> &mut PartitionLedger {
         let partitions = &mut self.topics[partition.topic.index()].partitions;
         let index = partition.partition as usize;
         if partitions.len() <= index {

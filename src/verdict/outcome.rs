@@ -15,6 +15,7 @@
 //! | in no log, nobody told, the producer may still send it | `waiting` |
 //! | `o` below what was committed before the run, never delivered | none: dealt with before |
 //! | the run did not drain and a living member still has it in hand | `waiting` |
+//! | removed from the log while it was still to come | `lost`, `expired` |
 //! | `o` is at or past the position, or past committed without a position | `waiting` |
 //! | the application went on without it, or threw it away | `lost`, `dropped-by-application` |
 //! | a reset set the position past it, and nobody went back since | `lost`, `skipped-by-reset` |
@@ -22,7 +23,7 @@
 //! | a living position is past it though nothing is committed (a `seek`, a loop without effect) | `lost`, `dropped-by-application` |
 //!
 //! A record that lies in the logs more than once is waiting if one of its places is, and is lost at
-//! the stage of its first place otherwise. `expired` comes with retention.
+//! the stage of its first place otherwise.
 
 use super::columns::Bits;
 use super::group::{GroupLedger, Reading};
@@ -212,6 +213,13 @@ impl Reading {
         let in_hand = |held: &(_, Offset, Offset)| held.1 <= offset && offset < held.2;
         if !drained && !dropped && self.held.iter().any(in_hand) {
             return Outcome::Waiting;
+        }
+        if self.expired.contains(offset) {
+            return Outcome::Lost(if dropped {
+                Stage::DroppedByApplication
+            } else {
+                Stage::Expired
+            });
         }
         let committed = self.committed.is_some_and(|committed| offset < committed);
         let position = self.position.map(|(_, position)| position);
@@ -482,6 +490,50 @@ mod tests {
             [5, 6],
             "the fifth second had passed, so 0 to 4 were done"
         );
+    }
+
+    #[test]
+    fn every_stretch_is_forgiven_what_it_had_done_before_the_offset_commit() {
+        let mut story = Story::with_records(0..10);
+        story.position(ONE, 0, Reset);
+        story.polled(ONE, 0..10);
+        let begun = story.now;
+        story.wait(Span::from_secs(20));
+        story.offset_committed(ONE, 10);
+        for first in [0, 5] {
+            let second = Span::from_secs(1);
+            let times = Times::Every {
+                first: begun + second * u64::from(first + 1),
+                step: second,
+            };
+            story.applied_at(ONE, first..first + 5, times);
+        }
+        let ledger = story.ledger();
+        assert_eq!(ledger.groups[0].passed.iter().count(), 0);
+    }
+
+    #[test]
+    fn a_poll_skips_or_goes_back_compared_with_the_last_one_of_the_same_member() {
+        let mut story = Story::with_records(0..10);
+        let totals = |story: &Story| {
+            let totals = story.ledger().groups[0].totals;
+            (totals.poll_skip, totals.nonmonotonic_poll, totals.delivered)
+        };
+        story.position(ONE, 0, Reset);
+        story.polled(ONE, 0..3);
+        story.polled(ONE, 3..5);
+        assert_eq!(
+            totals(&story),
+            (0, 0, 5),
+            "each goes on where the last ended"
+        );
+        story.polled(ONE, 7..9);
+        assert_eq!(totals(&story), (1, 0, 7), "5 and 6 are left out");
+        story.polled(ONE, 8..10);
+        assert_eq!(totals(&story), (1, 1, 9), "8 comes again");
+        story.polled(TWO, 0..2);
+        story.polled(TWO, 2..4);
+        assert_eq!(totals(&story), (1, 1, 13), "another member begins anew");
     }
 
     #[test]

@@ -80,6 +80,8 @@ words! {
         AppendedTwice = "appended-twice",
         /// Records that were acknowledged and are in no log.
         Truncated = "truncated",
+        /// Records that lie before the log start offset, and nowhere else.
+        Expired = "expired",
         /// The number of partitions.
         Partitions = "partitions",
         /// The number of partitions that hold records.
@@ -96,6 +98,8 @@ words! {
         KeyMoved = "key-moved",
         /// The leader of a partition.
         Leader = "leader",
+        /// The leader epoch of a partition.
+        LeaderEpoch = "leader-epoch",
         /// The in-sync replicas of a partition.
         Isr = "isr",
         /// The high watermark of a partition.
@@ -188,6 +192,8 @@ words! {
         CommitRewound = "commit-rewound",
         /// A position was set by `auto.offset.reset`.
         OffsetReset = "offset-reset",
+        /// A position was found beyond where the log was cut off.
+        PositionTruncated = "position-truncated",
         /// The application failed at a record.
         ProcessingFailed = "processing-failed",
         /// The application gave a record up.
@@ -222,6 +228,37 @@ words! {
         OffsetsSet = "offsets-set",
         /// A request was lost on its way.
         RequestLost = "request-lost",
+        /// A fault moved a log start offset.
+        RecordsDeleted = "records-deleted",
+        /// A request was held up.
+        RequestHeld = "request-held",
+        /// An answer was held up.
+        ResponseHeld = "response-held",
+        /// A broker refused a request by a fault.
+        RequestRefused = "request-refused",
+        /// A cut began.
+        CutMade = "cut-made",
+        /// A cut ended.
+        CutHealed = "cut-healed",
+        /// A link became slower.
+        Slowed = "slowed",
+    }
+}
+
+impl Quantity {
+    /// Whether it is a state, which there is at every instant; others count over the run.
+    pub fn is_state(self) -> bool {
+        matches!(
+            self,
+            Self::Assignment
+                | Self::Committed
+                | Self::Position
+                | Self::Leader
+                | Self::LeaderEpoch
+                | Self::Isr
+                | Self::HighWatermark
+                | Self::Log
+        )
     }
 }
 
@@ -306,14 +343,15 @@ impl Shape {
     fn of_topic(quantity: Quantity) -> Option<Self> {
         use Quantity as Q;
         Some(match quantity {
-            Q::Appended | Q::AppendedTwice | Q::Reordered | Q::Truncated => Self::Records,
+            Q::Appended | Q::AppendedTwice | Q::Reordered => Self::Records,
+            Q::Truncated | Q::Expired => Self::Records,
             Q::Partitions | Q::PartitionsUsed | Q::KeyMoved => Self::Count,
             Q::EndOffset | Q::StartOffset => Self::Offsets,
             Q::Log => Self::Contents,
             Q::KeysIn => Self::Keys,
             Q::Leader => Self::Actor,
             Q::Isr => Self::Actors,
-            Q::HighWatermark => Self::Offset,
+            Q::HighWatermark | Q::LeaderEpoch => Self::Offset,
             _ => return None,
         })
     }

@@ -3,6 +3,7 @@
 //! A rule names its source: a setting, a class of the Java client or broker, or a KIP. Values of
 //! settings stand in it where the caller knows them.
 
+use super::removal;
 use super::why::{Part, Question, Settings, Symptom};
 use crate::base::{GroupId, NodeId, RecordId};
 use crate::kafka::message::Api;
@@ -18,6 +19,7 @@ pub(super) fn rule(q: &Question<'_>, stated: &Stated, part: Part) -> Option<Stri
         Fact::Produce(fact) => rule_produce(q, stated.who, fact),
         Fact::Log(fact) => rule_log(q, stated.who, fact, part),
         Fact::Cluster(fact) => rule_cluster(fact).map(str::to_owned),
+        Fact::Storage(fact) => removal::rule(fact).map(str::to_owned),
         Fact::Group(fact) => rule_group(q, stated.who, fact, part),
         Fact::App(fact) => rule_app(q, fact, part),
         Fact::Sink(fact) => rule_sink(fact, part).map(str::to_owned),
@@ -361,6 +363,11 @@ fn rule_position(q: &Question<'_>, who: NodeId, source: PositionSource, lost: bo
              committed offset of the group plays no part."
                 .to_owned()
         }
+        (PositionSource::Truncation, _) => {
+            "KIP-320: after an election the leader says where the epoch of the last record read ends \
+             in its log; the position goes back to there, where other records stand now."
+                .to_owned()
+        }
         (PositionSource::Seek, _) => {
             "seek() sets the position of this member, and nothing else.".to_owned()
         }
@@ -458,7 +465,26 @@ fn rule_fault(fact: &FaultFact) -> Option<&'static str> {
         FaultFact::Restarted => {
             "A new process is a new member with a new member id, unless group.instance.id is set."
         }
-        FaultFact::Resumed | FaultFact::StallEnded | FaultFact::Closed | FaultFact::Started => {
+        FaultFact::RequestHeld { .. } => {
+            "A connection keeps its order: what is behind the request waits too. A client that gives \
+             the connection up does not call the request back."
+        }
+        FaultFact::ResponseHeld { .. } => {
+            "The broker has done its work; the client learns of it late, or not at all."
+        }
+        FaultFact::RequestRefused { .. } => "The broker did nothing but answer with the error.",
+        FaultFact::CutMade { .. } => {
+            "Nobody is told of a cut: connections stay open until a request on them is overdue."
+        }
+        FaultFact::CutHealed { .. } => {
+            "What was sent into the cut arrives now, unless its connection was given up."
+        }
+        FaultFact::Slowed { .. }
+        | FaultFact::SlowEnded { .. }
+        | FaultFact::Resumed
+        | FaultFact::StallEnded
+        | FaultFact::Closed
+        | FaultFact::Started => {
             return None;
         }
     })

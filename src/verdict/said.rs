@@ -4,6 +4,7 @@
 
 use super::about::offsets_of;
 use super::quantity::Stage;
+use super::removal;
 use super::why::{Question, Symptom};
 use crate::base::{Instant, NodeId, Offset, TopicPartition};
 use crate::kafka::Records;
@@ -55,7 +56,7 @@ fn lost_words(stage: Stage) -> &'static str {
     match stage {
         Stage::NeverAcknowledged => "it is in no log, and nobody was told",
         Stage::Truncated => "it was acknowledged, and is in no log any more",
-        Stage::Expired => "it was deleted before the group came to it",
+        Stage::Expired => "it was removed from the log before the group had dealt with it",
         Stage::SkippedByCommit => "an offset commit moved past it first",
         Stage::SkippedByReset => "a reset moved the position past it",
         Stage::DroppedByApplication => "the application went on without it",
@@ -102,7 +103,7 @@ pub(super) fn sets_state(fact: &Fact) -> bool {
         Fact::Produce(ProduceFact::Retry { .. } | ProduceFact::RequestTimedOut { .. }) => true,
         Fact::Log(LogFact::AppendRefused { .. }) => true,
         Fact::Sink(fact) => matches!(fact, SinkFact::OffsetStored { .. }),
-        Fact::Cluster(_) => true,
+        Fact::Cluster(_) | Fact::Storage(_) => true,
         Fact::Produce(_) | Fact::Log(_) | Fact::App(_) => false,
     }
 }
@@ -114,6 +115,7 @@ pub(super) fn what(q: &Question<'_>, stated: &Stated) -> String {
         Fact::Produce(fact) => what_produce(q, who, fact),
         Fact::Log(fact) => what_log(q, who, fact),
         Fact::Cluster(fact) => what_cluster(q, who, fact),
+        Fact::Storage(fact) => removal::what(q, who, fact),
         Fact::Group(fact) => what_group(q, who, fact),
         Fact::App(fact) => what_app(q, who, stated, fact),
         Fact::Sink(fact) => what_sink(q, who, stated, fact),
@@ -420,12 +422,19 @@ fn what_group(q: &Question<'_>, who: &str, fact: &GroupFact) -> String {
                 PositionSource::Reset => "auto.offset.reset",
                 PositionSource::Seek => "seek()",
                 PositionSource::Stored => "the offset that the sink keeps",
+                PositionSource::Truncation => "where the log was cut off",
             };
             format!("{who} starts to read {place} at {offset}, from {from}")
         }
         GroupFact::OffsetReset {
             partition, offset, ..
         } => format!("{who} resets {} to {offset}", q.cast.partition(*partition)),
+        GroupFact::PositionTruncated {
+            partition, from, ..
+        } => {
+            let partition = q.cast.partition(*partition);
+            format!("{who} learns that {partition} was cut off below its position {from}")
+        }
         GroupFact::PollFailed { exception, .. } => format!("poll() of {who} throws {exception}"),
         _ => unreachable!("the coordinator's facts were put into words above"),
     }
@@ -519,7 +528,42 @@ fn what_fault(q: &Question<'_>, who: &str, fact: &FaultFact) -> String {
         FaultFact::ResponseLost { api } => {
             format!("the answer to the {api:?} request of {who} is lost")
         }
+        FaultFact::RequestHeld { api, length } => {
+            format!("the {api:?} request of {who} is held up for {length}")
+        }
+        FaultFact::ResponseHeld { api, length } => {
+            format!("the answer to the {api:?} request of {who} is held up for {length}")
+        }
+        FaultFact::RequestRefused { api, error } => {
+            format!("the {api:?} request of {who} is refused: {error}")
+        }
+        FaultFact::CutMade { a, b, one_way } => {
+            let (a, b) = (actors(q, a), actors(q, b));
+            match one_way {
+                true => format!("nothing passes from {a} to {b} any more"),
+                false => format!("nothing passes between {a} and {b} any more"),
+            }
+        }
+        FaultFact::CutHealed { a, b } => {
+            format!(
+                "{} and {} hear each other again",
+                actors(q, a),
+                actors(q, b)
+            )
+        }
+        FaultFact::Slowed { a, b, .. } => {
+            format!("the link from {} to {} is slow", actors(q, a), actors(q, b))
+        }
+        FaultFact::SlowEnded { a, b } => {
+            let (a, b) = (actors(q, a), actors(q, b));
+            format!("the link from {a} to {b} is as fast as before")
+        }
     }
+}
+
+fn actors(q: &Question<'_>, list: &[NodeId]) -> String {
+    let names: Vec<&str> = list.iter().map(|node| q.cast.actor(*node)).collect();
+    names.join(", ")
 }
 
 fn partitions(q: &Question<'_>, list: &[TopicPartition]) -> String {

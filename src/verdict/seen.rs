@@ -11,7 +11,7 @@ use crate::base::{GroupId, NodeId, TopicId, TopicPartition};
 use crate::kafka::{Cast, ErrorCode};
 use crate::node::fact::{
     AppFact, BatchReason, ClusterFact, Fact, FaultFact, GroupFact, LogFact, ProduceFact, SinkFact,
-    Stated,
+    Stated, StorageFact,
 };
 
 /// The word of a fact, if it has one.
@@ -20,6 +20,7 @@ pub fn word_of(fact: &Fact) -> Option<FactWord> {
         Fact::Produce(fact) => produce_word(fact),
         Fact::Log(fact) => log_word(fact),
         Fact::Cluster(fact) => cluster_word(fact),
+        Fact::Storage(fact) => storage_word(fact),
         Fact::Group(fact) => group_word(fact),
         Fact::App(fact) => match fact {
             AppFact::ProcessingFailed { .. } => Some(FactWord::ProcessingFailed),
@@ -100,6 +101,13 @@ fn cluster_word(fact: &ClusterFact) -> Option<FactWord> {
     })
 }
 
+fn storage_word(fact: &StorageFact) -> Option<FactWord> {
+    Some(match fact {
+        StorageFact::RecordsDeleted { .. } => FactWord::RecordsDeleted,
+        StorageFact::DeletionRefused { .. } | StorageFact::StartLearnt { .. } => return None,
+    })
+}
+
 fn group_word(fact: &GroupFact) -> Option<FactWord> {
     Some(match fact {
         GroupFact::RoundCompleted { first: true, .. }
@@ -117,6 +125,7 @@ fn group_word(fact: &GroupFact) -> Option<FactWord> {
         GroupFact::CommitFailed { .. } => FactWord::CommitFailed,
         GroupFact::PollFailed { .. } => FactWord::PollFailed,
         GroupFact::OffsetReset { .. } => FactWord::OffsetReset,
+        GroupFact::PositionTruncated { .. } => FactWord::PositionTruncated,
         GroupFact::MemberReconciled { .. }
         | GroupFact::RevocationTimedOut { .. }
         | GroupFact::RebalanceStarted { .. }
@@ -158,6 +167,13 @@ fn fault_word(fact: &FaultFact) -> Option<FactWord> {
         FaultFact::OffsetsSet { .. } => FactWord::OffsetsSet,
         FaultFact::RequestLost { .. } => FactWord::RequestLost,
         FaultFact::ResponseLost { .. } => FactWord::ResponseLost,
+        FaultFact::RequestHeld { .. } => FactWord::RequestHeld,
+        FaultFact::ResponseHeld { .. } => FactWord::ResponseHeld,
+        FaultFact::RequestRefused { .. } => FactWord::RequestRefused,
+        FaultFact::CutMade { .. } => FactWord::CutMade,
+        FaultFact::CutHealed { .. } => FactWord::CutHealed,
+        FaultFact::Slowed { .. } => FactWord::Slowed,
+        FaultFact::SlowEnded { .. } => return None,
     })
 }
 
@@ -188,6 +204,7 @@ impl Concerns {
                 actors: [None, fact.actor(), None],
                 ..fact.partition().map_or_else(Self::default, Self::at)
             },
+            Fact::Storage(fact) => Self::at(fact.partition()),
             Fact::Group(fact) => Self::of_group(fact),
             Fact::App(fact) => Self::of_app(fact),
             Fact::Sink(fact) => Self {
@@ -316,9 +333,9 @@ impl Concerns {
                 exception: Some(exception),
                 ..Self::default()
             },
-            GroupFact::PositionSet { partition, .. } | GroupFact::OffsetReset { partition, .. } => {
-                Self::at(*partition)
-            }
+            GroupFact::PositionSet { partition, .. }
+            | GroupFact::OffsetReset { partition, .. }
+            | GroupFact::PositionTruncated { partition, .. } => Self::at(*partition),
             _ => Self::default(),
         };
         concerns.group = Some(fact.group());
@@ -485,71 +502,4 @@ impl Seen {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::Instant;
-    use crate::kafka::cast::{Actor, Role};
-    use crate::node::fact::{CommitKind, FactId};
-
-    fn cast() -> Cast {
-        let member = Actor {
-            name: "workers-1".into(),
-            role: Role::Member,
-            family: "workers".into(),
-            group: Some(GroupId(0)),
-        };
-        Cast {
-            actors: vec![member],
-            topics: vec!["orders".into()],
-            groups: vec!["workers".into()],
-            ..Cast::default()
-        }
-    }
-
-    fn failed_commit(error: Option<ErrorCode>) -> Stated {
-        let fact = GroupFact::CommitFailed {
-            group: GroupId(0),
-            kind: CommitKind::Sync,
-            exception: "CommitFailedException",
-            error,
-        };
-        Stated {
-            id: FactId(1),
-            at: Instant(0),
-            who: NodeId(0),
-            by: FactId::NONE,
-            since: FactId::NONE,
-            fact: fact.into(),
-        }
-    }
-
-    #[test]
-    fn a_fact_is_counted_for_its_actor_its_family_and_its_error() {
-        let mut seen = Seen::default();
-        seen.observe(&failed_commit(Some(ErrorCode::IllegalGeneration)));
-        seen.observe(&failed_commit(None));
-        let cast = cast();
-        let of = |name: &str| seen.count_where(FactWord::CommitFailed, |c| c.includes(name, &cast));
-        assert_eq!([of("workers-1"), of("workers"), of("orders")], [2, 2, 0]);
-        let with = |name: &str| seen.count_where(FactWord::CommitFailed, |c| c.has_error(name));
-        assert_eq!(with("CommitFailedException"), 2);
-        assert_eq!(with("ILLEGAL_GENERATION"), 1);
-        assert_eq!(with("UNKNOWN_MEMBER_ID"), 0);
-    }
-
-    #[test]
-    fn an_offset_commit_that_goes_back_is_also_a_rewind() {
-        let commit = |offset| {
-            Fact::from(GroupFact::OffsetCommitted {
-                group: GroupId(0),
-                member: None,
-                partition: TopicPartition::default(),
-                offset,
-                before: Some(10),
-            })
-        };
-        assert_eq!(second_word(&commit(9)), Some(FactWord::CommitRewound));
-        assert_eq!(second_word(&commit(10)), None);
-        assert_eq!(word_of(&commit(9)), Some(FactWord::OffsetCommitted));
-    }
-}
+mod tests;

@@ -20,6 +20,16 @@ impl Spans {
         }
     }
 
+    /// Adds what of `from..to` another set does not hold.
+    pub fn insert_without(&mut self, from: u64, to: u64, other: &Self) {
+        let mut next = from;
+        for &(start, stop) in other.ranges_in(from, to) {
+            self.insert(next, start);
+            next = stop;
+        }
+        self.insert(next, to);
+    }
+
     fn insert_before_end(&mut self, from: u64, to: u64) {
         let start = self.ranges.partition_point(|r| r.1 < from);
         let stop = self.ranges.partition_point(|r| r.0 <= to);

@@ -175,6 +175,9 @@ pub struct TopicVerdict {
     /// The records that were acknowledged and are in no log.
     #[serde(skip_serializing_if = "NamedSet::is_empty")]
     pub truncated: NamedSet,
+    /// The records that lie before the log start offset, and nowhere else.
+    #[serde(skip_serializing_if = "NamedSet::is_empty")]
+    pub expired: NamedSet,
     /// The records first appended behind one sent later.
     pub reordered: NamedSet,
     /// Its partitions in order.
@@ -187,12 +190,18 @@ pub struct TopicVerdict {
 pub struct PartitionVerdict {
     /// Its name.
     pub name: String,
+    /// The log start offset.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub start_offset: Offset,
     /// The log end offset.
     pub end_offset: Offset,
     /// The high watermark.
     pub high_watermark: Offset,
     /// Its leader.
     pub leader: Option<String>,
+    /// The leader epoch.
+    #[serde(skip)]
+    pub leader_epoch: u32,
     /// Its in-sync replicas.
     pub isr: Vec<String>,
 }
@@ -237,6 +246,14 @@ pub struct ProducerVerdict {
     pub batches: u64,
     /// From `send()` to the acknowledgement.
     pub latency: Option<LatencySummary>,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature is that of `skip_serializing_if`"
+)]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 fn as_map<S: Serializer>(pairs: &[(&str, u64)], serializer: S) -> Result<S::Ok, S::Error> {
@@ -431,9 +448,11 @@ impl Ledger {
                 let twice = self.appended_twice(&all);
                 let partitions = self.logs(topic).map(|(partition, log)| PartitionVerdict {
                     name: self.cast.partition(partition),
+                    start_offset: log.start(),
                     end_offset: log.contents.end(),
                     high_watermark: log.contents.high_watermark(),
                     leader: log.leader.map(|node| self.cast.actor(node).to_owned()),
+                    leader_epoch: log.leader_epoch,
                     isr: self.actor_names(&log.isr),
                 });
                 TopicVerdict {
@@ -442,6 +461,7 @@ impl Ledger {
                     appended: self.appended(&all).len(),
                     appended_twice: self.named(twice, &[topic]),
                     truncated: self.named(self.truncated(&all), &[topic]),
+                    expired: self.named(self.expired(&all), &[topic]),
                     reordered: self.named(self.reordered_appends(&all), &[topic]),
                     partitions: partitions.collect(),
                 }

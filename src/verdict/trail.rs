@@ -5,6 +5,7 @@
 //! | duplicated | first effect, what ended the ownership, takeover, standing offset commit, position, redelivery, second effect |
 //! | duplicated, written twice | the chain of the second write, both deliveries and effects |
 //! | lost, skipped by an offset commit | delivery, passing offset commit, what ended the ownership, takeover, position past it |
+//! | lost, expired | written, offset commit, removal, position past it |
 //! | lost, skipped by a reset | partitions added, the group's metadata, written, assignment, position set past it |
 //! | lost, dropped | delivery, failures, the decision |
 //! | lost, never acknowledged | sent, requests, what happened to them |
@@ -208,6 +209,9 @@ impl Trail<'_> {
         }
         if stage == Stage::Truncated {
             return self.truncated();
+        }
+        if stage == Stage::Expired {
+            return self.removed(group);
         }
         let place = self.place_in(group)?;
         let mut picked = match stage {

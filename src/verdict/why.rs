@@ -309,7 +309,7 @@ pub fn concerns(stated: &Stated, record: RecordId, partitions: &[TopicPartition]
     match &stated.fact {
         Fact::Produce(_) => !other_place || names_it().unwrap_or(true),
         Fact::Log(_) | Fact::App(_) | Fact::Sink(_) => !other_place || names_it().unwrap_or(false),
-        Fact::Cluster(_) => !other_place,
+        Fact::Cluster(_) | Fact::Storage(_) => !other_place,
         Fact::Group(_) | Fact::Fault(_) => true,
     }
 }

@@ -2,7 +2,10 @@
 
 mod charts;
 mod conform;
+mod outputs;
 mod program;
+#[cfg(target_os = "linux")]
+mod stopping;
 mod sweep;
 mod tools;
 
@@ -339,7 +342,21 @@ fn what_is_shown_is_a_file_that_runs_alike() {
         fingerprint(&["run", file.path(), "--variant", "at-most-once", "--json"])
     );
     let again = Kafkasim::new(&["show", resolved.path()]).run();
-    assert_eq!(again.stdout, shown.stdout, "it is its own `show`");
+    let bare = |yaml: &str| -> Vec<String> {
+        let lines = yaml.lines().map(|line| line.split("  # ").next());
+        lines
+            .flatten()
+            .map(|line| line.trim_end().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        bare(&again.stdout),
+        bare(&shown.stdout),
+        "it is its own `show`, but for where its settings come from"
+    );
+    let squeezed = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = "enable.auto.commit: false # the loop implies it";
+    assert!(shown.stdout.lines().any(|line| squeezed(line) == said));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kafkasim::base::{NodeId, Seed, Stream, TopicPartition};
 use kafkasim::lab::{Experiment, Outcome};
-use kafkasim::node::fact::{ClusterFact, LogFact};
+use kafkasim::node::fact::{ClusterFact, GroupFact, LogFact};
 use kafkasim::node::{Fact, Stated};
 use kafkasim::sim::Sim;
 use kafkasim::verdict::{Ending, FactWord};
@@ -274,4 +274,43 @@ fn whatever_brokers_do_logs_agree_and_nothing_that_all_in_sync_had_is_lost() {
             );
         }
     }
+}
+
+/// The world with so many copies of the offsets of its group.
+fn with_offsets_on(copies: u32, faults: &str) -> String {
+    world("", faults).replace(
+        "offsets.topic.num.partitions: 1",
+        &format!("offsets.topic.num.partitions: 1, offsets.topic.replication.factor: {copies}"),
+    )
+}
+
+#[test]
+fn the_offsets_of_a_group_survive_their_coordinator() {
+    let faults = "{ crash: group coordinator of workers, at: 10s, restart-after: 30s }";
+    let outcome = run(&with_offsets_on(3, faults));
+    assert_eq!(outcome.verdict.ends, Ending::Drained);
+    let group = outcome.verdict.group("workers").expect("it is in the file");
+    assert_eq!((group.once.len(), group.lost_count()), (300, 0));
+    let resets = outcome.ledger.seen().count(FactWord::OffsetReset);
+    assert_eq!(resets, 1, "at the very start, and never again");
+}
+
+#[test]
+fn with_one_copy_of_its_offsets_a_group_commits_nothing_until_the_coordinator_is_back() {
+    let faults = "{ crash: group coordinator of workers, at: 10s, restart-after: 60s }";
+    let commits = |copies| {
+        let text = with_offsets_on(copies, faults);
+        let outcome = run(&text);
+        assert_eq!(outcome.verdict.ends, Ending::Drained);
+        let group = outcome.verdict.group("workers").expect("it is in the file");
+        assert_eq!(group.lost_count(), 0);
+        let facts = facts(&experiment(&text));
+        let stored = |s: &&Stated| {
+            (25_000..69_000).contains(&s.at.as_millis())
+                && matches!(s.fact, Fact::Group(GroupFact::OffsetCommitted { .. }))
+        };
+        facts.iter().filter(stored).count()
+    };
+    assert!(0 < commits(3), "another broker has the offsets too");
+    assert_eq!(commits(1), 0, "nobody else has them");
 }

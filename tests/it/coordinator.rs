@@ -327,6 +327,7 @@ fn join(
         topics: vec![TopicId(draw.below(2) as u32)],
         owned: Vec::new(),
         generation: -1,
+        user_data: None,
     });
     let protocol = |name: &str| JoinProtocol {
         name: Arc::from(name),

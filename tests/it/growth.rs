@@ -237,9 +237,59 @@ fn who_may_not_create_topics_waits_for_somebody_who_may() {
     );
 }
 
+/// An administrator creates the topic with three partitions, ten seconds late.
+fn created_late(more: &str) -> String {
+    let late = "{ create: 10s, partitions: 3, replication.factor: 2 }";
+    AUTO.replace("{ create: on-first-use }", late) + more
+}
+
+const NO_AUTO: &str = "cluster: { config: { auto.create.topics.enable: false } }\n";
+
+#[test]
+fn an_administrator_creates_a_topic_at_its_instant() {
+    let early = created_late(NO_AUTO).replace("start-at: 20s", "start-at: 2s");
+    let mut created = Vec::new();
+    let outcome = experiment(&early).watched(&mut |stated| {
+        if let Fact::Log(LogFact::TopicCreated { topic, partitions }) = &stated.fact
+            && topic.0 == 0
+        {
+            created.push((stated.at, *partitions));
+        }
+    });
+    assert_eq!(created, [(Instant(10_000_000_000), 3)]);
+    assert_eq!(outcome.verdict.ends, Ending::Drained);
+    let topic = outcome.verdict.topic("clicks").expect("it is in the file");
+    let copies = topic.partitions.iter().map(|p| p.isr.len());
+    assert_eq!(copies.collect::<Vec<_>>(), [2; 3]);
+    let group = outcome.verdict.group("readers").expect("it is in the file");
+    assert_eq!(group.once.len(), 5, "send() waited for the topic");
+}
+
+#[test]
+fn who_comes_before_the_administrator_has_a_topic_created_with_the_defaults() {
+    let outcome = run(&created_late(""));
+    let topic = outcome.verdict.topic("clicks").expect("it is in the file");
+    assert_eq!(topic.partitions.len(), 1, "the group asked at 0s");
+    assert_eq!(topic.appended, 5);
+    assert_eq!(outcome.verdict.ends, Ending::Drained);
+}
+
+#[test]
+fn a_run_does_not_end_before_its_topics_are_created() {
+    let unused = "
+title: Nobody uses it
+topics: { a: { replication.factor: 1 }, b: { create: 90s, replica-assignment: [[2], [3]] } }
+producers: { web: { topic: a, records: 5 } }
+";
+    let outcome = run(unused);
+    let topic = outcome.verdict.topic("b").expect("it is in the file");
+    assert_eq!(topic.partitions.len(), 2);
+    assert_eq!(outcome.verdict.ends, Ending::Drained);
+}
+
 #[test]
 fn what_grows_and_what_is_created_later_is_its_own_show() {
-    for text in [growing("latest", AT_13), AUTO.to_owned()] {
+    for text in [growing("latest", AT_13), AUTO.to_owned(), created_late("")] {
         let yaml = accepted(&text).to_yaml();
         assert_eq!(accepted(&yaml).to_yaml(), yaml);
     }
@@ -283,6 +333,8 @@ fn what_cannot_grow_is_refused_where_it_stands() {
     }
     let counted = AUTO.replace("on-first-use", "on-first-use, partitions: 3");
     assert!(refused(&counted).contains("`create` is its only key"));
+    let unitless = created_late("").replace("create: 10s", "create: 10");
+    assert!(refused(&unitless).contains("`10` has no unit"));
     let table = growing("latest", AT_13)
         .replace("keys:", "partitioner: { table: { \"123\": 5 } }\n    keys:");
     assert!(

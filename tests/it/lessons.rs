@@ -23,6 +23,10 @@ const LESSONS: &[(&str, &[&str])] = &[
         &["--variant", "goes-on", "--from", "4900ms"],
     ),
     (
+        "cluster/zombie-leader",
+        &["--variant", "acks-1", "--from", "34s"],
+    ),
+    (
         "delivery/auto-commit-hand-off",
         &["--variant", "handed-off", "--from", "5s", "--to", "13s"],
     ),
@@ -97,6 +101,19 @@ const LESSONS: &[(&str, &[&str])] = &[
     ),
     ("sinks/torn-bulk-insert", &["--from", "6s"]),
     ("sinks/zombie-writer", &["--record", "portfolio#10"]),
+    (
+        "storage/deleted-before-read",
+        &[
+            "--variant",
+            "earliest",
+            "--partition",
+            "orders-0",
+            "--from",
+            "9600ms",
+            "--to",
+            "12s",
+        ],
+    ),
     (
         "topics/custom-partitioner",
         &[

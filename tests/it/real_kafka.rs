@@ -13,29 +13,11 @@ use kafkasim::scenario;
 
 /// What differs from real Kafka and is not mended: the scenario, the variant, and where the reason
 /// stands in `docs/fidelity.md`.
-const KNOWN: [(&str, &str, &str); 5] = [
-    (
-        "24-a-paused-process",
-        "commit-async",
-        "gets one more poll out of the buffer",
-    ),
-    ("30-a-lost-offset-commit", "async", "fails with it"),
-    (
-        "30-a-lost-offset-commit",
-        "async-lost-request",
-        "fails with it",
-    ),
-    (
-        "31-keys-and-partitions",
-        "round-robin",
-        "for `quotes` 0, 2, 1",
-    ),
-    (
-        "39-librdkafka-members",
-        "close",
-        "rebalances on a background thread",
-    ),
-];
+const KNOWN: [(&str, &str, &str); 1] = [(
+    "39-librdkafka-members",
+    "close",
+    "between two records that `each` hands over",
+)];
 
 fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real-kafka")

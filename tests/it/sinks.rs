@@ -326,7 +326,11 @@ const MISTAKES: &[Mistake] = &[
         "",
         "`on-conflict` needs `unique`",
     ),
-    (&[("db: {}", "db: { unique: key }")], "", "`key`: not yet"),
+    (
+        &[("db: {}", "db: { unique: keys }")],
+        "",
+        "`keys` is no word that can stand here / did you mean `key`?",
+    ),
     (
         &[("db: {}", "db: { capacity: 50 }")],
         "",
@@ -343,7 +347,7 @@ const MISTAKES: &[Mistake] = &[
             "loop: [poll, { each: [process] }, store]",
         )],
         "",
-        "`store` stands inside `each`: it is one row",
+        "`store` stands inside `each` or `hand-off`: it is one row",
     ),
     (
         &[("start-at: 5s", "on-revoked: [seek-to-stored]")],
@@ -387,6 +391,132 @@ fn what_show_prints_of_sinks_loads_to_the_same_run() {
     assert_eq!(shown, again.runs[0].scenario.to_yaml());
     let prints = [run(&text), run(&shown)].map(|outcome| outcome.verdict.fingerprint);
     assert_eq!(prints[0], prints[1]);
+}
+
+/// Four keys in turn, and rows that are unique by them.
+fn by_key(on_conflict: &str) -> String {
+    let unique = format!("db: {{ unique: key, on-conflict: {on_conflict} }}");
+    let keyed = (
+        "records: 20,",
+        "records: 20, keys: { cycle: [a, b, c, d] },",
+    );
+    with(&[("db: {}", &unique), keyed], "")
+}
+
+#[test]
+fn rows_that_are_unique_by_key_keep_one_record_of_each_key() {
+    let latest = run(&by_key("overwrite"));
+    assert_eq!((db(&latest).rows, counts(&latest)), (4, (20, 0, 0, 0)));
+    assert_eq!(seen(&latest, FactWord::InsertDeduplicated), 16);
+    let first = run(&by_key("ignore"));
+    assert_eq!(db(&first).rows, 4);
+    let (once, twice, lost, _) = counts(&first);
+    assert_eq!((once, twice, lost), (4, 0, 16), "later ones have no effect");
+    let unkeyed = run(&with(&[("db: {}", "db: { unique: key }")], ""));
+    assert_eq!(db(&unkeyed).rows, 20, "no key is like no other");
+}
+
+#[test]
+fn a_row_sent_again_is_no_duplicate_where_its_key_is_unique() {
+    let fault = "faults: [{ crash: db, after: respond, nth: 6, restart-after: 1s }, { crash: workers, after: store, nth: 9, restart-after: 1s }]\n";
+    let outcome = run(&with(
+        &[
+            PLAIN,
+            ("db: {}", "db: { unique: key, on-conflict: overwrite }"),
+            ("records: 20,", "records: 20, keys: { random: 7 },"),
+        ],
+        fault,
+    ));
+    let (once, twice, lost, again) = counts(&outcome);
+    assert_eq!((once, twice, lost), (20, 0, 0));
+    assert!(0 < again, "work was done again");
+}
+
+#[test]
+fn the_draws_of_a_sink_are_those_of_the_seed_however_it_is_given() {
+    let drawn = with(&[("db: {}", "db: { latency: 1ms..90ms }")], "");
+    let loaded = load(&drawn).expect("the file is right");
+    let mut other = Experiment::new(&loaded.runs[0]).expect("a checked scenario compiles");
+    other.setup = Arc::new(other.setup.with_seed(kafkasim::base::Seed(7)));
+    let given = run(&format!("{drawn}seed: 7\n"));
+    let own = run(&drawn);
+    assert_eq!(other.run().verdict.fingerprint, given.verdict.fingerprint);
+    assert_ne!(own.verdict.fingerprint, given.verdict.fingerprint);
+}
+
+/// Rows stored by the workers behind a hand-off, four at a time.
+const HANDED: (&str, &str) = (
+    "commit: with-effect",
+    "loop: [poll, { hand-off: { steps: [process, store] } }, { commit-sync: { offsets: processed } }]",
+);
+
+#[test]
+fn workers_store_the_rows_of_the_records_they_work_on() {
+    let outcome = run(&with(&[HANDED], ""));
+    assert_eq!(outcome.verdict.ends, Ending::Drained);
+    assert_eq!(counts(&outcome), (20, 0, 0, 0));
+    assert_eq!((db(&outcome).rows, db(&outcome).requests), (20, 20));
+    let rows = stored_at(&with(&[HANDED], ""));
+    assert_eq!(rows[0], rows[3], "four workers store at the same instant");
+    assert!(rows[3] < rows[4], "the fifth record waits for a worker");
+}
+
+#[test]
+fn a_worker_waits_for_the_sink_and_asks_again() {
+    let fault = "faults: [{ crash: db, before: respond, nth: 6, restart-after: 3s }]\n";
+    let outcome = run(&with(&[HANDED], fault));
+    assert_eq!(outcome.verdict.ends, Ending::Drained);
+    assert_eq!(counts(&outcome), (20, 0, 0, 0));
+    assert_eq!(
+        db(&outcome).rows,
+        20,
+        "what had not appeared was asked for again"
+    );
+    assert!(
+        1 < seen(&outcome, FactWord::SinkOutage),
+        "of several workers"
+    );
+}
+
+#[test]
+fn a_crash_at_a_workers_store_strikes_there() {
+    let fault =
+        "faults: [{ crash: workers, after: store, record: orders-0@2, restart-after: 1s }]\n";
+    let outcome = run(&with(&[HANDED], fault));
+    let (once, twice, lost, _) = counts(&outcome);
+    assert_eq!((once + twice, lost), (20, 0));
+    let again = format!("{:?}", workers(&outcome).duplicated);
+    assert!(again.contains("orders-0@"), "its row was in: {again}");
+}
+
+#[test]
+fn a_worker_that_stops_over_the_sink_ends_the_application() {
+    let stops = ("process: 10ms", "process: 10ms\n    on-sink-failure: stop");
+    let fault = "faults: [{ crash: db, before: insert, nth: 6 }]\n";
+    let outcome = run(&with(&[HANDED, stops], fault));
+    assert_eq!(seen(&outcome, FactWord::Crashed), 1);
+    assert!(workers(&outcome).waiting.len() + workers(&outcome).lost_count() > 0);
+    assert!(db(&outcome).rows < 20);
+}
+
+#[test]
+fn workers_that_store_offsets_out_of_order_skip_what_is_not_done() {
+    let loop_ = (
+        "commit: with-effect",
+        "loop: [poll, { hand-off: { steps: [process, store-with-offset] } }]\n    on-assigned: [seek-to-stored]",
+    );
+    let slow = (
+        "process: 10ms",
+        "process: { time: 10ms, slow: { orders-0@1: 1s } }",
+    );
+    let fault =
+        "faults: [{ crash: workers, after: store-with-offset, nth: 8, restart-after: 1s }]\n";
+    let outcome = run(&with(&[loop_, slow], fault));
+    let (_, _, lost, _) = counts(&outcome);
+    assert_eq!(
+        lost, 1,
+        "the offset of a later record went past the slow one"
+    );
 }
 
 /// Latencies, times of rows, faults of members and of the sink, all drawn.

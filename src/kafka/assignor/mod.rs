@@ -1,7 +1,7 @@
 //! Client-side assignors: how the leader of a classic group divides partitions among members.
 //!
-//! Pure functions of members and partition counts, without racks. Eager members own nothing when
-//! they join, so neither assignor looks at what was owned before.
+//! Pure functions of members and partition counts, without racks. `range` and `roundrobin` do not
+//! look at what was owned before; the sticky ones read it in what each member said of itself.
 
 mod range;
 mod round_robin;
@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use super::config::consumer::Assignor;
 use super::group::{Assignment, JoinedMember, MemberId};
 use crate::base::{TopicId, TopicPartition};
+use sticky::Claimant;
 
 /// What an assignor sees of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,31 +52,76 @@ pub fn assign(
         Assignor::RoundRobin => {
             round_robin::assign(&in_member_order(candidates), &topics, &mut assigned);
         }
-        Assignor::CooperativeSticky => {
-            unreachable!("a group whose members would agree on this assignor does not load")
+        Assignor::Sticky | Assignor::CooperativeSticky => {
+            unreachable!("the sticky assignors look at what was owned before")
         }
     }
     assigned
 }
 
 /// What the leader sends with `SyncGroup`: everybody's assignment, in the order of the members.
+///
+/// # Errors
+/// Where Kafka's own assignor throws.
 pub fn assign_members(
     assignor: Assignor,
     members: &[JoinedMember],
     topics: &[KnownTopic<'_>],
-) -> Vec<(MemberId, Assignment)> {
-    let candidates: Vec<Candidate<'_>> = members
-        .iter()
-        .map(|joined| Candidate {
-            member: &joined.member,
-            instance: joined.instance.as_deref(),
-            topics: &joined.subscription.topics,
-        })
-        .collect();
+) -> Result<Vec<(MemberId, Assignment)>, sticky::Failure> {
+    let assigned = match assignor {
+        Assignor::Range | Assignor::RoundRobin => {
+            let candidates: Vec<Candidate<'_>> = members.iter().map(candidate).collect();
+            assign(assignor, &candidates, topics)
+        }
+        Assignor::Sticky => {
+            let claimants: Vec<Claimant<'_>> = members.iter().map(eager_claimant).collect();
+            sticky::sticky(&claimants, topics)?
+        }
+        Assignor::CooperativeSticky => {
+            let claimants: Vec<Claimant<'_>> = members.iter().map(cooperative_claimant).collect();
+            sticky::cooperative_sticky(&claimants, topics)?
+        }
+    };
     let ids = members.iter().map(|joined| joined.member.clone());
-    let assigned = assign(assignor, &candidates, topics);
-    ids.zip(assigned.into_iter().map(Assignment::from))
-        .collect()
+    let assigned = assigned.into_iter().map(Assignment::from);
+    Ok(ids.zip(assigned).collect())
+}
+
+fn candidate(joined: &JoinedMember) -> Candidate<'_> {
+    Candidate {
+        member: &joined.member,
+        instance: joined.instance.as_deref(),
+        topics: &joined.subscription.topics,
+    }
+}
+
+/// What `StickyAssignor.memberData` reads: the user data, since an eager member owns nothing when
+/// it joins.
+fn eager_claimant(joined: &JoinedMember) -> Claimant<'_> {
+    let said = joined.subscription.user_data.as_ref();
+    Claimant {
+        member: &joined.member,
+        topics: &joined.subscription.topics,
+        owned: said.map_or(&[], |data| &data.assigned),
+        generation: said.map_or(-1, |data| data.generation),
+        joined_generation: joined.subscription.generation,
+    }
+}
+
+/// What `CooperativeStickyAssignor.memberData` reads: the fields of the subscription.
+fn cooperative_claimant(joined: &JoinedMember) -> Claimant<'_> {
+    let subscription = &joined.subscription;
+    let remembered = subscription.user_data.as_ref();
+    Claimant {
+        member: &joined.member,
+        topics: &subscription.topics,
+        owned: &subscription.owned,
+        generation: match subscription.generation {
+            generation @ 0.. => generation,
+            _ => remembered.map_or(-1, |data| data.generation),
+        },
+        joined_generation: subscription.generation,
+    }
 }
 
 /// The order in which assignors visit members (`AbstractPartitionAssignor.MemberInfo`): static

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::Role;
 use super::problem::{Note, Refusal, SettingError};
-use super::producer::{last_part, reconnect_backoff_max};
+use super::producer::reconnect_backoff_max;
 use super::reader::Reader;
 use super::{Settings, librdkafka};
 use crate::base::Span;
@@ -24,14 +24,16 @@ pub enum OffsetReset {
     None,
 }
 
-/// An assignor of the classic protocol that is built.
+/// An assignor of the classic protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Assignor {
     /// `RangeAssignor`.
     Range,
     /// `RoundRobinAssignor`.
     RoundRobin,
-    /// `CooperativeStickyAssignor`: only behind `RangeAssignor`, as in Kafka's default pair.
+    /// `StickyAssignor`.
+    Sticky,
+    /// `CooperativeStickyAssignor`.
     CooperativeSticky,
 }
 
@@ -42,6 +44,15 @@ pub enum GroupProtocol {
     Classic,
     /// `consumer` (KIP-848): the coordinator assigns, and moves one member at a time.
     Consumer,
+}
+
+/// How a member gives partitions up (`ConsumerPartitionAssignor.RebalanceProtocol`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RebalanceProtocol {
+    /// All of them, before it joins.
+    Eager,
+    /// Those it is no longer assigned, after it has joined; then it joins again.
+    Cooperative,
 }
 
 /// What a consumer runs with.
@@ -140,15 +151,35 @@ impl Assignor {
         match self {
             Self::Range => "range",
             Self::RoundRobin => "roundrobin",
+            Self::Sticky => "sticky",
             Self::CooperativeSticky => "cooperative-sticky",
         }
     }
 
     /// The assignor of that protocol name.
     pub fn from_protocol_name(name: &str) -> Option<Self> {
-        [Self::Range, Self::RoundRobin, Self::CooperativeSticky]
-            .into_iter()
-            .find(|assignor| assignor.protocol_name() == name)
+        [
+            Self::Range,
+            Self::RoundRobin,
+            Self::Sticky,
+            Self::CooperativeSticky,
+        ]
+        .into_iter()
+        .find(|assignor| assignor.protocol_name() == name)
+    }
+}
+
+impl ConsumerConfig {
+    /// How this member gives partitions up, whatever assignor the group agrees on: the most advanced
+    /// protocol that each of its own assignors supports, and all but the cooperative one support
+    /// only the eager one (`ConsumerCoordinator`'s constructor).
+    pub fn rebalance_protocol(&self) -> RebalanceProtocol {
+        let is_cooperative = |assignor: &Assignor| *assignor == Assignor::CooperativeSticky;
+        if self.assignors.iter().all(is_cooperative) {
+            RebalanceProtocol::Cooperative
+        } else {
+            RebalanceProtocol::Eager
+        }
     }
 }
 
@@ -327,27 +358,26 @@ pub(super) const CLASSIC_ONLY: [&str; 3] =
 const STRATEGY: &str = "partition.assignment.strategy";
 const ASSIGNOR_PACKAGE: &str = "org.apache.kafka.clients.consumer.";
 
-/// `ConsumerPartitionAssignor.getAssignorInstances`, and what of it is built.
+/// `ConsumerPartitionAssignor.getAssignorInstances`.
 fn assignors(reader: &mut Reader) -> Vec<Assignor> {
-    let mut built = Vec::new();
-    let mut classes: Vec<String> = Vec::new();
+    let mut assignors = Vec::new();
     for class in reader.list(STRATEGY) {
         let short = class.strip_prefix(ASSIGNOR_PACKAGE).unwrap_or(&class);
-        let (name, assignor) = match short {
-            "RangeAssignor" => ("range", Some(Assignor::Range)),
-            "RoundRobinAssignor" => ("roundrobin", Some(Assignor::RoundRobin)),
-            "CooperativeStickyAssignor" => {
-                ("cooperative-sticky", Some(Assignor::CooperativeSticky))
-            }
-            "StickyAssignor" => ("sticky", None),
+        let assignor = match short {
+            "RangeAssignor" => Assignor::Range,
+            "RoundRobinAssignor" => Assignor::RoundRobin,
+            "StickyAssignor" => Assignor::Sticky,
+            "CooperativeStickyAssignor" => Assignor::CooperativeSticky,
             _ => {
-                let help = "write `RangeAssignor` or `RoundRobinAssignor`";
+                let help = "write `RangeAssignor`, `RoundRobinAssignor`, `StickyAssignor` or \
+                            `CooperativeStickyAssignor`";
                 refuse(reader, &[STRATEGY], "ClassNotFoundException", &class, help);
                 return Vec::new();
             }
         };
-        let full = format!("{ASSIGNOR_PACKAGE}{short}");
-        if classes.contains(&full) {
+        if assignors.contains(&assignor) {
+            let name = assignor.protocol_name();
+            let full = format!("{ASSIGNOR_PACKAGE}{short}");
             let message = format!(
                 "The assignor name: '{name}' is used in more than one assignor: {full}, {full}"
             );
@@ -360,40 +390,13 @@ fn assignors(reader: &mut Reader) -> Vec<Assignor> {
             );
             return Vec::new();
         }
-        classes.push(full);
-        built.extend(assignor);
+        assignors.push(assignor);
     }
-    if !is_built(classes.len(), &built) {
-        let listed: Vec<&str> = classes.iter().map(|class| last_part(class)).collect();
-        let message = format!("`{STRATEGY}` of `{}` is not modelled yet", listed.join(","));
-        let help = "use `RangeAssignor`, `RoundRobinAssignor`, or one of them followed by \
-                    `CooperativeStickyAssignor`, which is then never chosen";
-        reader.not_modelled(STRATEGY, message, help);
+    if assignors.is_empty() {
+        let message = format!("`{STRATEGY}` without an assignor is not modelled yet");
+        reader.not_modelled(STRATEGY, message, "name one, or remove the setting");
     }
-    built
-}
-
-/// Whether a group of such members can only agree on an assignor that is built: the cooperative one
-/// may stand last, behind another. Members with different lists are the loader's business.
-pub(super) fn is_built(listed: usize, built: &[Assignor]) -> bool {
-    let cooperative = built
-        .iter()
-        .position(|assignor| *assignor == Assignor::CooperativeSticky);
-    listed == built.len() && cooperative.is_none_or(|at| at == listed - 1 && 0 < at) && 0 < listed
-}
-
-/// Whether members with these lists might have to agree on the cooperative assignor, because it is
-/// all that two of them share. Such a group cannot be run yet.
-pub fn might_agree_on_cooperative(lists: &[&[Assignor]]) -> bool {
-    let shares = |a: &[Assignor], b: &[Assignor], built: bool| {
-        a.iter()
-            .any(|one| b.contains(one) && (*one != Assignor::CooperativeSticky) == built)
-    };
-    lists.iter().any(|a| {
-        lists
-            .iter()
-            .any(|b| shares(a, b, false) && !shares(a, b, true))
-    })
+    assignors
 }
 
 fn refuse(
@@ -438,27 +441,28 @@ mod tests {
     }
 
     #[test]
-    fn a_list_on_which_a_group_might_choose_a_sticky_assignor_is_not_built() {
-        for list in [
-            "CooperativeStickyAssignor",
+    fn a_member_is_cooperative_if_each_of_its_assignors_is() {
+        let protocol = |list: &str| {
+            let (config, _) = resolve(&[(STRATEGY, list)]).expect("Kafka takes such a list");
+            config.rebalance_protocol()
+        };
+        for eager in [
+            "RangeAssignor",
+            "StickyAssignor",
+            "RangeAssignor,CooperativeStickyAssignor",
             "CooperativeStickyAssignor,RangeAssignor",
-            "RangeAssignor,StickyAssignor",
-            "RangeAssignor,CooperativeStickyAssignor,RoundRobinAssignor",
-            "",
+            "CooperativeStickyAssignor,StickyAssignor",
         ] {
-            assert!(resolve(&[(STRATEGY, list)]).is_err(), "{list}");
+            assert_eq!(protocol(eager), RebalanceProtocol::Eager, "{eager}");
         }
-        let pair = "RoundRobinAssignor,CooperativeStickyAssignor";
-        assert!(resolve(&[(STRATEGY, pair)]).is_ok());
+        let alone = protocol("CooperativeStickyAssignor");
+        assert_eq!(alone, RebalanceProtocol::Cooperative);
+        assert!(resolve(&[(STRATEGY, "")]).is_err());
     }
 
     #[test]
-    fn members_that_share_only_the_cooperative_assignor_cannot_be_run_together() {
-        use Assignor::{CooperativeSticky, Range, RoundRobin};
-        let range = [Range, CooperativeSticky];
-        let circle = [RoundRobin, CooperativeSticky];
-        assert!(!might_agree_on_cooperative(&[&range, &range]));
-        assert!(might_agree_on_cooperative(&[&range, &circle]));
-        assert!(!might_agree_on_cooperative(&[&[Range], &[RoundRobin]]));
+    fn an_assignor_is_named_once() {
+        let list = "StickyAssignor,org.apache.kafka.clients.consumer.StickyAssignor";
+        assert!(resolve(&[(STRATEGY, list)]).is_err());
     }
 }

@@ -19,14 +19,14 @@ pub struct Effective {
 }
 
 /// Where a value comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The client's or broker's default.
     Default,
     /// The settings as given.
     Given,
-    /// Neither: Kafka puts another value in their place. The note says why.
-    Adjusted,
+    /// Neither: Kafka puts another value in their place, and why.
+    Adjusted(String),
 }
 
 /// The settings in effect, by name: all that are modelled, and all that were given. `notes` are
@@ -64,11 +64,13 @@ fn speaks_consumer_protocol(list: &[Effective]) -> bool {
 
 fn of_setting(setting: &Setting, given: Option<&str>, notes: &[Note]) -> Effective {
     let adjusted = notes.iter().find_map(|note| match &note.about {
-        About::Adjusted { value } if note.key == setting.key => Some(value.clone()),
+        About::Adjusted { value, why } if note.key == setting.key => {
+            Some((value.clone(), why.clone()))
+        }
         _ => None,
     });
     let (value, source) = match (adjusted, given) {
-        (Some(value), _) => (Some(value), Source::Adjusted),
+        (Some((value, why)), _) => (Some(value), Source::Adjusted(why)),
         (None, Some(text)) => (Some(canonical(setting, text)), Source::Given),
         (None, None) => (setting.default.map(str::to_owned), Source::Default),
     };
@@ -117,14 +119,15 @@ mod tests {
         let list = effective(ClientFamily::Java, Role::Producer, &settings, &notes);
         let value = |key| {
             let effective = find(&list, key);
-            (effective.value.as_deref(), effective.source)
+            (effective.value.as_deref(), effective.source.clone())
         };
         assert_eq!(value("acks"), (Some("1"), Source::Given));
         assert_eq!(value("linger.ms"), (Some("5"), Source::Default));
-        assert_eq!(
-            value("enable.idempotence"),
-            (Some("false"), Source::Adjusted)
-        );
+        let (idempotent, Source::Adjusted(why)) = value("enable.idempotence") else {
+            panic!("Kafka adjusts it")
+        };
+        assert_eq!(idempotent, Some("false"));
+        assert!(why.contains("acks"), "{why}");
         assert_eq!(value("partitioner.class"), (None, Source::Default));
         assert!(list.is_sorted_by_key(|effective| effective.key));
     }

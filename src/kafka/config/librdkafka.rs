@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::Settings;
 use super::catalogue::Role;
-use super::consumer::{Assignor, ConsumerConfig, GroupProtocol, OffsetReset, is_built};
+use super::consumer::{Assignor, ConsumerConfig, GroupProtocol, OffsetReset};
 use super::problem::{Note, Refusal, SettingError};
 use super::producer::{PartitionerClass, ProducerConfig};
 use super::reader::Reader;
@@ -265,19 +265,19 @@ fn assignors(reader: &mut Reader) -> Vec<Assignor> {
         .map(str::trim)
         .filter(|name| !name.is_empty())
         .collect();
-    let unknown = names
-        .iter()
-        .find(|name| Assignor::from_protocol_name(name).is_none());
+    // It has no eager `sticky`.
+    let known = |name: &str| {
+        Assignor::from_protocol_name(name).filter(|assignor| *assignor != Assignor::Sticky)
+    };
+    let unknown = names.iter().find(|name| known(name).is_none());
     if let Some(name) = unknown {
         let message = format!("Unsupported partition.assignment.strategy: {name}");
         refuse(reader, &[STRATEGY], &message, "use `range`, `roundrobin`");
         return Vec::new();
     }
-    let listed: Vec<Assignor> = names
-        .iter()
-        .filter_map(|name| Assignor::from_protocol_name(name))
-        .collect();
-    let is_mixed = listed.contains(&Assignor::CooperativeSticky) && 1 < listed.len();
+    let listed: Vec<Assignor> = names.iter().filter_map(|name| known(name)).collect();
+    let is_cooperative = listed.contains(&Assignor::CooperativeSticky);
+    let is_mixed = is_cooperative && 1 < listed.len();
     if is_mixed {
         let message = format!(
             "All partition.assignment.strategy ({text}) assignors must have the same protocol \
@@ -290,7 +290,7 @@ fn assignors(reader: &mut Reader) -> Vec<Assignor> {
             &message,
             "use `range`, `roundrobin` or both",
         );
-    } else if !is_built(listed.len(), &listed) {
+    } else if is_cooperative || listed.is_empty() {
         let message = format!("`{STRATEGY}` of `{text}` is not modelled yet");
         reader.not_modelled(STRATEGY, message, "use `range`, `roundrobin` or both");
     }

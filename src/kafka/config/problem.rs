@@ -59,5 +59,7 @@ pub enum About {
     Adjusted {
         /// The value it takes.
         value: String,
+        /// Why, in a few words.
+        why: String,
     },
 }

@@ -234,7 +234,10 @@ impl Reader {
         self.notes.push(Note {
             key: key.to_owned(),
             text: format!("`{key}` is {value} here: {why}"),
-            about: About::Adjusted { value },
+            about: About::Adjusted {
+                value,
+                why: why.to_owned(),
+            },
         });
     }
 

@@ -40,7 +40,7 @@ pub enum Agreement {
     Nothing,
     /// They are the same.
     Equal,
-    /// Runs of real Kafka differ among themselves, and the simulated one is among them.
+    /// Runs of real Kafka differ among themselves here, and the simulated one is like one of them.
     Varies,
     /// They differ.
     Different,
@@ -86,58 +86,77 @@ impl Comparison {
     }
 }
 
-/// Compares a simulated run with the runs of real Kafka.
+/// Compares a simulated run with the runs of real Kafka. It agrees if it is like one of them in
+/// everything: what members did in different runs is no run.
 pub fn compare(simulated: &Story, real: &[&Story]) -> Comparison {
-    let mut differences = Vec::new();
-    let aspects = Aspect::ALL.iter().map(|&aspect| {
-        let ours = tell(simulated, aspect);
-        let theirs: Vec<Lines> = real.iter().map(|story| tell(story, aspect)).collect();
-        let differs = difference(aspect, &ours, &theirs);
-        let agreement = if differs.is_some() {
+    let ours = tell_all(simulated);
+    let theirs: Vec<Vec<Lines>> = real.iter().map(|story| tell_all(story)).collect();
+    let Some(nearest) = theirs.iter().max_by_key(|other| likeness(&ours, other)) else {
+        let nothing = Aspect::ALL
+            .iter()
+            .map(|&aspect| (aspect, Agreement::Nothing));
+        let aspects = nothing.collect();
+        return Comparison {
+            aspects,
+            difference: None,
+        };
+    };
+    let aspects = Aspect::ALL.iter().zip(0..).map(|(&aspect, at)| {
+        let agreement = if ours[at] != nearest[at] {
             Agreement::Different
-        } else if theirs.iter().any(|lines| *lines != theirs[0]) {
+        } else if theirs.iter().any(|lines| lines[at] != theirs[0][at]) {
             Agreement::Varies
-        } else if ours.is_empty() {
+        } else if ours[at].is_empty() {
             Agreement::Nothing
         } else {
             Agreement::Equal
         };
-        differences.extend(differs);
         (aspect, agreement)
     });
-    let aspects = aspects.collect();
     // The whole order tells best where it began.
-    let in_order = differences
-        .iter()
-        .position(|one| one.aspect == Aspect::Order);
-    let first = in_order.unwrap_or(0);
+    let mut by_telling: Vec<usize> = (0..Aspect::ALL.len()).collect();
+    by_telling.sort_by_key(|at| Aspect::ALL[*at] != Aspect::Order);
+    let mut differences = by_telling
+        .into_iter()
+        .filter_map(|at| difference(Aspect::ALL[at], &ours[at], &nearest[at]));
     Comparison {
-        aspects,
-        difference: (first < differences.len()).then(|| differences.swap_remove(first)),
+        aspects: aspects.collect(),
+        difference: differences.next(),
     }
 }
 
-/// The first thread of an aspect in which no real run is like the simulated one.
-fn difference(aspect: Aspect, ours: &Lines, theirs: &[Lines]) -> Option<Difference> {
-    let all = std::iter::once(ours).chain(theirs);
-    let names: BTreeSet<&String> = all.flat_map(BTreeMap::keys).collect();
+/// Everything a story says, by aspect.
+fn tell_all(story: &Story) -> Vec<Lines> {
+    let aspects = Aspect::ALL.iter();
+    aspects.map(|aspect| tell(story, *aspect)).collect()
+}
+
+/// How like one another two stories are: in how many aspects, and how far their threads go together.
+fn likeness(ours: &[Lines], other: &[Lines]) -> (usize, usize) {
+    let pairs = || ours.iter().zip(other);
+    let equal = pairs().filter(|(ours, other)| ours == other).count();
+    let together = |(ours, other): (&Lines, &Lines)| -> usize {
+        let threads = ours.iter();
+        threads
+            .map(|(name, own)| common(own, lines_of(other, name)))
+            .sum()
+    };
+    (equal, pairs().map(together).sum())
+}
+
+/// The first thread of an aspect in which two stories part.
+fn difference(aspect: Aspect, ours: &Lines, real: &Lines) -> Option<Difference> {
+    let names: BTreeSet<&String> = ours.keys().chain(real.keys()).collect();
     names.into_iter().find_map(|name| {
-        let own = lines_of(ours, name);
-        let nearest = theirs
-            .iter()
-            .map(|lines| lines_of(lines, name))
-            .max_by_key(|other| {
-                let alike = common(own, other);
-                (alike, own == *other)
-            })?;
-        (own != nearest).then(|| {
-            let at = common(own, nearest);
+        let (own, other) = (lines_of(ours, name), lines_of(real, name));
+        (own != other).then(|| {
+            let at = common(own, other);
             Difference {
                 aspect,
                 of: name.clone(),
                 after: own[..at].last().cloned(),
                 simulated: own.get(at).cloned(),
-                real: nearest.get(at).cloned(),
+                real: other.get(at).cloned(),
             }
         })
     })
@@ -312,6 +331,25 @@ mod tests {
         assert!(among.agrees() && among.varies());
         let neither = compare(&story(&[POLLED, ASKED]), &[&short, &long]);
         assert!(!neither.agrees());
+    }
+
+    #[test]
+    fn a_mixture_of_two_real_runs_is_none() {
+        let both = |one: &Story, two: &Story| {
+            let mut story = one.clone();
+            let other = two.lives["workers-1"].clone();
+            story.lives.insert("workers-2".to_owned(), other);
+            story
+        };
+        let (short, long) = (story(&[POLLED]), story(&[POLLED, DONE]));
+        let real = [both(&short, &long), both(&long, &short)];
+        let real: Vec<&Story> = real.iter().collect();
+        assert!(compare(real[1], &real).agrees());
+        let mixed = compare(&both(&long, &long), &real);
+        assert!(
+            !mixed.agrees(),
+            "workers-1 of one run, workers-2 of another"
+        );
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl<'e> Teller<'e> {
             Fact::App(fact) => self.hear_app(stated, fact),
             Fact::Fault(fact) => self.hear_fault(stated.who, fact),
             // Only scenarios without a sink and without failing brokers are compared.
-            Fact::Sink(_) | Fact::Cluster(_) => {}
+            Fact::Sink(_) | Fact::Cluster(_) | Fact::Storage(_) => {}
         }
     }
 

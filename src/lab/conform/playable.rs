@@ -9,7 +9,7 @@ use crate::scenario::Scenario;
 use crate::scenario::resolved::client::{Keys, Member, Producer, Sender, Values};
 use crate::scenario::resolved::fault::{Action, Fault, Moment, Trigger};
 use crate::scenario::resolved::step::StepName;
-use crate::scenario::resolved::{Create, Topic};
+use crate::scenario::resolved::{Create, Creation, Topic};
 use crate::scenario::value::{Drawn, Timing};
 use crate::verdict::RecordName;
 
@@ -41,7 +41,7 @@ fn cluster(scenario: &Scenario) -> Option<String> {
     if !scenario.sinks.is_empty() {
         return Some("a sink".to_owned());
     }
-    let later = |topic: &Topic| topic.create != Create::BeforeStart;
+    let later = |topic: &Topic| topic.create != Creation::By(Create::BeforeStart);
     let mut topics = scenario.topics.iter();
     let topic = topics.find(|(_, topic)| later(topic));
     topic.map(|(name, _)| format!("topic `{name}`, which is created later"))
@@ -159,8 +159,16 @@ fn of_action(scenario: &Scenario, action: &Action) -> Option<String> {
     if matches!(action, Action::SetOffsets { .. }) {
         return None;
     }
-    if let Action::AddPartitions { .. } = action {
-        return Some("partitions that are added".to_owned());
+    match action {
+        Action::AddPartitions { .. } => return Some("partitions that are added".to_owned()),
+        Action::DeleteRecords { .. } => return Some("records that are deleted".to_owned()),
+        _ => {}
+    }
+    if action.link().is_some() {
+        return Some("a fault on a link".to_owned());
+    }
+    if let Action::HoldRequest(..) | Action::HoldResponse(..) | Action::Refuse(..) = action {
+        return Some("a message that is held up or refused".to_owned());
     }
     let is_client = |name: &String| {
         let groups = scenario.groups.iter();
@@ -169,7 +177,7 @@ fn of_action(scenario: &Scenario, action: &Action) -> Option<String> {
             || members.any(|member| member == *name)
             || name.starts_with("owner of ")
     };
-    let losing = matches!(action, Action::LoseRequest(_) | Action::LoseResponse(_));
+    let losing = matches!(action, Action::LoseRequest(..) | Action::LoseResponse(..));
     let is_producer = |name: &String| losing && scenario.producers.contains(name);
     let stranger = action
         .who()

@@ -93,13 +93,8 @@ impl Broker {
             if bound < wanted.offset {
                 return true;
             }
-            if wanted.offset < bound {
-                let there = self.disk.logs[slot].bytes_between(wanted.offset, bound);
-                bytes += there.min(u64::from(wanted.max_bytes));
-                if u64::from(request.min_bytes) <= bytes {
-                    return true;
-                }
-            }
+            let there = self.disk.logs[slot].bytes_between(wanted.offset, bound);
+            bytes += there.min(u64::from(wanted.max_bytes));
         }
         u64::from(request.min_bytes) <= bytes
     }

@@ -196,7 +196,10 @@ impl Broker {
     fn load(&mut self, ctx: &mut Ctx<'_>, slot: usize) {
         let number = self.memory.partitions[slot].name.partition;
         let name = format!("{}/{number}", self.setup.cast.actor(self.setup.node));
-        let stream = Stream::new(self.setup.seed, "member-id", &name);
+        let mut stream = Stream::new(self.setup.seed, "member-id", &name);
+        // Who leads again gives no id that it has given before.
+        let epoch = self.memory.partitions[slot].replica.leader_epoch();
+        stream.seek(u64::from(epoch), 0);
         let member_ids = MemberIds::Random(Box::new(stream));
         let config = CoordinatorConfig::from(&self.setup.config);
         let mut hosted = Hosted {

@@ -27,6 +27,7 @@ pub struct PartitionLog {
     tail: Vec<LoggedBatch>,
     bytes_before_tail: u64,
     bytes: u64,
+    start: Offset,
     end: Offset,
     epochs: Vec<(u32, Offset)>,
 }
@@ -42,9 +43,27 @@ pub struct Slice {
 }
 
 impl PartitionLog {
-    /// The first offset that can be read.
+    /// The log start offset: nothing before it is given out.
     pub fn start(&self) -> Offset {
-        0
+        self.start
+    }
+
+    /// Moves the log start offset, which only goes up and never past the end. Whether it moved. The
+    /// batches below stay where they are.
+    pub fn raise_start(&mut self, start: Offset) -> bool {
+        assert!(start <= self.end, "a log does not begin after its end");
+        let moves = self.start < start;
+        self.start = self.start.max(start);
+        moves
+    }
+
+    /// Throws everything away: the log is empty and begins at `start`.
+    pub fn start_over(&mut self, start: Offset) {
+        *self = Self {
+            start,
+            end: start,
+            ..Self::default()
+        };
     }
 
     /// The next offset to be assigned (LEO).
@@ -169,6 +188,7 @@ impl PartitionLog {
         if self.end <= offset {
             return;
         }
+        let first = self.batches().next().map_or(offset, |b| b.base_offset);
         let keep = self.index_of(offset);
         while keep < self.sealed.len() * CHUNK {
             let chunk = self
@@ -182,10 +202,11 @@ impl PartitionLog {
         let tail_bytes = self.tail.iter().map(|b| u64::from(b.batch.bytes));
         self.bytes = self.bytes_before_tail + tail_bytes.sum::<u64>();
         self.end = match keep {
-            0 => self.start(),
+            0 => first.min(offset),
             _ => self.batch(keep - 1).end_offset(),
         };
         self.epochs.retain(|(_, start)| *start < self.end);
+        self.start = self.start.min(self.end);
     }
 
     /// Where each leader epoch begins, in order.
@@ -281,6 +302,21 @@ mod tests {
             log.append(batch(keep * 3, 5, 1));
             assert_eq!(log.end_of_epoch(1), Some((1, keep * 3 + 5)));
         }
+    }
+
+    #[test]
+    fn the_start_only_goes_up_and_a_log_begun_anew_is_empty_there() {
+        let mut log = log_of(10);
+        assert!(log.raise_start(7));
+        assert!(!log.raise_start(5));
+        assert_eq!((log.start(), log.end(), log.batch_count()), (7, 30, 10));
+        log.start_over(90);
+        assert_eq!((log.start(), log.end(), log.batch_count()), (90, 90, 0));
+        assert_eq!((log.latest_epoch(), log.bytes_between(90, 90)), (None, 0));
+        log.append(batch(90, 3, 2));
+        assert_eq!(log.read(90, 93, 1, true).batches.len(), 1);
+        log.truncate(91);
+        assert_eq!((log.start(), log.end()), (90, 90));
     }
 
     #[test]

@@ -13,8 +13,9 @@
 //! replicate (own fetches from other leaders)
 //! ```
 //!
-//! Not here yet: retention, compaction, transactions.
+//! `retention` moves the beginnings of logs. Not here yet: compaction, transactions.
 
+mod audit;
 mod connections;
 mod fetch;
 mod group;
@@ -28,6 +29,7 @@ mod produce;
 pub mod producer_state;
 pub mod replica;
 mod replicate;
+mod retention;
 mod serve;
 mod session;
 pub mod setup;

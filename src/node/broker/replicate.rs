@@ -226,7 +226,11 @@ impl Broker {
             if let Some(diverging) = partition.diverging {
                 self.truncate(ctx, (leader, slot), diverging);
             } else if partition.error == ErrorCode::None {
-                self.copy_partition(leader, slot, partition);
+                self.copy_partition(ctx, (leader, slot), partition);
+            } else if partition.error == ErrorCode::OffsetOutOfRange
+                && self.disk.logs[slot].end() < partition.log_start
+            {
+                self.start_over_at(ctx, (leader, slot), partition.log_start);
             } else {
                 let until = ctx.now + self.setup.config.replica_fetch_backoff;
                 let fetcher = self.memory.fetchers.by_leader.get_mut(&leader);
@@ -276,7 +280,7 @@ impl Broker {
     }
 
     /// The next fetch to this leader lists the partition.
-    fn list_again(&mut self, leader: NodeId, slot: usize) {
+    pub(super) fn list_again(&mut self, leader: NodeId, slot: usize) {
         let fetcher = self.memory.fetchers.by_leader.get_mut(&leader);
         let fetcher = fetcher.expect("who is answered has asked");
         if !fetcher.moved.contains(&slot) {
@@ -284,7 +288,12 @@ impl Broker {
         }
     }
 
-    fn copy_partition(&mut self, leader: NodeId, slot: usize, fetched: FetchedPartition) {
+    fn copy_partition(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        (leader, slot): (NodeId, usize),
+        fetched: FetchedPartition,
+    ) {
         let log = &mut self.disk.logs[slot];
         let partition = &mut self.memory.partitions[slot];
         let before = log.end();
@@ -295,8 +304,12 @@ impl Broker {
             log.append(batch);
         }
         partition.replica.learn(fetched.high_watermark, log.end());
+        let is_behind = log.start() < fetched.log_start;
         if log.end() != before {
             self.list_again(leader, slot);
+        }
+        if is_behind {
+            self.learn_start(ctx, slot, fetched.log_start);
         }
     }
 }

@@ -6,6 +6,7 @@ use super::timers::Slot;
 use crate::base::{ConnId, Dist, Instant, Span, Stream};
 use crate::kafka::ErrorCode;
 use crate::kafka::message::{Api, Body, Envelope, Request, Response};
+use crate::kafka::refusal::refusal;
 use crate::node::{Ctx, FactId};
 
 impl Broker {
@@ -74,6 +75,10 @@ impl Broker {
             | Request::BrokerHeartbeat { .. }
             | Request::AlterPartition(_) => unreachable!("these are for the controller"),
             Request::Sink(_) => unreachable!("applications ask their sink, not a broker"),
+            Request::Refused { request, error } => match refusal(&request, error) {
+                Some(response) => response,
+                None => return self.hang_up(ctx, conn, correlation),
+            },
             Request::OffsetCommit(_)
             | Request::OffsetFetch(_)
             | Request::JoinGroup(_)

@@ -18,7 +18,8 @@ use crate::node::Ctx;
 struct Listed {
     offset: Offset,
     max_bytes: u32,
-    told: Option<Offset>,
+    /// The high watermark and the log start offset of the last answer.
+    told: Option<(Offset, Offset)>,
     is_marked: bool,
 }
 
@@ -197,10 +198,12 @@ impl Broker {
             match slot {
                 Ok(slot) => session.list(slot, wanted.offset, wanted.max_bytes),
                 Err(error) => {
+                    let mut answer = failed(wanted.partition, error);
                     if let Some(slot) = self.slots.of(wanted.partition) {
                         session.drop_partition(slot);
+                        answer.log_start = self.disk.logs[slot].start();
                     }
-                    answers.push(failed(wanted.partition, error));
+                    answers.push(answer);
                 }
             }
         }
@@ -233,7 +236,7 @@ impl Broker {
                 return false;
             };
             let high_watermark = partitions[*slot].replica.high_watermark();
-            let is_told = entry.told == Some(high_watermark);
+            let is_told = entry.told == Some((high_watermark, logs[*slot].start()));
             entry.is_marked = entry.offset < logs[*slot].end() || !is_told;
             entry.is_marked
         });
@@ -277,10 +280,11 @@ impl Broker {
             let (max_bytes, first_anyway) = room.of_partition(entry.max_bytes);
             let slice = log.read(entry.offset, log.end(), max_bytes, first_anyway);
             room.take(slice.bytes);
-            if slice.batches.is_empty() && entry.told == Some(high_watermark) {
+            let tells = Some((high_watermark, log.start()));
+            if slice.batches.is_empty() && entry.told == tells {
                 continue;
             }
-            entry.told = Some(high_watermark);
+            entry.told = tells;
             answer.push(FetchedPartition {
                 partition: partition.name,
                 error: ErrorCode::None,
@@ -347,7 +351,7 @@ impl Broker {
         }
     }
 
-    /// The high watermark moved: the followers are told with their next answer.
+    /// The high watermark or the log start offset moved: the followers are told with their next answer.
     pub(super) fn mark_for_followers(&mut self, slot: usize) {
         let Memory {
             partitions,

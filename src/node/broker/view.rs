@@ -19,22 +19,6 @@ impl Broker {
         Some(self.memory.partitions[slot].replica.high_watermark())
     }
 
-    /// The first offset below both high watermarks at which another broker's log is not this one's.
-    pub fn disagreement(&self, other: &Self, tp: TopicPartition) -> Option<Offset> {
-        let end = self.high_watermark(tp)?.min(other.high_watermark(tp)?);
-        let below = |broker: &Self| {
-            let batches = broker.log(tp).map(|log| log.batches().cloned());
-            let batches = batches.into_iter().flatten();
-            let below = batches.filter(|batch| batch.end_offset() <= end);
-            below.collect::<Vec<_>>()
-        };
-        let (ours, theirs) = (below(self), below(other));
-        let pair = ours.iter().zip(&theirs).find(|(one, two)| one != two);
-        let offset = pair.map(|(one, _)| one.base_offset);
-        let shorter = || Some(ours.len().min(theirs.len())).filter(|_| ours.len() != theirs.len());
-        offset.or_else(|| Some(ours.get(shorter()?).or(theirs.get(shorter()?))?.base_offset))
-    }
-
     /// Whether this broker leads a partition.
     pub fn is_leader(&self, tp: TopicPartition) -> bool {
         self.led_slot(tp).is_ok()

@@ -17,6 +17,7 @@ pub struct Metadata {
     wanted: Vec<TopicId>,
     update_requested: bool,
     in_flight: bool,
+    version: u64,
     last_success: Option<Instant>,
     last_attempt: Option<Instant>,
     max_age: Span,
@@ -31,6 +32,7 @@ impl Metadata {
             wanted: Vec::new(),
             update_requested: false,
             in_flight: false,
+            version: 0,
             last_success: None,
             last_attempt: None,
             max_age,
@@ -87,6 +89,11 @@ impl Metadata {
         self.topics.get(&tp.topic)?.get(tp.partition as usize)
     }
 
+    /// How many answers were taken in.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
     /// When the next update is due: at once if asked for (after the backoff since the last try), at
     /// the latest `max_age` after the last one. `None` while one is on its way.
     pub fn update_due(&self) -> Option<Instant> {
@@ -124,6 +131,7 @@ impl Metadata {
     /// anything changed.
     pub fn update(&mut self, now: Instant, topics: &[TopicMetadata]) -> bool {
         self.in_flight = false;
+        self.version += 1;
         self.last_success = Some(now);
         let mut changed = false;
         for topic in topics {

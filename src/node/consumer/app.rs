@@ -40,6 +40,8 @@ const INSTANT_STEPS_MAX: u32 = 1_000_000;
 pub(super) enum Then {
     /// `onJoinPrepare` is over.
     Prepared,
+    /// `onJoinComplete` goes on: a cooperative member has given up what it is no longer assigned.
+    GaveUp,
     /// `onJoinComplete` is over.
     Assigned,
     /// `close()` goes on.
@@ -137,17 +139,14 @@ impl App {
         }
     }
 
-    /// Whether the application does nothing at an entry.
     pub(super) fn is_empty(&self, entry: Entry) -> bool {
         self.script.is_empty(entry)
     }
 
-    /// Whether a running or next poll ends the loop.
     pub(super) fn wants_to_end(&self) -> bool {
         !self.closing && (self.close_requested || self.stop_reason.is_some())
     }
 
-    /// Whether `close()` has told the heartbeat thread to end.
     pub(super) fn is_shut(&self) -> bool {
         self.shut
     }
@@ -156,7 +155,6 @@ impl App {
         self.shut = true;
     }
 
-    /// Whether it waits in the poll of its loop.
     pub(super) fn is_polling(&self) -> bool {
         self.frames.len() == 1 && matches!(self.activity, Activity::Poll(_))
     }
@@ -173,11 +171,18 @@ impl App {
         now < self.stalled_until
     }
 
+    pub(super) fn is_in_a_call(&self, now: Instant) -> bool {
+        let calls = matches!(
+            self.activity,
+            Activity::Poll(_) | Activity::Commit(_) | Activity::Close(_)
+        );
+        calls && !self.is_stalled(now)
+    }
+
     pub(super) fn is_standing(&self) -> bool {
         self.standing
     }
 
-    /// Whether the application's own timer has fired for what it waits for, once.
     pub(super) fn take_due(&mut self) -> bool {
         std::mem::take(&mut self.due)
     }
@@ -200,14 +205,12 @@ impl Frame {
 }
 
 impl Member {
-    /// The process begins its loop.
     pub(super) fn start_loop(&mut self, ctx: &mut Ctx<'_>) {
         let main = self.app.script.entry(Entry::Main);
         self.app.frames.push(Frame::at(main));
         self.run(ctx);
     }
 
-    /// The application goes on as far as it can without waiting.
     pub(super) fn run(&mut self, ctx: &mut Ctx<'_>) {
         for _ in 0..INSTANT_STEPS_MAX {
             if self.app.standing || self.app.is_stalled(ctx.now) || self.app.frames.is_empty() {
@@ -227,7 +230,6 @@ impl Member {
         panic!("an application takes time: its loop begins with a poll");
     }
 
-    /// The application's own timer fired.
     pub(super) fn app_due(&mut self, ctx: &mut Ctx<'_>) {
         let at = self.app.due_at.filter(|at| *at <= ctx.now);
         if at.is_some() {
@@ -240,20 +242,17 @@ impl Member {
         self.run(ctx);
     }
 
-    /// Wakes the application at an instant, not before a stall is over.
     pub(super) fn wake_app(&mut self, ctx: &mut Ctx<'_>, at: Instant) {
         self.app.due = false;
         self.app.due_at = Some(at);
         ctx.set_timer(TimerKey::application(0), at.max(self.app.stalled_until));
     }
 
-    /// The application waits.
     pub(super) fn sleep(&mut self, ctx: &mut Ctx<'_>, span: Span) {
         self.app.activity = Activity::Sleep;
         self.wake_app(ctx, ctx.now + span);
     }
 
-    /// Goes on with what the top frame waits for. Whether the application goes on.
     fn advance(&mut self, ctx: &mut Ctx<'_>) -> bool {
         match &self.app.activity {
             Activity::None => true,
@@ -279,7 +278,6 @@ impl Member {
         }
     }
 
-    /// One stage of one step.
     fn step(&mut self, ctx: &mut Ctx<'_>) {
         let frame = self.app.frame();
         let (pc, stage) = (frame.pc, frame.stage);
@@ -331,7 +329,6 @@ impl Member {
         ctx.reach(kind, phase, of);
     }
 
-    /// Whether this time the step is only counted (`every`).
     fn skips(&mut self, code: Code) -> bool {
         let Code::Commit(step) = code else {
             return false;
@@ -341,7 +338,6 @@ impl Member {
         !counter.is_multiple_of(step.every)
     }
 
-    /// Takes a step.
     fn begin(&mut self, ctx: &mut Ctx<'_>, code: Code) {
         match code {
             Code::Poll(timeout) => self.begin_poll(ctx, timeout),
@@ -362,7 +358,6 @@ impl Member {
         }
     }
 
-    /// Goes to the step after this one.
     fn next(&mut self, ctx: &mut Ctx<'_>, code: Code) {
         let pc = self.app.frame().pc;
         let target = match code {
@@ -523,8 +518,12 @@ impl Member {
         let frame = self.app.frames.pop().expect("a listener has a frame");
         let (activity, then) = frame.interrupts.expect("a listener interrupts something");
         self.app.activity = activity;
+        if let Activity::Poll(polling) = &mut self.app.activity {
+            polling.goes_on_with_the_group();
+        }
         match then {
-            Then::Prepared => self.prepared(),
+            Then::Prepared => self.gave_all(),
+            Then::GaveUp => self.gave_up(ctx),
             Then::Assigned => self.assigned(),
             Then::Closing => self.left_partitions(ctx),
             Then::ModernStep => {}

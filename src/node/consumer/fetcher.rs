@@ -14,7 +14,7 @@ use super::positions::PositionState;
 use super::{Member, Tag};
 use crate::base::{NodeId, Offset, TopicPartition};
 use crate::kafka::config::consumer::OffsetReset;
-use crate::kafka::hash::string_hash;
+use crate::kafka::hash::{string_hash, topic_partition_hash};
 use crate::kafka::java_hash;
 use crate::kafka::message::{
     FetchPartition, FetchRequest, FetchedPartition, Few, Request, Response,
@@ -22,9 +22,6 @@ use crate::kafka::message::{
 use crate::kafka::{ErrorCode, message::OffsetSpec};
 use crate::node::client::Outcome;
 use crate::node::{Ctx, Lane};
-
-/// A table of this many entries and more is sized from the count (`HashSet(Collection)`).
-const SIZED_FROM: usize = 12;
 
 /// The order in which a broker's fetch session serves partitions.
 #[derive(Clone, Debug)]
@@ -143,17 +140,9 @@ impl Member {
         let hash = |tp: &TopicPartition| {
             let name = self.setup.topics.iter().find(|(id, _)| *id == tp.topic);
             let name = name.map_or(0, |(_, name)| string_hash(name));
-            // `TopicPartition.hashCode`.
-            (31 + tp.partition as i32)
-                .wrapping_mul(31)
-                .wrapping_add(name)
+            topic_partition_hash(name, tp.partition)
         };
-        let order = if fetchable.len() < SIZED_FROM {
-            java_hash::iteration_order(&fetchable, hash)
-        } else {
-            java_hash::copy_order(&fetchable, hash)
-        };
-        order.into()
+        java_hash::collected_order(&fetchable, fetchable.len(), hash).into()
     }
 
     fn send_fetch(&mut self, ctx: &mut Ctx<'_>, broker: NodeId, wanted: &[TopicPartition]) {

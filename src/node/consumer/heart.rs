@@ -2,7 +2,8 @@
 //! coordinator, when the application has not polled for too long.
 //!
 //! Only the deadlines; what follows from them is `membership`. Kafka's thread looks at them every
-//! `retry.backoff.ms` or when `poll` wakes it; here each is met at its instant.
+//! `retry.backoff.ms` or when `poll` wakes it; here each is met at its instant, except that its
+//! search for a lost coordinator takes two rounds: one sends the question, the next reads the answer.
 
 use crate::base::{Instant, Span};
 
@@ -18,6 +19,8 @@ pub(super) struct Heart {
     pub(super) session_ends_at: Instant,
     /// When `max.poll.interval.ms` is over.
     pub(super) poll_due_at: Instant,
+    /// When the thread, alone with the network, looks for a lost coordinator.
+    pub(super) search_at: Option<Instant>,
     /// Failed heartbeats in a row.
     pub(super) failures: u32,
 }
@@ -31,6 +34,7 @@ impl Heart {
             beat_at: Instant::MAX,
             session_ends_at: Instant::MAX,
             poll_due_at: Instant::MAX,
+            search_at: None,
             failures: 0,
         }
     }
@@ -49,6 +53,7 @@ impl Heart {
 
     /// The coordinator was heard of, or found anew.
     pub(super) fn heard(&mut self, now: Instant) {
+        self.search_at = None;
         self.session_ends_at = now + self.session_timeout;
     }
 

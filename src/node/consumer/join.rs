@@ -63,16 +63,8 @@ impl Member {
             .expect("joining asks a known coordinator");
         self.group.state = MemberState::Preparing;
         self.group.joining = Joining::InFlight;
+        let protocols = self.join_protocols();
         let config = &self.setup.config;
-        let subscription = Arc::new(Subscription {
-            topics: self.setup.topics.iter().map(|(topic, _)| *topic).collect(),
-            owned: self.positions.partitions(),
-            generation: self.group.generation.id,
-        });
-        let protocols = config.assignors.iter().map(|assignor| JoinProtocol {
-            name: Arc::from(protocol_name(*assignor)),
-            subscription: subscription.clone(),
-        });
         let request = Request::JoinGroup(JoinGroupRequest {
             group: self.setup.group_name.clone(),
             member: self.group.generation.member.clone(),
@@ -81,7 +73,7 @@ impl Member {
             session_timeout: config.session_timeout,
             rebalance_timeout: config.max_poll_interval,
             protocol_type: Arc::from("consumer"),
-            protocols: protocols.collect(),
+            protocols,
             version: JOIN_VERSION,
         });
         let timeout = config
@@ -90,6 +82,27 @@ impl Member {
         let tag = Tag::Join(self.group.generation.clone());
         let to = (coordinator, Lane::Coordinator);
         self.wire.send(ctx, to, request, Some(timeout), tag);
+    }
+
+    /// What it says of itself, by assignor (`ConsumerCoordinator.metadata`).
+    fn join_protocols(&self) -> Vec<JoinProtocol> {
+        let plain = Arc::new(Subscription {
+            topics: self.setup.topics.iter().map(|(topic, _)| *topic).collect(),
+            owned: self.positions.partitions(),
+            generation: self.group.generation.id,
+            user_data: None,
+        });
+        let protocol = |assignor: &Assignor| JoinProtocol {
+            name: Arc::from(assignor.protocol_name()),
+            subscription: match self.group.memory.of(*assignor) {
+                None => Arc::clone(&plain),
+                user_data => Arc::new(Subscription {
+                    user_data,
+                    ..Subscription::clone(&plain)
+                }),
+            },
+        };
+        self.setup.config.assignors.iter().map(protocol).collect()
     }
 
     /// The answer to `JoinGroup` (`JoinGroupResponseHandler`).
@@ -175,14 +188,17 @@ impl Member {
                 })
             })
             .collect();
-        let chosen = response.protocol.as_deref();
-        let assignor = self.setup.config.assignors.iter().copied();
-        let assignor = assignor
-            .into_iter()
-            .find(|assignor| Some(protocol_name(*assignor)) == chosen)
-            .expect("the coordinator chooses among what every member supports");
-        let assignments = assignor::assign_members(assignor, &response.members, &topics);
-        self.send_sync(ctx, assignments);
+        let chosen = response
+            .protocol
+            .as_deref()
+            .and_then(Assignor::from_protocol_name);
+        let chosen = chosen.expect("the coordinator chooses among what every member supports");
+        match assignor::assign_members(chosen, &response.members, &topics) {
+            Ok(assignments) => self.send_sync(ctx, assignments),
+            Err(failure) => {
+                self.group.joining = Joining::Failed(JoinFailure::Fatal(failure.exception()));
+            }
+        }
     }
 
     fn send_sync(&mut self, ctx: &mut Ctx<'_>, assignments: Vec<(MemberId, Assignment)>) {
@@ -238,14 +254,5 @@ impl Member {
                 Joining::Failed(JoinFailure::Fatal(exception))
             }
         };
-    }
-}
-
-/// The name under which an assignor votes.
-fn protocol_name(assignor: Assignor) -> &'static str {
-    match assignor {
-        Assignor::Range => "range",
-        Assignor::RoundRobin => "roundrobin",
-        Assignor::CooperativeSticky => "cooperative-sticky",
     }
 }

@@ -9,6 +9,7 @@
 //! It never calls the listener and never gives partitions up: that is `poll`'s. A heartbeat refused
 //! with `FENCED_INSTANCE_ID` ends the thread, and the next `poll` throws.
 
+use super::app::Activity;
 use super::membership::{Generation, MemberState};
 use super::{Member, Tag};
 use crate::base::Instant;
@@ -27,7 +28,8 @@ impl Member {
         } else if self.group.coordinator.is_some() {
             Some(self.heart.next())
         } else {
-            self.group.search_at()
+            let alone = self.heart.search_at.unwrap_or(Instant::ZERO);
+            Some(self.group.search_at()?.max(alone))
         }
     }
 
@@ -44,14 +46,14 @@ impl Member {
         if !self.heart_beats() {
             return;
         }
-        if !self.coordinator_ready(ctx) {
+        if !self.heart_has_coordinator(ctx) {
             // Kafka's thread looks at the poll timer only with a known coordinator; the session
             // timeout of the coordinator ends the membership then.
             return;
         }
         if self.heart.session_ends_at <= ctx.now {
             self.group.forget_coordinator();
-            self.coordinator_ready(ctx);
+            self.heart_has_coordinator(ctx);
         } else if self.heart.poll_due_at <= ctx.now {
             let group = self.setup.group;
             let last_poll = self
@@ -70,6 +72,31 @@ impl Member {
         } else if self.heart.beat_at <= ctx.now {
             self.send_heartbeat(ctx);
         }
+    }
+
+    /// Whether the coordinator is known; else looks for it. While the application is in a call, that
+    /// serves the network; else the thread does, once every `retry.backoff.ms`.
+    fn heart_has_coordinator(&mut self, ctx: &mut Ctx<'_>) -> bool {
+        let in_call = matches!(
+            self.app.activity,
+            Activity::Poll(_) | Activity::Commit(_) | Activity::Close(_)
+        );
+        if in_call && !self.app.is_stalled(ctx.now) {
+            return self.coordinator_ready(ctx);
+        }
+        let lane = Lane::Coordinator;
+        let known = self.group.coordinator;
+        if known.is_some_and(|known| !self.wire.is_unavailable(ctx.now, known, lane)) {
+            return true;
+        }
+        self.group.forget_coordinator();
+        let round = self.setup.config.retry_backoff;
+        let search_at = self.heart.search_at.get_or_insert(ctx.now + round + round);
+        if *search_at <= ctx.now {
+            self.heart.search_at = None;
+            self.coordinator_ready(ctx);
+        }
+        false
     }
 
     fn send_heartbeat(&mut self, ctx: &mut Ctx<'_>) {

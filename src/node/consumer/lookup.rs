@@ -57,6 +57,10 @@ impl Member {
 
     /// Finds positions for partitions without one (`updateFetchPositions`).
     pub(super) fn update_positions(&mut self, ctx: &mut Ctx<'_>) -> Turn {
+        self.validate_again();
+        if std::mem::take(&mut self.is_truncated) {
+            return Turn::Threw("LogTruncationException");
+        }
         self.send_validations(ctx);
         if self.positions.all_valid() {
             return Turn::Ready;
@@ -158,7 +162,7 @@ impl Member {
         missing.then_some("NoOffsetForPartitionException")
     }
 
-    fn set_position(
+    pub(super) fn set_position(
         &mut self,
         ctx: &mut Ctx<'_>,
         tp: TopicPartition,
@@ -175,6 +179,10 @@ impl Member {
         let set = ctx.note_since(fact, since);
         ctx.cause = cause;
         self.positions.set(tp, at, set);
+        let leader_epoch = self.metadata.leader_epoch(tp);
+        if let Some(owned) = self.positions.get_mut(tp) {
+            owned.leader_epoch = leader_epoch;
+        }
     }
 
     /// Asks for the ends of partitions that await a reset (`resetPositionsIfNeeded`).

@@ -7,24 +7,22 @@
 //!    +--kicked out, left----------+--------- rebalance seen, next poll: commit, revoke -----+
 //! ```
 //!
-//! Joining advances only inside `poll`, without blocking it: prepare (auto-commit, revoke or lost),
-//! join, sync, complete (assigned). The heartbeats go on meanwhile ([`super::liveness`]). Eager
-//! only: the default pair of assignors is eager, cooperative groups do not load.
+//! Joining advances only inside `poll`, without blocking it: prepare, join, sync, complete. What
+//! that takes from the application and gives it is [`super::handover`]. The heartbeats go on
+//! meanwhile ([`super::liveness`]).
 
 use std::sync::Arc;
 
-use super::app::{Entry, Then};
-use super::commit::{CommitFor, CommitOutcome, Offsets};
+use super::commit::Offsets;
+use super::handover::AssignorMemory;
 use super::join::{JoinFailure, Joining};
 use super::poll::Turn;
 use super::{Member, Tag};
-use crate::base::{Instant, NodeId, TopicId, TopicPartition};
+use crate::base::{Instant, NodeId, TopicId};
 use crate::kafka::ErrorCode;
-use crate::kafka::client::ClientFamily;
 use crate::kafka::group::{Assignment, LeaveGroupRequest, MemberId};
 use crate::kafka::message::{Request, Response};
 use crate::node::client::Outcome;
-use crate::node::fact::{CommitKind, GroupFact};
 use crate::node::{Ctx, FactId, Lane};
 
 /// Where the member stands (`MemberState`).
@@ -67,11 +65,15 @@ pub(super) struct Membership {
     pub(super) coordinator: Option<NodeId>,
     search: Search,
     pub(super) rejoin_needed: bool,
-    needs_prepare: bool,
-    prepare_until: Option<Instant>,
-    prepare_commit: Option<(u32, Offsets)>,
+    pub(super) needs_prepare: bool,
+    pub(super) prepare_until: Option<Instant>,
+    pub(super) prepare_commit: Option<(u32, Offsets)>,
     pub(super) joining: Joining,
-    retry_at: Instant,
+    /// The assignment that is taken over once the listener has given up what is not in it.
+    pub(super) incoming: Option<Assignment>,
+    /// What the assignors remember of earlier generations.
+    pub(super) memory: AssignorMemory,
+    pub(super) retry_at: Instant,
     /// What the leader assigned from: partitions per topic.
     pub(super) assigned_from: Option<Vec<(TopicId, Option<u32>)>>,
     pub(super) is_leader: bool,
@@ -94,7 +96,7 @@ impl Generation {
     }
 
     /// Whether it names no place in the group.
-    fn is_none(&self) -> bool {
+    pub(super) fn is_none(&self) -> bool {
         self.id < 0 || self.member.is_empty()
     }
 }
@@ -112,6 +114,8 @@ impl Membership {
             prepare_until: None,
             prepare_commit: None,
             joining: Joining::Idle,
+            incoming: None,
+            memory: AssignorMemory::default(),
             retry_at: Instant::ZERO,
             assigned_from: None,
             is_leader: false,
@@ -261,7 +265,7 @@ impl Member {
             }
             if self.group.needs_prepare {
                 match self.prepare_join(ctx) {
-                    Turn::Ready => self.prepared(),
+                    Turn::Ready => {}
                     other => return other,
                 }
             }
@@ -285,7 +289,10 @@ impl Member {
                     self.lead(ctx, &response);
                     return Turn::NotReady;
                 }
-                Joining::Joined(assignment) => return self.complete_join(ctx, &assignment),
+                Joining::Joined(assignment) => match self.complete_join(ctx, &assignment) {
+                    Turn::Ready => {}
+                    other => return other,
+                },
                 Joining::Failed(failure) => {
                     self.group.rejoin_needed = true;
                     match failure {
@@ -299,126 +306,6 @@ impl Member {
             }
         }
         Turn::Ready
-    }
-
-    /// Auto-commit, then revoke or lose what is owned (`onJoinPrepare`).
-    fn prepare_join(&mut self, ctx: &mut Ctx<'_>) -> Turn {
-        let limit = ctx.now + self.setup.config.max_poll_interval;
-        let until = *self.group.prepare_until.get_or_insert(limit);
-        if self.setup.config.auto_commit && !self.commit_before_join(ctx, until) {
-            return Turn::NotReady;
-        }
-        self.revoke(ctx, self.group.generation.is_none(), Then::Prepared)
-    }
-
-    /// Whether the commit before the rebalance is done with, one way or another.
-    fn commit_before_join(&mut self, ctx: &mut Ctx<'_>, until: Instant) -> bool {
-        if self.group.prepare_commit.is_none() {
-            if ctx.now < self.group.retry_at {
-                return false;
-            }
-            for owned in self.positions.iter_mut() {
-                owned.leaving = true;
-            }
-            let offsets = self.auto_committed_offsets();
-            let kind = CommitKind::AutoBeforeRebalance;
-            let id = self.start_commit(ctx, kind, offsets.clone(), CommitFor::Waiter);
-            self.group.prepare_commit = Some((id, offsets));
-        }
-        let Some((id, offsets)) = self.group.prepare_commit.clone() else {
-            unreachable!("it was sent just before")
-        };
-        if until <= ctx.now {
-            return true;
-        }
-        let Some(outcome) = self.commits.take_outcome(id) else {
-            return false;
-        };
-        self.note_commit_outcome(ctx, CommitKind::AutoBeforeRebalance, &offsets, outcome);
-        self.group.prepare_commit = None;
-        match outcome {
-            CommitOutcome::Failed(failure) if failure.retriable => {
-                self.group.retry_at = ctx.now + self.setup.config.retry_backoff;
-                false
-            }
-            CommitOutcome::Failed(_) | CommitOutcome::Done => true,
-        }
-    }
-
-    /// Takes everything from the application, as revoked or as lost, and runs its listener.
-    /// `Ready` if nothing had to run.
-    pub(super) fn revoke(&mut self, ctx: &mut Ctx<'_>, lost: bool, then: Then) -> Turn {
-        let partitions: Arc<[TopicPartition]> = self.positions.partitions().into();
-        if lost && partitions.is_empty() {
-            return Turn::Ready;
-        }
-        let group = self.setup.group;
-        let nothing = partitions.is_empty();
-        let entry = if lost { Entry::Lost } else { Entry::Revoked };
-        let dropped = partitions.clone();
-        let fact = if lost {
-            GroupFact::Lost { group, partitions }
-        } else {
-            GroupFact::Revoked { group, partitions }
-        };
-        let since = if lost {
-            self.group.fenced_since
-        } else {
-            FactId::NONE
-        };
-        ctx.note_since(fact, since);
-        self.drop_queued(ctx, &dropped);
-        if nothing && self.app.is_empty(entry) {
-            return Turn::Ready;
-        }
-        self.call_listener(ctx, entry, then)
-    }
-
-    /// `onJoinPrepare` is over: nothing is owned any more.
-    pub(super) fn prepared(&mut self) {
-        self.positions.assign(&[]);
-        self.group.is_leader = false;
-        self.group.needs_prepare = false;
-        self.group.prepare_until = None;
-        self.group.prepare_commit = None;
-    }
-
-    /// Takes the assignment over and tells the listener (`onJoinComplete`).
-    fn complete_join(&mut self, ctx: &mut Ctx<'_>, assignment: &Assignment) -> Turn {
-        if self.group.state != MemberState::Stable || self.group.generation.is_none() {
-            self.group.reset(true, self.group.fenced_since);
-            return Turn::NotReady;
-        }
-        if !self.group.is_leader {
-            self.group.assigned_from = None;
-        }
-        self.group.needs_prepare = true;
-        if self.setup.config.auto_commit && self.setup.family == ClientFamily::Java {
-            self.commits.auto_at = ctx.now + self.setup.config.auto_commit_interval;
-        }
-        self.positions.assign(assignment);
-        self.lookup_is_stale();
-        let mut partitions = assignment.to_vec();
-        partitions.sort_unstable();
-        self.group.assigned_since = ctx.note(GroupFact::Assigned {
-            group: self.setup.group,
-            generation: self.group.generation.id,
-            partitions: partitions.into(),
-        });
-        match self.call_listener(ctx, Entry::Assigned, Then::Assigned) {
-            Turn::Ready => {
-                self.assigned();
-                Turn::Ready
-            }
-            other => other,
-        }
-    }
-
-    /// `onPartitionsAssigned` has returned: fetching may begin.
-    pub(super) fn assigned(&mut self) {
-        for owned in self.positions.iter_mut() {
-            owned.arriving = false;
-        }
     }
 
     /// Leaves the group, if there is somebody to tell (`maybeLeaveGroup`). A static member tells
@@ -442,6 +329,7 @@ impl Member {
     /// Forgets the joining, as a closing client does.
     pub(super) fn stop_joining(&mut self) {
         self.group.joining = Joining::Idle;
+        self.group.incoming = None;
         self.group.rejoin_needed = false;
     }
 }

@@ -5,17 +5,18 @@
 //!                         |
 //!                   poll, sync_commit, close                           calls into the client
 //!                         |
-//!   membership, join  lookup  fetcher  commit  (librdkafka)            inside poll
-//!  (or modern)          |       |       /
+//!   membership, join, handover    lookup  fetcher  commit  (librdkafka)  inside poll
+//!    (or modern)               |       |       /
 //!   liveness --- wire (connections), metadata                          background
 //! ```
 //!
 //! Answers are taken in when they arrive, whichever thread of Kafka's would have read them; what
 //! the application notices of them (joining, records, callbacks) it notices only inside its calls.
-//! The one exception: while the application stands still, nobody reads the answer to `JoinGroup`,
-//! as Kafka's heartbeat thread sleeps then.
+//! The one exception: the answer to `JoinGroup` is read inside the application's calls only, as
+//! Kafka's heartbeat thread sleeps until then. A cooperative member that is busy with records of a
+//! partition it keeps holds its group up in this way.
 //!
-//! Not modelled: cooperative rebalancing, transactions, pause, follower fetching.
+//! Not modelled: transactions, pause, follower fetching.
 
 pub mod program;
 
@@ -24,6 +25,7 @@ mod buffer;
 mod close;
 mod commit;
 mod fetcher;
+mod handover;
 mod heart;
 mod join;
 mod librdkafka;
@@ -167,6 +169,10 @@ pub struct Member {
     positions: Positions,
     lookup: Lookup,
     lookup_round: u32,
+    /// The version of the metadata that positions were last compared with.
+    validated_with: u64,
+    /// Positions beyond a cut, and no policy to reset them: `poll` is to throw.
+    is_truncated: bool,
     fetcher: Fetcher,
     commits: Commits,
     app: App,
@@ -175,7 +181,7 @@ pub struct Member {
     /// How many requests went to the sink.
     sink_requests: u32,
     seeks: Vec<SeekRequest>,
-    /// Answers nobody reads while the application stands still.
+    /// Answers that wait until the application is in a call.
     deferred: VecDeque<Completed<Tag>>,
     processing: Stream,
     /// How often processing has failed, by record; over all members, and across crashes.
@@ -219,6 +225,8 @@ impl Member {
             positions: Positions::default(),
             lookup: Lookup::Idle,
             lookup_round: 0,
+            validated_with: 0,
+            is_truncated: false,
             fetcher: Fetcher::default(),
             commits: Commits::new(Instant::MAX),
             app: App::new(script),
@@ -415,7 +423,7 @@ impl Member {
 
     /// What has become of a request goes to whom it belongs.
     fn take_in(&mut self, ctx: &mut Ctx<'_>, completed: Completed<Tag>) {
-        if matches!(completed.tag, Tag::Join(_)) && self.app.is_stalled(ctx.now) {
+        if matches!(completed.tag, Tag::Join(_)) && !self.app.is_in_a_call(ctx.now) {
             self.deferred.push_back(completed);
             return;
         }
@@ -442,9 +450,11 @@ impl Member {
         }
     }
 
-    /// The application is back: what waited for it is taken in.
+    /// The application is in a call: what waited for that is taken in.
     fn take_deferred(&mut self, ctx: &mut Ctx<'_>) {
-        while let Some(completed) = self.deferred.pop_front() {
+        while self.app.is_in_a_call(ctx.now)
+            && let Some(completed) = self.deferred.pop_front()
+        {
             self.dispatch(ctx, completed);
         }
     }

@@ -53,6 +53,11 @@ impl Polling {
             blocked: false,
         }
     }
+
+    /// A listener has returned into its group's part: that comes before records at hand.
+    pub(super) fn goes_on_with_the_group(&mut self) {
+        self.entered = false;
+    }
 }
 
 impl Member {
@@ -93,7 +98,7 @@ impl Member {
             blocked,
             ..polling
         });
-        if blocked {
+        if blocked && !over {
             return false;
         }
         match self.collect() {
@@ -104,6 +109,9 @@ impl Member {
         self.send_fetches(ctx);
         // Kafka's loop turns again at the next sign of the network, and then asks for these first.
         self.send_validations(ctx);
+        if over {
+            return self.poll_returns(ctx, Vec::new());
+        }
         false
     }
 

@@ -13,9 +13,8 @@
 //!
 //! Only `Fetching` is a valid position: fetched from and committed. A position is committed with
 //! the leader epoch of the last record handed out, if there was one, and only such a committed
-//! offset has to be validated (KIP-320). Simplified: positions are not validated again when
-//! metadata shows a new leader epoch. A position beyond the log of a leader elected uncleanly is found
-//! out of range by the next fetch; one below its end is not noticed.
+//! offset has to be validated (KIP-320); so has such a position when metadata shows another leader
+//! epoch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,6 +50,8 @@ pub(super) struct Owned {
     pub(super) offset: Offset,
     /// The leader epoch of the record before it, if it was read.
     pub(super) epoch: Option<u32>,
+    /// Under which leader epoch of the partition, by metadata, the position counts.
+    pub(super) leader_epoch: Option<u32>,
     /// The fact that set the position.
     pub(super) since: FactId,
     /// About to be revoked: not fetched from any more.
@@ -89,6 +90,7 @@ impl Owned {
             state: PositionState::Initializing,
             offset: 0,
             epoch: None,
+            leader_epoch: None,
             since: FactId::NONE,
             leaving: false,
             arriving: true,
@@ -143,13 +145,13 @@ impl Positions {
     /// Replaces the assignment; kept partitions keep their positions
     /// (`assignFromSubscribed`).
     pub(super) fn assign(&mut self, partitions: &[TopicPartition]) {
-        let mut before = std::mem::take(&mut self.owned);
+        let mut before = std::mem::take(&mut self.owned).into_iter().peekable();
         let mut sorted = partitions.to_vec();
         sorted.sort_unstable();
         for tp in sorted {
-            let known = before.iter().position(|owned| owned.tp == tp);
-            let owned = known.map_or_else(|| Owned::new(tp), |index| before.swap_remove(index));
-            self.owned.push(owned);
+            while before.next_if(|owned| owned.tp < tp).is_some() {}
+            let known = before.next_if(|owned| owned.tp == tp);
+            self.owned.push(known.unwrap_or_else(|| Owned::new(tp)));
         }
     }
 

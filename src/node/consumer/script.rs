@@ -67,6 +67,7 @@ pub(super) enum Code {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WorkerStep {
     Process,
+    Store { with_offset: bool },
     Sleep(Span),
 }
 
@@ -252,6 +253,8 @@ fn worker_step(step: &Step) -> WorkerStep {
     match step {
         Step::Process => WorkerStep::Process,
         Step::Sleep(span) => WorkerStep::Sleep(*span),
+        Step::Store => WorkerStep::Store { with_offset: false },
+        Step::StoreWithOffset => WorkerStep::Store { with_offset: true },
         other => panic!("a consumer is not safe for several threads: {other:?} in a worker"),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The application waits for each answer. Without one, within its patience, it knows nothing of the
 //! request: it may be in. What it does then, and after a refusal, the group says: the same request
-//! again after a second, on with the next step, or the end.
+//! again after a second, on with the next step, or the end. So does each worker behind `hand-off`;
+//! all threads of a process share one connection to the sink.
 //!
 //! ```text
 //! Until --send--> InFlight --stored--> done
@@ -12,8 +13,10 @@
 
 use super::app::Activity;
 use super::program::OnSinkFailure;
+use super::script::Item;
 use super::{Member, SeekRequest, Tag};
-use crate::base::{Instant, Offset, Span, TopicPartition};
+use crate::base::{Instant, Span, TopicPartition};
+use crate::kafka::Records;
 use crate::kafka::message::{Request, Response};
 use crate::kafka::sink::{Rows, SinkRequest, SinkResponse};
 use crate::node::client::Outcome;
@@ -24,7 +27,18 @@ use crate::node::{Ctx, FactId, Lane};
 const RETRY_AFTER: Span = Span::from_secs(1);
 
 /// The reason of an application that stops over its sink.
-const STOPPED: &str = "the sink failed";
+pub(super) const STOPPED: &str = "the sink failed";
+
+/// How far a request to the sink is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// It is under way.
+    NotYet,
+    /// It is done, or given up.
+    Over,
+    /// It failed, and the group stops over that.
+    Failed,
+}
 
 /// A request to the sink under way.
 #[derive(Clone, Debug)]
@@ -51,19 +65,42 @@ impl Storing {
             State::InFlight(_) | State::Answered(_) | State::Unanswered => None,
         }
     }
+
+    fn awaits(&self, number: u32) -> bool {
+        matches!(self.state, State::InFlight(awaited) if awaited == number)
+    }
 }
 
 impl Member {
     /// `store`, or `store-with-offset`: a row for the record at hand.
     pub(super) fn begin_store(&mut self, ctx: &mut Ctx<'_>, with_offset: bool) {
         let item = self.app.polled.current().expect("a store stands in `each`");
+        let request = self.row_of(item, with_offset);
+        self.begin_asking(ctx, request);
+    }
+
+    /// The same on a worker's thread.
+    pub(super) fn worker_store(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        item: Item,
+        with_offset: bool,
+    ) -> Storing {
+        let request = self.row_of(item, with_offset);
+        self.storing(ctx, request)
+    }
+
+    fn row_of(&self, item: Item, with_offset: bool) -> SinkRequest {
         let rows = Rows {
             partition: item.tp,
             first_offset: item.offset,
-            records: crate::kafka::Records::one(item.record),
+            records: Records::one(item.record),
         };
-        let offset = with_offset.then_some((item.tp, item.offset + 1));
-        self.ask_sink(ctx, vec![rows], offset);
+        SinkRequest::Insert {
+            group: self.setup.group,
+            rows: vec![rows],
+            offset: with_offset.then_some((item.tp, item.offset + 1)),
+        }
     }
 
     /// `store-all`: a row for each polled record, in one request.
@@ -73,21 +110,10 @@ impl Member {
             first_offset: run.first_offset,
             records: run.records.clone(),
         });
-        let rows = runs.collect();
-        self.ask_sink(ctx, rows, None);
-    }
-
-    fn ask_sink(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        rows: Vec<Rows>,
-        offset: Option<(TopicPartition, Offset)>,
-    ) {
-        let group = self.setup.group;
         let request = SinkRequest::Insert {
-            group,
-            rows,
-            offset,
+            group: self.setup.group,
+            rows: runs.collect(),
+            offset: None,
         };
         self.begin_asking(ctx, request);
     }
@@ -106,8 +132,13 @@ impl Member {
         if ctx.cause == FactId::NONE {
             ctx.cause = self.app.last_fact;
         }
+        let storing = self.storing(ctx, request);
+        self.app.activity = Activity::Store(storing);
+    }
+
+    fn storing(&self, ctx: &Ctx<'_>, request: SinkRequest) -> Storing {
         let state = State::Until(self.sink_reachable_at(ctx.now));
-        self.app.activity = Activity::Store(Storing { request, state });
+        Storing { request, state }
     }
 
     /// When the link to the sink may be tried.
@@ -130,28 +161,45 @@ impl Member {
         else {
             unreachable!("a pass belongs to a request to the sink")
         };
-        match storing.state {
-            State::Until(at) if at <= ctx.now => {
-                self.send_to_sink(ctx, &mut storing);
+        match self.storing_pass(ctx, &mut storing) {
+            Stored::NotYet => {
                 self.app.activity = Activity::Store(storing);
-                false
+                return false;
             }
-            State::Until(_) | State::InFlight(_) => {
-                self.app.activity = Activity::Store(storing);
-                false
+            Stored::Over => {}
+            Stored::Failed => self.stop(ctx, STOPPED),
+        }
+        true
+    }
+
+    /// Goes on with a request, whoever waits for it.
+    pub(super) fn storing_pass(&mut self, ctx: &mut Ctx<'_>, storing: &mut Storing) -> Stored {
+        match &storing.state {
+            State::Until(at) if *at <= ctx.now => {
+                self.send_to_sink(ctx, storing);
+                Stored::NotYet
             }
-            State::Answered(SinkResponse::Stored) => true,
+            State::Until(_) | State::InFlight(_) => Stored::NotYet,
+            State::Answered(SinkResponse::Stored) => Stored::Over,
             State::Answered(SinkResponse::Offsets(offsets)) => {
                 let cause = ctx.cause;
-                for (tp, offset, because) in offsets {
+                for (tp, offset, because) in offsets.clone() {
                     ctx.cause = cause;
                     self.seek_now(ctx, SeekRequest::Stored(tp, offset, FactId(because)));
                 }
-                true
+                Stored::Over
             }
             State::Answered(SinkResponse::Refused(_)) | State::Unanswered => {
-                self.sink_failed(ctx, storing.request);
-                true
+                match self.sink().on_failure {
+                    OnSinkFailure::Retry => {
+                        let again = ctx.now + RETRY_AFTER;
+                        let at = self.sink_reachable_at(ctx.now).max(again);
+                        storing.state = State::Until(at);
+                        Stored::NotYet
+                    }
+                    OnSinkFailure::Continue => Stored::Over,
+                    OnSinkFailure::Stop => Stored::Failed,
+                }
             }
         }
     }
@@ -179,11 +227,12 @@ impl Member {
         outcome: Outcome,
         left: bool,
     ) {
-        let awaited = matches!(
-            &self.app.activity,
-            Activity::Store(storing) if matches!(storing.state, State::InFlight(n) if n == number)
-        );
-        if !awaited {
+        let asked_here = match &self.app.activity {
+            Activity::Store(storing) => storing.awaits(number),
+            _ => false,
+        };
+        let asks = |storing: &Storing| storing.awaits(number);
+        if !asked_here && self.workers.that_asks(asks).is_none() {
             return;
         }
         let state = match outcome {
@@ -201,21 +250,13 @@ impl Member {
                 State::Unanswered
             }
         };
+        if let Some((worker, storing)) = self.workers.that_asks(asks) {
+            storing.state = state;
+            return self.worker_due(ctx, worker);
+        }
         self.app.last_fact = ctx.cause;
         if let Activity::Store(storing) = &mut self.app.activity {
             storing.state = state;
-        }
-    }
-
-    fn sink_failed(&mut self, ctx: &mut Ctx<'_>, request: SinkRequest) {
-        match self.sink().on_failure {
-            OnSinkFailure::Retry => {
-                let at = self.sink_reachable_at(ctx.now).max(ctx.now + RETRY_AFTER);
-                let state = State::Until(at);
-                self.app.activity = Activity::Store(Storing { request, state });
-            }
-            OnSinkFailure::Continue => {}
-            OnSinkFailure::Stop => self.stop(ctx, STOPPED),
         }
     }
 }

@@ -3,15 +3,20 @@
 //! (`OffsetFetcher.validatePositionsIfNeeded`).
 //!
 //! So after a restart partitions never read before, whose positions carry no epoch, are fetched
-//! first. Not here yet: what an epoch that ends below the position says, that the log was
-//! truncated; the fetch that follows finds its offset out of range.
+//! first. A position whose last record has an epoch is validated again when metadata shows another
+//! leader epoch (`validatePositionsOnMetadataChange`). Where the epoch ends below the position, the
+//! log was cut off: the position goes to that end, or `poll` throws where `auto.offset.reset` is
+//! `none` (`SubscriptionState.maybeCompleteValidation`).
 
+use super::fetcher::reset_spec;
 use super::positions::PositionState;
 use super::{Member, Tag};
-use crate::base::{Offset, TopicPartition};
+use crate::base::{Instant, Offset, TopicPartition};
 use crate::kafka::ErrorCode;
-use crate::kafka::message::{AskedEpoch, Request, Response};
+use crate::kafka::group::OffsetAndEpoch;
+use crate::kafka::message::{AskedEpoch, EpochEnd, Request, Response};
 use crate::node::client::Outcome;
+use crate::node::fact::{GroupFact, PositionSource};
 use crate::node::{Ctx, Lane};
 
 /// A position as it was when its validation was asked for; the answer is about no other.
@@ -23,6 +28,31 @@ pub(super) struct Unvalidated {
 }
 
 impl Member {
+    /// Compares positions with metadata that is new: where another leader epoch has begun they await
+    /// validation, unless nothing was read yet (`maybeValidatePosition`).
+    pub(super) fn validate_again(&mut self) {
+        let version = self.metadata.version();
+        if std::mem::replace(&mut self.validated_with, version) == version {
+            return;
+        }
+        let metadata = &self.metadata;
+        for owned in self.positions.iter_mut() {
+            let is_valid = matches!(
+                owned.state,
+                PositionState::Fetching | PositionState::AwaitingValidation
+            );
+            let now = metadata.leader_epoch(owned.tp);
+            if !is_valid || metadata.leader(owned.tp).is_none() || owned.leader_epoch == now {
+                continue;
+            }
+            owned.leader_epoch = now;
+            if owned.epoch.is_some() {
+                owned.state = PositionState::AwaitingValidation;
+                owned.retry_at = Instant::ZERO;
+            }
+        }
+    }
+
     /// Asks each leader about all of its partitions whose positions await validation.
     pub(super) fn send_validations(&mut self, ctx: &mut Ctx<'_>) {
         let asked = self.by_leader(ctx.now, |owned| match owned.state {
@@ -56,7 +86,8 @@ impl Member {
         };
         for position in asked {
             let end = ends.iter().find(|e| e.partition == position.partition);
-            let known = end.is_some_and(|end| end.error == ErrorCode::None);
+            let known = end.filter(|end| end.error == ErrorCode::None);
+            let retry_backoff = self.setup.config.retry_backoff;
             let Some(owned) = self.positions.get_mut(position.partition) else {
                 continue;
             };
@@ -64,12 +95,51 @@ impl Member {
             if owned.state != PositionState::AwaitingValidation || !is_same {
                 continue;
             }
-            if known {
-                owned.state = PositionState::Fetching;
-            } else {
-                owned.retry_at = ctx.now + self.setup.config.retry_backoff;
-                self.metadata.request_update();
+            match known {
+                Some(EpochEnd {
+                    end: Some((_, end)),
+                    ..
+                }) if position.offset <= *end => owned.state = PositionState::Fetching,
+                Some(known) => self.truncated(ctx, *position, known.end),
+                None => {
+                    owned.retry_at = ctx.now + retry_backoff;
+                    self.metadata.request_update();
+                }
             }
         }
+    }
+
+    /// The log was cut off below a position: it goes to where the epoch ends now, or where the reset
+    /// policy says if the leader does not know the epoch; without a policy `poll` throws.
+    fn truncated(&mut self, ctx: &mut Ctx<'_>, position: Unvalidated, end: Option<(u32, Offset)>) {
+        let tp = position.partition;
+        let owned = self.positions.get_mut(tp);
+        let owned = owned.expect("what was validated is owned");
+        let fact = GroupFact::PositionTruncated {
+            group: self.setup.group,
+            partition: tp,
+            from: position.offset,
+            to: end.map(|(_, offset)| offset),
+        };
+        let cause = ctx.cause;
+        let since = ctx.note_since(fact, owned.since);
+        match (reset_spec(self.setup.config.offset_reset), end) {
+            (None, _) => self.is_truncated = true,
+            (Some(spec), None) => {
+                owned.state = PositionState::AwaitingReset { spec, seek: false };
+                owned.retry_at = Instant::ZERO;
+            }
+            (Some(_), Some((epoch, offset))) => {
+                let at = OffsetAndEpoch {
+                    offset,
+                    leader_epoch: Some(epoch),
+                };
+                self.set_position(ctx, tp, at, (PositionSource::Truncation, since));
+                if let Some(owned) = self.positions.get_mut(tp) {
+                    owned.state = PositionState::Fetching;
+                }
+            }
+        }
+        ctx.cause = cause;
     }
 }

@@ -1,5 +1,6 @@
 //! The member's requests on their way out (`ConsumerNetworkClient`): a request waits here until
-//! its connection is up, and fails with it if it cannot be made.
+//! its connection is up, and fails with it if it cannot be made. One that finds its connection
+//! lost, and too early to be made anew, fails at the next look at the network.
 //!
 //! It does not know what requests mean. Connections themselves are [`NetworkClient`]'s.
 
@@ -54,6 +55,9 @@ impl Wire {
             self.net.send(ctx, (broker, lane), request, timeout, tag);
             return;
         }
+        // A sink is no broker of Kafka's, and its client waits.
+        let waits = matches!(tag, Tag::Sink(_)) || !self.is_unavailable(ctx.now, broker, lane);
+        let patience = timeout.unwrap_or(self.request_timeout);
         self.unsent.push_back(Unsent {
             broker,
             lane,
@@ -61,7 +65,8 @@ impl Wire {
             timeout,
             tag,
             queued_at: ctx.now,
-            deadline: ctx.now + timeout.unwrap_or(self.request_timeout),
+            // `checkDisconnects`
+            deadline: if waits { ctx.now + patience } else { ctx.now },
         });
     }
 

@@ -11,6 +11,7 @@ use super::Member;
 use super::app::Activity;
 use super::buffer::Run;
 use super::script::{Item, WorkerStep};
+use super::store::{Stored, Storing};
 use super::work::{Tried, Work};
 use crate::base::{Instant, Span, TopicPartition};
 use crate::kafka::Records;
@@ -32,6 +33,10 @@ enum Task {
     Next,
     /// The record is being sent to another topic.
     Sending,
+    /// A step that stores passed its `before` point.
+    Ask { with_offset: bool },
+    /// A request to the sink is under way.
+    Store(Storing),
 }
 
 /// One thread.
@@ -82,6 +87,18 @@ impl Workers {
         self.standing.take()
     }
 
+    /// The worker whose request to the sink passes a test.
+    pub(super) fn that_asks(
+        &mut self,
+        test: impl Fn(&Storing) -> bool,
+    ) -> Option<(u16, &mut Storing)> {
+        let mut threads = (0..).zip(&mut self.threads);
+        threads.find_map(|(number, worker)| match &mut worker.task {
+            Task::Store(storing) if test(storing) => Some((number, storing)),
+            _ => None,
+        })
+    }
+
     fn take_one(&mut self) -> Option<Item> {
         let run = self.queue.front_mut()?;
         let item = Item {
@@ -97,6 +114,14 @@ impl Workers {
         }
         self.waiting -= 1;
         Some(item)
+    }
+}
+
+fn store_kind(with_offset: bool) -> StepKind {
+    if with_offset {
+        StepKind::StoreWithOffset
+    } else {
+        StepKind::Store
     }
 }
 
@@ -174,6 +199,11 @@ impl Member {
             }
             Task::Try(work) => self.worker_tried(ctx, worker, work),
             Task::Next => self.worker_next(ctx, worker, item),
+            Task::Ask { with_offset } => {
+                let storing = self.worker_store(ctx, item, with_offset);
+                self.worker_stores(ctx, worker, storing);
+            }
+            Task::Store(storing) => self.worker_stores(ctx, worker, storing),
             Task::Idle | Task::Sending => self.workers.threads[index].task = task,
         }
     }
@@ -185,9 +215,36 @@ impl Member {
             Some(WorkerStep::Sleep(span)) => self.worker_wait(ctx, worker, Task::Next, span),
             Some(WorkerStep::Process) => {
                 self.workers.threads[usize::from(worker)].task = Task::Begin;
-                self.worker_point(ctx, worker, (item, Phase::Before));
+                self.worker_point(ctx, worker, item, (StepKind::Process, Phase::Before));
+            }
+            Some(WorkerStep::Store { with_offset }) => {
+                self.workers.threads[usize::from(worker)].task = Task::Ask { with_offset };
+                let point = (store_kind(with_offset), Phase::Before);
+                self.worker_point(ctx, worker, item, point);
             }
         }
+    }
+
+    /// Goes on with a request of a worker to the sink.
+    fn worker_stores(&mut self, ctx: &mut Ctx<'_>, worker: u16, mut storing: Storing) {
+        let stored = self.storing_pass(ctx, &mut storing);
+        let thread = &mut self.workers.threads[usize::from(worker)];
+        if stored == Stored::NotYet {
+            if let Some(at) = storing.due() {
+                ctx.set_timer(timer(worker), at);
+            }
+            thread.task = Task::Store(storing);
+            return;
+        }
+        thread.task = Task::Next;
+        let step = self.app.script.hand_off.steps.get(thread.step);
+        let with_offset = step == Some(&WorkerStep::Store { with_offset: true });
+        let item = thread.item.expect("a worker stores a record");
+        if stored == Stored::Failed {
+            self.app.stop_reason.get_or_insert(super::store::STOPPED);
+        }
+        let point = (store_kind(with_offset), Phase::After);
+        self.worker_point(ctx, worker, item, point);
     }
 
     fn worker_tried(&mut self, ctx: &mut Ctx<'_>, worker: u16, mut work: Work) {
@@ -199,14 +256,20 @@ impl Member {
             }
             Tried::Done | Tried::GaveUp => {
                 self.workers.threads[usize::from(worker)].task = Task::Next;
-                self.worker_point(ctx, worker, (item, Phase::After));
+                self.worker_point(ctx, worker, item, (StepKind::Process, Phase::After));
             }
         }
     }
 
-    /// Stands at a point of `process` if it is watched; else goes on at once.
-    fn worker_point(&mut self, ctx: &mut Ctx<'_>, worker: u16, (item, phase): (Item, Phase)) {
-        if !ctx.watches(StepKind::Process, phase) {
+    /// Stands at a point of a step if it is watched; else goes on at once.
+    fn worker_point(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        worker: u16,
+        item: Item,
+        (kind, phase): (StepKind, Phase),
+    ) {
+        if !ctx.watches(kind, phase) {
             self.worker_due(ctx, worker);
             return;
         }
@@ -216,7 +279,7 @@ impl Member {
             offsets: item.offset..item.offset + 1,
             records: Records::one(item.record),
         };
-        ctx.reach(StepKind::Process, phase, vec![concern]);
+        ctx.reach(kind, phase, vec![concern]);
     }
 
     fn worker_wait(&mut self, ctx: &mut Ctx<'_>, worker: u16, task: Task, span: Span) {

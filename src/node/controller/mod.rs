@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use self::registry::Registry;
-use crate::base::{ConnId, NodeId, Seed, Span, Stream, TopicId, TopicPartition};
+use crate::base::{ConnId, Instant, NodeId, Seed, Span, Stream, TopicId, TopicPartition};
 use crate::kafka::config::BrokerConfig;
 use crate::kafka::message::{BrokerState, PartitionMetadata, Request, Response};
 use crate::kafka::placement::place;
@@ -31,6 +31,9 @@ const SESSIONS: TimerKey = TimerKey::timer(1);
 
 /// The timer for partitions that others than their preferred leaders lead.
 const BALANCE: TimerKey = TimerKey::timer(2);
+
+/// The timer for the next topic that an administrator creates.
+const CREATIONS: TimerKey = TimerKey::timer(3);
 
 /// `controller.socket.timeout.ms`.
 const SOCKET_TIMEOUT: Span = Span::from_secs(30);
@@ -55,6 +58,23 @@ pub struct ControllerSetup {
     pub unclean: Arc<[bool]>,
     /// Whether brokers or controllers can fail in this run, so that heartbeats matter.
     pub can_fail: bool,
+    /// The topics that an administrator creates.
+    pub creations: Vec<Creation>,
+}
+
+/// A topic that an administrator creates in the course of the run (`CreateTopics`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Creation {
+    /// When.
+    pub at: Instant,
+    /// Which.
+    pub topic: TopicId,
+    /// Its partitions.
+    pub partitions: u32,
+    /// The copies of each.
+    pub replication_factor: u32,
+    /// Where the copies lie, leader first; `None`: where Kafka places them.
+    pub assignment: Option<Vec<Vec<NodeId>>>,
 }
 
 /// What a broker is told.
@@ -77,6 +97,8 @@ pub struct Controller {
     registry: Registry,
     /// Whether leaders are looked at in a while.
     balances: bool,
+    /// What the administrator has yet to create.
+    creations: Vec<Creation>,
 }
 
 impl ControllerSetup {
@@ -153,6 +175,7 @@ impl Controller {
             topics: BTreeMap::new(),
             registry: Registry::formed(&setup.brokers, setup.config.session_timeout),
             balances: false,
+            creations: setup.creations.clone(),
             untold: untold.collect(),
             setup: Arc::new(setup),
         }
@@ -193,6 +216,7 @@ impl Controller {
             self.watch_sessions(ctx);
             self.balance_later(ctx);
         }
+        self.create_due(ctx);
         self.tell(ctx);
     }
 
@@ -230,6 +254,7 @@ impl Controller {
             }
             SESSIONS => self.fence_next(ctx),
             BALANCE => self.balance(ctx),
+            CREATIONS => self.create_due(ctx),
             other => unreachable!("the controller has no timer {other:?}"),
         }
         self.tell(ctx);
@@ -244,6 +269,42 @@ impl Controller {
         }
         let brokers: Vec<_> = self.untold.keys().copied().collect();
         self.tell_again(brokers.into_iter());
+    }
+
+    /// Whether an administrator has yet to create a topic.
+    pub fn awaits_topics(&self) -> bool {
+        !self.creations.is_empty()
+    }
+
+    /// Creates what the administrator wants by now; while the controller is down he waits. A topic
+    /// that a client had created before is left as it is (`TOPIC_ALREADY_EXISTS`).
+    fn create_due(&mut self, ctx: &mut Ctx<'_>) {
+        let is_due = |creation: &Creation| creation.at <= ctx.now;
+        let (due, later) = self.creations.drain(..).partition(is_due);
+        self.creations = later;
+        for creation in due {
+            self.create_as_told(ctx, creation);
+        }
+        if let Some(next) = self.creations.iter().map(|creation| creation.at).min() {
+            ctx.set_timer(CREATIONS, next);
+        }
+    }
+
+    fn create_as_told(&mut self, ctx: &mut Ctx<'_>, creation: Creation) {
+        let topic = creation.topic;
+        let cause = ctx.cause;
+        match creation.assignment {
+            _ if self.topics.contains_key(&topic) => {}
+            None => {
+                let (partitions, copies) = (creation.partitions, creation.replication_factor);
+                self.create(ctx, topic, partitions, copies);
+            }
+            Some(placement) => {
+                let placed = ControllerSetup::assigned(topic, &placement);
+                self.created(ctx, topic, placed);
+            }
+        }
+        ctx.cause = cause;
     }
 
     fn create(
@@ -262,10 +323,15 @@ impl Controller {
         let Some(created) = placed else {
             return ErrorCode::InvalidReplicationFactor;
         };
+        self.created(ctx, topic, created);
+        ErrorCode::None
+    }
+
+    fn created(&mut self, ctx: &mut Ctx<'_>, topic: TopicId, created: Arc<[PartitionMetadata]>) {
+        let partitions = created.len() as u32;
         ctx.note(LogFact::TopicCreated { topic, partitions });
         self.announce(ctx, &created);
         self.topics.insert(topic, created);
-        ErrorCode::None
     }
 
     /// An administrator's `CreatePartitions`, which brokers forward: the topic has `to` partitions

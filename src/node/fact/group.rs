@@ -38,6 +38,8 @@ pub enum PositionSource {
     Seek,
     /// `seek()` to the offset that the sink keeps.
     Stored,
+    /// Where the log was cut off: it has other records there, or none, from that offset on.
+    Truncation,
 }
 
 /// Facts of groups: of the coordinator (its broker states them) and of members.
@@ -210,6 +212,17 @@ pub enum GroupFact {
         /// The offset it gave.
         offset: Offset,
     },
+    /// Member: the log was cut off before its position (KIP-320).
+    PositionTruncated {
+        /// The group.
+        group: GroupId,
+        /// The partition.
+        partition: TopicPartition,
+        /// Where its position was.
+        from: Offset,
+        /// From where on the leader's log is another; `None` where the leader cannot say.
+        to: Option<Offset>,
+    },
     /// Member: `poll` threw.
     PollFailed {
         /// The group.
@@ -294,6 +307,7 @@ impl GroupFact {
             | Self::CommitFailed { group, .. }
             | Self::PositionSet { group, .. }
             | Self::OffsetReset { group, .. }
+            | Self::PositionTruncated { group, .. }
             | Self::PollFailed { group, .. }
             | Self::StaticRejoin { group, .. }
             | Self::TargetComputed { group, .. }

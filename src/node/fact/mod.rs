@@ -7,6 +7,7 @@
 mod cluster;
 mod group;
 mod sink;
+mod storage;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::kafka::{ErrorCode, Records};
 pub use cluster::ClusterFact;
 pub use group::{CommitKind, GroupFact, PositionSource};
 pub use sink::{SinkFact, SinkSilence};
+pub use storage::StorageFact;
 
 /// The number of a fact within its run, from 1. 0: none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -65,6 +67,8 @@ pub enum Fact {
     Fault(FaultFact),
     /// What a sink did.
     Sink(SinkFact),
+    /// What a log holds no more.
+    Storage(StorageFact),
 }
 
 /// When each of several consecutive things happened.
@@ -439,6 +443,59 @@ pub enum FaultFact {
         /// The API.
         api: Api,
     },
+    /// A request stays in the network.
+    RequestHeld {
+        /// The API.
+        api: Api,
+        /// For so long.
+        length: Span,
+    },
+    /// A response stays in the network.
+    ResponseHeld {
+        /// The API.
+        api: Api,
+        /// For so long.
+        length: Span,
+    },
+    /// A broker is made to refuse a request.
+    RequestRefused {
+        /// The API.
+        api: Api,
+        /// What it answers.
+        error: ErrorCode,
+    },
+    /// Nothing passes between two sides any more.
+    CutMade {
+        /// One side.
+        a: Arc<[NodeId]>,
+        /// The other.
+        b: Arc<[NodeId]>,
+        /// Only what the first side sends is stopped.
+        one_way: bool,
+    },
+    /// It passes again, and what waited arrives.
+    CutHealed {
+        /// One side.
+        a: Arc<[NodeId]>,
+        /// The other.
+        b: Arc<[NodeId]>,
+    },
+    /// A link is slower.
+    Slowed {
+        /// One side.
+        a: Arc<[NodeId]>,
+        /// The other.
+        b: Arc<[NodeId]>,
+        /// Only for what the first side sends.
+        one_way: bool,
+    },
+    /// It is as fast as before.
+    SlowEnded {
+        /// One side.
+        a: Arc<[NodeId]>,
+        /// The other.
+        b: Arc<[NodeId]>,
+    },
 }
 
 impl ProduceFact {
@@ -484,6 +541,7 @@ impl Fact {
             Self::Sink(fact) => fact.records(),
             Self::Log(_)
             | Self::Cluster(_)
+            | Self::Storage(_)
             | Self::Group(_)
             | Self::App(AppFact::Stopped { .. } | AppFact::SinkOutage { .. })
             | Self::Fault(_) => None,
@@ -515,4 +573,5 @@ theme!(ClusterFact, Cluster);
 theme!(GroupFact, Group);
 theme!(AppFact, App);
 theme!(SinkFact, Sink);
+theme!(StorageFact, Storage);
 theme!(FaultFact, Fault);

@@ -14,8 +14,9 @@ use std::sync::Arc;
 use super::batch::{BatchId, NewRecord, Place, Row, Shelf};
 use super::partitioner::{Dice, Route, Sticky, partition_of};
 use crate::base::{Instant, NodeId, Span, TopicId, TopicPartition};
+use crate::kafka::hash::topic_partition_hash;
 use crate::kafka::message::PartitionMetadata;
-use crate::kafka::size;
+use crate::kafka::{java_hash, size};
 
 /// The settings of an accumulator.
 #[derive(Clone, Debug)]
@@ -67,6 +68,10 @@ pub(super) struct Topic {
     order: Vec<u32>,
     /// Partitions with a leader.
     available: Vec<u32>,
+    /// The same in the order in which records are sent in turn.
+    turns: Vec<u32>,
+    /// The hash of its name.
+    name_hash: i32,
     pub(super) sticky: Sticky,
     /// Records sent in turn so far.
     turn: u32,
@@ -79,9 +84,9 @@ impl Topic {
     /// The partition of the `turn`th record sent in turn (`RoundRobinPartitioner`).
     fn turn_at(&self, turn: u32) -> u32 {
         let positive = turn & 0x7fff_ffff;
-        match self.available.len() as u32 {
+        match self.turns.len() as u32 {
             0 => positive % self.known,
-            count => self.available[(positive % count) as usize],
+            count => self.turns[(positive % count) as usize],
         }
     }
 }
@@ -171,6 +176,8 @@ impl Accumulator {
                 known: 0,
                 order: Vec::new(),
                 available: Vec::new(),
+                turns: Vec::new(),
+                name_hash: 0,
                 sticky: Sticky::new(self.limits.batch_size),
                 turn: 0,
                 forecast_turn: 0,
@@ -178,6 +185,11 @@ impl Accumulator {
             });
             self.topics.len() - 1
         })
+    }
+
+    /// Says what the name of a topic hashes to (`String.hashCode`), on which turns depend.
+    pub fn name_topic(&mut self, topic: usize, name_hash: i32) {
+        self.topics[topic].name_hash = name_hash;
     }
 
     /// How many partitions a topic has; 0 while its metadata are unknown.
@@ -222,10 +234,22 @@ impl Accumulator {
                 state.available.push(partition);
             }
         }
+        self.list_turns();
         self.list_places();
         let mut queues = self.topics.iter().flat_map(|topic| &topic.queues);
         self.all_led = queues.all(|queue| queue.leader.is_some());
         self.changes += 1;
+    }
+
+    /// Turns go in the order of the hash map in which the metadata keep the partitions of all topics
+    /// (`MetadataSnapshot`, `Cluster.availablePartitionsForTopic`).
+    fn list_turns(&mut self) {
+        let all = self.topics.iter().map(|topic| topic.known as usize).sum();
+        for topic in &mut self.topics {
+            let name_hash = topic.name_hash;
+            let hash = |partition: &u32| topic_partition_hash(name_hash, *partition);
+            topic.turns = java_hash::sized_order(&topic.available, all, hash);
+        }
     }
 
     /// Which broker leads what (`Cluster.partitionsForNode`). Kafka's order is that of a hash map.
@@ -517,5 +541,45 @@ impl Accumulator {
         }
         state.forecast_turn += u32::from(route == Route::InTurn);
         batch.limit() <= bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::hash::string_hash;
+
+    /// An accumulator that knows topics of these names and counts of partitions.
+    fn knowing(topics: &[(&str, u32)]) -> Accumulator {
+        let limits = Limits {
+            batch_size: 16_384,
+            linger: Span::ZERO,
+            buffer_memory: 1 << 20,
+            max_request_size: 1 << 20,
+            delivery_timeout: Span::from_secs(120),
+            adaptive: false,
+        };
+        let mut accumulator = Accumulator::new(limits, Dice::Loaded([].into()), Arc::new([]));
+        for ((name, partitions), id) in topics.iter().zip(0..) {
+            let index = accumulator.topic(TopicId(id));
+            accumulator.name_topic(index, string_hash(name));
+            let led = |number| PartitionMetadata {
+                partition: TopicPartition::new(TopicId(id), number),
+                leader: Some(NodeId(1)),
+                leader_epoch: 0,
+                partition_epoch: 0,
+                replicas: Arc::new([]),
+                isr: Arc::new([]),
+            };
+            let known: Vec<_> = (0..*partitions).map(led).collect();
+            accumulator.learn(index, &known);
+        }
+        accumulator
+    }
+
+    #[test]
+    fn turns_go_in_the_order_of_the_map_in_which_the_metadata_keep_partitions() {
+        // As a producer of Kafka 4.1.0 with `RoundRobinPartitioner` took them.
+        assert_eq!(knowing(&[("quotes", 3)]).topics[0].turns, [0, 2, 1]);
     }
 }

@@ -451,7 +451,9 @@ impl Application {
         }
         let at_once = self.due <= now || ctx.watched.touches(StepKind::Send);
         Some(if at_once {
-            self.due.max(now)
+            // What fell due while the process stood still is due now, and no part of a stretch.
+            self.due = self.due.max(now);
+            self.due
         } else {
             self.look_ahead(sender)
         })

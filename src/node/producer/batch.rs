@@ -334,8 +334,9 @@ impl ProducerBatch {
     /// Until when it backs off, if it failed before and its leader is still the same
     /// (`shouldBackoff`, KIP-951).
     pub fn backs_off_until(&self) -> Option<Instant> {
-        let leader_changed = 0 < self.attempts && self.attempts == self.attempts_at_leader_change;
-        (0 < self.attempts && !leader_changed).then(|| self.queued_at + self.backoff)
+        // Before the first failure both are 0.
+        let failed_there = self.attempts != self.attempts_at_leader_change;
+        failed_there.then(|| self.queued_at + self.backoff)
     }
 
     /// Takes note of the leader's epoch it will be sent under (`maybeUpdateLeaderEpoch`).

@@ -104,9 +104,6 @@ impl Accumulator {
     /// weight, and an empty queue counts as length 0.
     fn weigh(&mut self, topic: usize) {
         let state = &mut self.topics[topic];
-        if state.queues.len() < 2 {
-            return;
-        }
         let used = state.queues.iter().filter(|queue| queue.used).count();
         if used < state.known as usize {
             state.sticky.weigh_nothing();
@@ -255,7 +252,7 @@ impl Accumulator {
         let queue = &self.topics[place.topic].queues[place.partition as usize];
         let before = |other: &&BatchId| {
             let other = shelf.get(**other).base_sequence();
-            sequence.is_some() && other.is_some() && other < sequence
+            other.is_some() && other < sequence
         };
         let index = queue.batches.iter().take_while(before).count();
         self.queue(place).batches.insert(index, id);

@@ -20,6 +20,8 @@ pub mod idempotence;
 pub mod partitioner;
 pub mod sender;
 pub mod stretch;
+#[cfg(test)]
+mod tests;
 pub mod workload;
 
 pub use draws::Draws;
@@ -37,6 +39,7 @@ use crate::base::{ConnId, Instant, NodeId, RecordId, Seed, Stream, TopicId};
 use crate::kafka::ErrorCode;
 use crate::kafka::config::ProducerConfig;
 use crate::kafka::config::producer::PartitionerClass;
+use crate::kafka::hash::string_hash;
 use crate::kafka::message::Response;
 use crate::node::client::{Backoff, Completed, NetworkClient, NetworkConfig};
 use crate::node::fact::ProduceFact;
@@ -56,6 +59,8 @@ pub struct ProducerSetup {
     pub config: ProducerConfig,
     /// What it sends.
     pub workload: Arc<Workload>,
+    /// The names of the topics that there are.
+    pub topic_names: Arc<[(TopicId, Arc<str>)]>,
     /// The brokers.
     pub bootstrap: Bootstrap,
     /// The seed of the run, for its own random streams.
@@ -472,7 +477,10 @@ fn sender(setup: &Arc<ProducerSetup>, life: u64, topics: &[TopicId]) -> Sender {
     let dice = Dice::Fair(Box::new(stream("partitioner")));
     let mut accumulator = Accumulator::new(limits, dice, others);
     for topic in topics {
-        accumulator.topic(*topic);
+        let index = accumulator.topic(*topic);
+        let mut names = setup.topic_names.iter();
+        let name = names.find(|(id, _)| id == topic);
+        accumulator.name_topic(index, name.map_or(0, |(_, name)| string_hash(name)));
     }
     let network = NetworkConfig {
         request_timeout: config.request_timeout,

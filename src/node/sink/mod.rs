@@ -48,6 +48,24 @@ pub enum OnConflict {
     Refuse,
 }
 
+/// What makes two rows the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UniqueBy {
+    /// The record they are for.
+    Record,
+    /// That record's key; one without a key is like no other.
+    Key,
+}
+
+/// A unique index of a sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unique {
+    /// Over what.
+    pub by: UniqueBy,
+    /// What happens to a second row.
+    pub on_conflict: OnConflict,
+}
+
 /// A sink, ready to be built.
 #[derive(Clone, Debug)]
 pub struct SinkSetup {
@@ -67,8 +85,8 @@ pub struct SinkSetup {
     pub queue: Option<u32>,
     /// Whether a request cut short leaves its first rows.
     pub bulk: Bulk,
-    /// What happens to a second row for a record; `None`: it is a row like any other.
-    pub unique: Option<OnConflict>,
+    /// Which rows are the same, and what happens then; `None`: every row is a new one.
+    pub unique: Option<Unique>,
 }
 
 /// What of a request is next.
@@ -157,6 +175,15 @@ impl Job {
         unreachable!("a step names a row of its request")
     }
 
+    fn refuse(&mut self, ctx: &mut Ctx<'_>, reason: Refusal) {
+        self.answer = SinkResponse::Refused(reason);
+        self.cause = ctx.note(SinkFact::InsertRefused {
+            group: self.request.group(),
+            from: self.from,
+            reason,
+        });
+    }
+
     fn point(&self) -> StepKind {
         match self.step {
             Step::Receive => StepKind::Receive,
@@ -179,11 +206,12 @@ impl Job {
 }
 
 impl Sink {
-    /// An empty sink.
-    pub fn new(setup: SinkSetup) -> Self {
+    /// An empty sink. `keys` numbers the key of every record, 0 for none; it is only looked at where
+    /// rows are unique by key.
+    pub fn new(setup: SinkSetup, keys: Arc<[u32]>) -> Self {
         Self {
             draws: Stream::new(setup.seed, "sink", &setup.name),
-            tables: Tables::new(setup.unique),
+            tables: Tables::new(setup.unique, keys),
             requests: 0,
             jobs: Vec::new(),
             free_at: Instant::ZERO,
@@ -331,13 +359,7 @@ impl Sink {
             .queue
             .is_some_and(|room| room as usize <= waiting);
         if ctx.now < begins && full {
-            job.answer = SinkResponse::Refused(Refusal::QueueFull);
-            job.cause = ctx.note(SinkFact::InsertRefused {
-                group,
-                from: job.from,
-                reason: Refusal::QueueFull,
-            });
-            return;
+            return job.refuse(ctx, Refusal::QueueFull);
         }
         job.begins = begins;
         self.free_at = begins + self.setup.interval;
@@ -352,13 +374,7 @@ impl Sink {
         let row = job.row(number);
         let group = job.request.group();
         if self.tables.refuses(group, std::slice::from_ref(&row)) {
-            job.answer = SinkResponse::Refused(Refusal::Conflict);
-            job.cause = ctx.note(SinkFact::InsertRefused {
-                group,
-                from: job.from,
-                reason: Refusal::Conflict,
-            });
-            return;
+            return job.refuse(ctx, Refusal::Conflict);
         }
         self.tables.put(ctx, (group, job.from), &row, false);
         job.stored += 1;
@@ -370,6 +386,7 @@ impl Sink {
         let job = &mut self.jobs[index];
         let refused = matches!(job.answer, SinkResponse::Refused(_));
         let atomic = job.is_atomic(self.setup.bulk);
+        let mut conflicts = false;
         match &job.request {
             _ if refused => {}
             SinkRequest::ReadOffsets { group, partitions } => {
@@ -381,14 +398,8 @@ impl Sink {
                 rows,
                 offset,
             } if atomic => {
-                if self.tables.refuses(*group, rows) {
-                    job.answer = SinkResponse::Refused(Refusal::Conflict);
-                    ctx.note(SinkFact::InsertRefused {
-                        group: *group,
-                        from: job.from,
-                        reason: Refusal::Conflict,
-                    });
-                } else {
+                conflicts = self.tables.refuses(*group, rows);
+                if !conflicts {
                     for rows in rows {
                         let whose = (*group, job.from);
                         self.tables.put(ctx, whose, rows, offset.is_some());
@@ -400,6 +411,9 @@ impl Sink {
                 }
             }
             SinkRequest::Insert { .. } => {}
+        }
+        if conflicts {
+            job.refuse(ctx, Refusal::Conflict);
         }
         job.cause = ctx.cause;
         if let Some(conn) = job.conn {

@@ -4,8 +4,9 @@
 //! whoever reads the facts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::OnConflict;
+use super::{OnConflict, Unique, UniqueBy};
 use crate::base::{GroupId, NodeId, Offset, RecordId, TopicPartition};
 use crate::kafka::sink::Rows;
 use crate::node::fact::SinkFact;
@@ -14,30 +15,48 @@ use crate::node::{Ctx, FactId};
 /// The tables of all groups.
 #[derive(Clone, Debug)]
 pub(super) struct Tables {
-    unique: Option<OnConflict>,
-    rows: BTreeMap<GroupId, BTreeSet<RecordId>>,
+    unique: Option<Unique>,
+    /// A number for the key of every record; 0 for none.
+    keys: Arc<[u32]>,
+    /// What the index holds: records, or numbers of keys.
+    rows: BTreeMap<GroupId, BTreeSet<u32>>,
     offsets: BTreeMap<(GroupId, TopicPartition), (Offset, FactId)>,
 }
 
 impl Tables {
-    pub(super) fn new(unique: Option<OnConflict>) -> Self {
+    pub(super) fn new(unique: Option<Unique>, keys: Arc<[u32]>) -> Self {
         Self {
             unique,
+            keys,
             rows: BTreeMap::new(),
             offsets: BTreeMap::new(),
         }
     }
 
-    fn has(&self, group: GroupId, record: RecordId) -> bool {
-        self.rows
-            .get(&group)
-            .is_some_and(|rows| rows.contains(&record))
+    /// What the index knows a row by; `None`: it has no key, and is always a new one.
+    fn entry(&self, record: RecordId) -> Option<u32> {
+        match self.unique?.by {
+            UniqueBy::Record => Some(record.0),
+            UniqueBy::Key => {
+                let key = self.keys.get(record.0 as usize).copied();
+                key.filter(|key| *key != 0)
+            }
+        }
     }
 
     /// Whether one of these rows is there already and the sink will not have it again.
     pub(super) fn refuses(&self, group: GroupId, rows: &[Rows]) -> bool {
-        let there = |rows: &Rows| rows.records.iter().any(|record| self.has(group, record));
-        self.unique == Some(OnConflict::Refuse) && rows.iter().any(there)
+        if self
+            .unique
+            .is_none_or(|unique| unique.on_conflict != OnConflict::Refuse)
+        {
+            return false;
+        }
+        let known = self.rows.get(&group);
+        let mut own = BTreeSet::new();
+        let records = rows.iter().flat_map(|rows| rows.records.iter());
+        let mut entries = records.filter_map(|record| self.entry(record));
+        entries.any(|entry| known.is_some_and(|known| known.contains(&entry)) || !own.insert(entry))
     }
 
     /// Takes rows in; states which are new and which were there.
@@ -48,12 +67,16 @@ impl Tables {
         rows: &Rows,
         with_offset: bool,
     ) {
-        let Some(on_conflict) = self.unique else {
+        let Some(Unique { on_conflict, .. }) = self.unique else {
             note_stored(ctx, whose, rows, with_offset);
             return;
         };
+        let entries: Vec<Option<u32>> = rows.records.iter().map(|r| self.entry(r)).collect();
         let known = self.rows.entry(whose.0).or_default();
-        let is_new: Vec<bool> = rows.records.iter().map(|r| known.insert(r)).collect();
+        let entries = entries.into_iter();
+        let is_new: Vec<bool> = entries
+            .map(|entry| entry.is_none_or(|entry| known.insert(entry)))
+            .collect();
         let mut first = 0;
         for part in is_new.chunk_by(|one, next| one == next) {
             let end = first + part.len() as u32;

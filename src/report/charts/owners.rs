@@ -24,7 +24,8 @@ pub(super) fn scene(course: &Course, cast: &Cast, title: &str, source: &str, siz
     let needed = above + rows * size.gap(16) + size.margin() * 2;
     let mut frame = Frame::new(size, title, source, needed - size.height());
     let stretches = frame.room.width() / (size.small().size * 8);
-    let timeline = Timeline::new(plot::membership(course), stretches as usize);
+    let lasts = course.tenures.iter().any(|t| course.end <= t.to);
+    let timeline = Timeline::new(plot::membership(course), stretches as usize).open_if(lasts);
     frame.key(&key(course, cast, &members, &timeline));
     idle(&mut frame, course, cast, &members);
     let strip = frame.room.top;
@@ -140,7 +141,7 @@ fn panel(frame: &Frame, course: &Course, cast: &Cast, timeline: &Timeline) -> Pa
     let area = Area::new(room.left + names, room.top, room.right, room.top + height);
     let label = frame.size.small().width("00.000 s") + 4;
     Panel {
-        axis: timeline.laid(area.left, area.right, label),
+        axis: timeline.laid_with_tail(area.left, area.right, label, tail(frame.size, course, cast)),
         scale: Scale {
             from: 0,
             to: 1,
@@ -149,6 +150,16 @@ fn panel(frame: &Frame, course: &Course, cast: &Cast, timeline: &Timeline) -> Pa
         },
         area,
     }
+}
+
+/// Room for the bars of the last owners, so that who they are can be read.
+fn tail(size: Size, course: &Course, cast: &Cast) -> i32 {
+    let owners = course
+        .tenures
+        .iter()
+        .map(|tenure| cast.actor(tenure.member));
+    let widths = owners.map(|name| size.small().width(name) + size.gap(12));
+    widths.max().unwrap_or(0).min(size.width() / 8)
 }
 
 fn bar(

@@ -10,6 +10,8 @@ use crate::base::{Instant, Span};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Timeline {
     stretches: Vec<Stretch>,
+    /// Whether something goes on behind the last instant.
+    open: bool,
 }
 
 /// Time without a break.
@@ -25,6 +27,8 @@ struct Stretch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Axis {
     pieces: Vec<Piece>,
+    /// Room behind the last instant for what goes on to the end of the run.
+    tail: i32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,12 +83,27 @@ impl Timeline {
         };
         Self {
             stretches: begins.zip(ends).map(stretch).collect(),
+            open: false,
         }
+    }
+
+    /// Leaves out the time from the last instant to the end of the run, in which what began there
+    /// goes on.
+    #[must_use]
+    pub(super) fn open_if(self, open: bool) -> Self {
+        Self { open, ..self }
     }
 
     /// Whether time is left out.
     pub(super) fn is_broken(&self) -> bool {
-        1 < self.stretches.len()
+        1 < self.stretches.len() || self.open
+    }
+
+    /// Lays it out with so much room at the right, if it is open, for what goes on to the end.
+    pub(super) fn laid_with_tail(&self, left: i32, right: i32, label: i32, tail: i32) -> Axis {
+        let tail = if self.open { tail } else { 0 };
+        let axis = self.laid(left, right - tail, label);
+        Axis { tail, ..axis }
     }
 
     /// Lays it out. A stretch's width is by its length and by how much happens in it, half and half;
@@ -118,7 +137,7 @@ impl Timeline {
         if let Some(last) = pieces.last_mut() {
             last.right = right;
         }
-        Axis { pieces }
+        Axis { pieces, tail: 0 }
     }
 }
 
@@ -162,7 +181,7 @@ impl Piece {
                 .filter(|(x, text)| inside(*x, text))
                 .collect();
             if !shown.is_empty() {
-                return shown;
+                return without_zeros(shown);
             }
         }
         let text = seconds(from, finest(from));
@@ -173,6 +192,13 @@ impl Piece {
             Vec::new()
         }
     }
+}
+
+/// Whole seconds without decimals, where all of them are whole.
+fn without_zeros(labels: Vec<(i32, String)>) -> Vec<(i32, String)> {
+    let whole = |text: &str| Some(format!("{} s", text.strip_suffix(".0 s")?));
+    let shorter = labels.iter().map(|(x, text)| Some((*x, whole(text)?)));
+    shorter.collect::<Option<Vec<_>>>().unwrap_or(labels)
 }
 
 /// 1, 2 and 5 microseconds, and so on up to hours.
@@ -231,7 +257,8 @@ impl Axis {
 
     /// The right edge.
     pub(super) fn right(&self) -> i32 {
-        self.pieces.last().map_or(0, |piece| piece.right)
+        let last = self.pieces.last().map_or(0, |piece| piece.right);
+        last + self.tail
     }
 
     /// The last instant on it.
@@ -248,6 +275,11 @@ impl Axis {
         }
         for pair in self.pieces.windows(2) {
             zigzag(scene, i32::midpoint(pair[0].right, pair[1].left), y, 6);
+        }
+        if 0 < self.tail {
+            let begin = self.right() - self.tail;
+            scene.line((begin, y), (self.right(), y), FAINT, 2);
+            zigzag(scene, begin + BREAK / 2, y, 6);
         }
     }
 
@@ -304,6 +336,29 @@ mod tests {
     fn an_even_pace_has_no_break() {
         let timeline = Timeline::new((0..20).map(|n| Instant(n * 500_000_000)).collect(), 8);
         assert!(!timeline.is_broken());
+    }
+
+    #[test]
+    fn what_lasts_to_the_end_has_room_behind_the_last_instant() {
+        let timeline = Timeline::new(instants(&[0, 100, 200]), 8).open_if(true);
+        assert!(timeline.is_broken(), "the rest of the run is left out");
+        let axis = timeline.laid_with_tail(0, 500, 80, 100);
+        let last = axis.x(Instant(200_000_000));
+        assert!(last <= 400 && axis.x(Instant(9_000_000_000)) == 500);
+        let closed = Timeline::new(instants(&[0, 100, 200]), 8);
+        let axis = closed.laid_with_tail(0, 500, 80, 100);
+        assert!(400 < axis.x(Instant(200_000_000)));
+    }
+
+    #[test]
+    fn whole_seconds_have_no_decimals() {
+        let labels = |texts: &[&str]| texts.iter().map(|t| (0, (*t).to_owned())).collect();
+        let texts = |labels: Vec<(i32, String)>| -> Vec<String> {
+            labels.into_iter().map(|(_, text)| text).collect()
+        };
+        assert_eq!(texts(without_zeros(labels(&["12.0 s"]))), ["12 s"]);
+        let mixed = ["6.5 s", "7.0 s"];
+        assert_eq!(texts(without_zeros(labels(&mixed))), mixed);
     }
 
     #[test]

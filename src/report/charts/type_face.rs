@@ -64,14 +64,31 @@ pub(super) fn fitted(text: &str, size: i32, weight: Weight, room: i32) -> String
 /// The text in lines no wider than `room`, broken at spaces; a longer word stands alone.
 pub(super) fn wrapped(text: &str, size: i32, weight: Weight, room: i32) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
+    for word in words(text) {
         let longer = lines.last().map(|line| format!("{line} {word}"));
         match longer.filter(|longer| width(longer, size, weight) <= room) {
             Some(longer) => *lines.last_mut().expect("a line was lengthened") = longer,
-            None => lines.push(word.to_owned()),
+            None => lines.push(word),
         }
     }
     lines
+}
+
+/// The words of a text; a number and its unit are one.
+fn words(text: &str) -> Vec<String> {
+    const UNITS: [&str; 5] = ["s", "ms", "µs", "min", "%"];
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let is_unit = UNITS.contains(&word.trim_end_matches([';', ',', '.', ':', ')']));
+        match words.last_mut() {
+            Some(number) if is_unit && number.ends_with(|c: char| c.is_ascii_digit()) => {
+                number.push(' ');
+                number.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
 }
 
 #[cfg(test)]
@@ -84,6 +101,17 @@ mod tests {
         assert!(regular("lost") < regular("lost lost"));
         assert!(regular("W") > regular("i"));
         assert!(regular("lost") < width("lost", 40, Weight::Regular));
+    }
+
+    #[test]
+    fn a_line_does_not_end_between_a_number_and_its_unit() {
+        assert_eq!(
+            words("for 56 s, 94 % of it"),
+            ["for", "56 s,", "94 %", "of", "it"]
+        );
+        let narrow = width("again at 56", 20, Weight::Regular) + 2;
+        let lines = wrapped("again at 56 s", 20, Weight::Regular, narrow);
+        assert_eq!(lines, ["again at", "56 s"]);
     }
 
     #[test]

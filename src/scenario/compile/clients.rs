@@ -31,6 +31,10 @@ impl Compiler<'_> {
 
     pub(super) fn producers(&self) -> Vec<(ProducerSetup, Life)> {
         let mut setups = Vec::new();
+        let topic_names = self.scenario.topics.iter();
+        let topic_names: Arc<[_]> = topic_names
+            .map(|(name, _)| (self.topic(name), Arc::from(name)))
+            .collect();
         for (family, producer) in self.scenario.producers.iter() {
             for name in producer.actors(family) {
                 let sender = producer.actor(&name);
@@ -40,6 +44,7 @@ impl Compiler<'_> {
                     first_record: self.first_record(node),
                     config: settings_of_producer(&sender.config),
                     workload: Arc::new(self.workload(sender, &producer.records)),
+                    topic_names: Arc::clone(&topic_names),
                     bootstrap: self.bootstrap(),
                     seed: self.seed,
                     name: name.into(),

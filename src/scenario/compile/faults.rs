@@ -7,7 +7,7 @@ use crate::base::{NodeId, RecordId, Span, TopicPartition};
 use crate::node::{Phase, StepKind};
 use crate::scenario::decode::keyed::{self, Keyed};
 use crate::scenario::resolved::Fault;
-use crate::scenario::resolved::fault::{self as resolved, Action, Breakage, Loss, Moment, Reset};
+use crate::scenario::resolved::fault::{self as resolved, Action, Breakage, Moment, Reset};
 use crate::scenario::resolved::step::StepName;
 use crate::scenario::value;
 use crate::sim::setup::{
@@ -62,9 +62,34 @@ impl Compiler<'_> {
                 to: Reset::ShiftBy(shift),
                 ..
             } => Verb::SetOffsets(SeekTo::ShiftBy(*shift)),
-            Action::LoseRequest(loss) => Verb::LoseRequest(loss_kind(loss)),
-            Action::LoseResponse(loss) => Verb::LoseResponse(loss_kind(loss)),
+            Action::Cut {
+                length, one_way, ..
+            } => Verb::Cut {
+                lasting: length.map(span),
+                one_way: *one_way,
+            },
+            Action::Heal { .. } => Verb::Heal,
+            Action::Slow {
+                by,
+                length,
+                one_way,
+                ..
+            } => Verb::Slow {
+                by: by.0.clone(),
+                lasting: length.map(span),
+                one_way: *one_way,
+            },
+            Action::LoseRequest(_, breakage) => Verb::LoseRequest(loss_kind(*breakage)),
+            Action::LoseResponse(_, breakage) => Verb::LoseResponse(loss_kind(*breakage)),
+            Action::HoldRequest(_, length) => Verb::HoldRequest {
+                lasting: span(*length),
+            },
+            Action::HoldResponse(_, length) => Verb::HoldResponse {
+                lasting: span(*length),
+            },
+            Action::Refuse(_, error) => Verb::Refuse { error: *error },
             Action::AddPartitions { to, .. } => Verb::AddPartitions { to: *to },
+            Action::DeleteRecords { up_to, .. } => Verb::DeleteRecords { up_to: *up_to },
         }
     }
 
@@ -88,7 +113,23 @@ impl Compiler<'_> {
         if let Action::AddPartitions { topic, .. } = action {
             return Target::Topic(self.topic(topic));
         }
-        let who = action.who();
+        if let Action::DeleteRecords { partition, .. } = action {
+            return Target::Partition(self.partition(partition));
+        }
+        if let Some(link) = action.link() {
+            let side = |names: &Vec<String>| names.iter().map(|n| self.one_target(n)).collect();
+            let [a, b] = &link.sides;
+            return Target::Link(Box::new([side(a), side(b)]));
+        }
+        self.targets(action.who())
+    }
+
+    /// What one name of a link stands for.
+    fn one_target(&self, name: &String) -> Target {
+        self.targets(std::slice::from_ref(name))
+    }
+
+    fn targets(&self, who: &[String]) -> Target {
         if let [role] = who
             && let Some(rest) = role.strip_prefix("owner of ")
         {
@@ -150,12 +191,11 @@ impl Compiler<'_> {
     }
 
     fn message(&self, action: &Action, record: Option<RecordName>) -> Trigger {
-        let (Action::LoseRequest(loss) | Action::LoseResponse(loss)) = action else {
-            unreachable!("the loader wants a trigger for every other verb");
-        };
-        let to = loss.to.as_deref().map(|to| self.server(to));
+        let message = action.message();
+        let message = message.expect("the loader wants a trigger for every other verb");
+        let to = message.to.as_deref().map(|to| self.server(to));
         Trigger::Message {
-            api: loss.request,
+            api: message.request,
             to: to.unwrap_or(ServerFilter::Any),
             record,
         }
@@ -171,6 +211,7 @@ impl Compiler<'_> {
                 let group = self.cast.group_id(group);
                 ServerFilter::CoordinatorOf(group.expect("the loader has checked the group"))
             }
+            None if to == "active controller" => ServerFilter::Brokers(self.actors("controller-1")),
             None => ServerFilter::Brokers(self.actors(to)),
         }
     }
@@ -248,8 +289,8 @@ fn count(drawn: value::Drawn<u64>) -> Drawn {
     }
 }
 
-fn loss_kind(loss: &Loss) -> LossKind {
-    match loss.connection {
+fn loss_kind(breakage: Breakage) -> LossKind {
+    match breakage {
         Breakage::Reset => LossKind::Reset,
         Breakage::Silence => LossKind::Silence,
     }

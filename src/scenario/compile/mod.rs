@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::decode::{settings_of_broker, settings_of_topic};
 use super::resolved::client::Effect;
-use super::resolved::{Create, Placement, Scenario, Topic};
+use super::resolved::{Create, Creation, Placement, Scenario, Topic};
 use crate::base::{Dist, Instant, NodeId, RecordId, Seed, TopicId, TopicPartition};
 use crate::kafka::Cast;
 use crate::kafka::cast::{Actor, RecordRange, Role};
@@ -198,6 +198,7 @@ impl Compiler<'_> {
         setups.push(TopicSetup {
             name: CONSUMER_OFFSETS.into(),
             before_start: false,
+            created_at: None,
             partitions: broker.offsets_topic_partitions,
             partitions_max: broker.offsets_topic_partitions,
             replication_factor: broker.offsets_topic_replication_factor,
@@ -224,11 +225,19 @@ impl Compiler<'_> {
                 )
             }
         };
+        let created_at = match topic.create {
+            Creation::At(span) => Some(Instant::ZERO + span),
+            Creation::By(_) => None,
+        };
         TopicSetup {
             name: name.into(),
-            before_start: topic.create == Create::BeforeStart,
+            before_start: topic.create == Creation::By(Create::BeforeStart),
+            created_at,
             partitions: topic.partitions(),
-            partitions_max: topic.partitions_max(),
+            // A client may have it created before, with the brokers' defaults.
+            partitions_max: created_at
+                .map_or(0, |_| broker.num_partitions)
+                .max(topic.partitions_max()),
             replication_factor: copies,
             assignment,
             config: settings_of_topic(&topic.config, broker),

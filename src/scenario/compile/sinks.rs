@@ -3,7 +3,7 @@
 use super::Compiler;
 use crate::base::Span;
 use crate::node::consumer::program::{OnSinkFailure, SinkUse};
-use crate::node::sink::{Bulk, OnConflict, SinkSetup};
+use crate::node::sink::{Bulk, OnConflict, SinkSetup, Unique, UniqueBy};
 use crate::scenario::resolved::sink::{self as resolved, SinkFailure};
 use crate::scenario::resolved::{Member, Sink};
 
@@ -31,11 +31,7 @@ impl Compiler<'_> {
                 resolved::Bulk::Atomic => Bulk::Atomic,
                 resolved::Bulk::RowByRow => Bulk::RowByRow,
             },
-            unique: sink.on_conflict.map(|conflict| match conflict {
-                resolved::OnConflict::Ignore => OnConflict::Ignore,
-                resolved::OnConflict::Overwrite => OnConflict::Overwrite,
-                resolved::OnConflict::Refuse => OnConflict::Refuse,
-            }),
+            unique: unique(sink),
         }
     }
 
@@ -54,4 +50,18 @@ impl Compiler<'_> {
             },
         })
     }
+}
+
+fn unique(sink: &Sink) -> Option<Unique> {
+    let by = match sink.unique {
+        resolved::Unique::None => return None,
+        resolved::Unique::Record => UniqueBy::Record,
+        resolved::Unique::Key => UniqueBy::Key,
+    };
+    let on_conflict = match sink.on_conflict {
+        None | Some(resolved::OnConflict::Ignore) => OnConflict::Ignore,
+        Some(resolved::OnConflict::Overwrite) => OnConflict::Overwrite,
+        Some(resolved::OnConflict::Refuse) => OnConflict::Refuse,
+    };
+    Some(Unique { by, on_conflict })
 }

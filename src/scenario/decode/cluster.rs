@@ -6,7 +6,9 @@ use super::names::Names;
 use crate::base::Span;
 use crate::scenario::diagnostic::Kind;
 use crate::scenario::not_yet::Area;
-use crate::scenario::resolved::{Cluster, Create, Limits, Link, Named, Network, Placement, Topic};
+use crate::scenario::resolved::{
+    Cluster, Create, Creation, Limits, Link, Named, Network, Placement, Topic,
+};
 use crate::scenario::tree::{Node, Value};
 use crate::scenario::value;
 
@@ -18,6 +20,7 @@ pub(super) const PARTITIONS_MAX: u64 = 10_000;
 /// `cluster`.
 pub(super) fn cluster(context: &mut Context, node: Option<&Node>) -> Cluster {
     let mut cluster = Cluster::default();
+    context.begin(&["cluster"]);
     let Some(node) = node else {
         cluster.config = config::broker(context, None, cluster.defaults);
         return cluster;
@@ -158,20 +161,18 @@ fn topic(
         ..Topic::default()
     };
     if let Some(node) = fields.get("create") {
-        match node.text() {
-            Some(text) if crate::base::Span::parse(text).is_ok() => {
-                context.not_yet(node.place, "creating a topic at an instant");
+        let create = match node.text() {
+            Some(text) if text.starts_with(|c: char| c.is_ascii_digit()) => {
+                context.duration(node).map(Creation::At)
             }
-            _ => {
-                let create = context.word(node, Area::Create);
-                topic.create = create.unwrap_or(topic.create);
-            }
-        }
+            _ => context.word(node, Area::Create).map(Creation::By),
+        };
+        topic.create = create.unwrap_or(topic.create);
     }
     let written = fields.entry("config");
     let others = ["partitions", "replication.factor", "replica-assignment"];
     let others = others.into_iter().filter_map(|key| fields.entry(key));
-    if topic.create == Create::OnFirstUse {
+    if topic.create == Creation::By(Create::OnFirstUse) {
         for entry in others.chain(written) {
             let text = "a topic created on first use has the brokers' defaults, so `create` is its only key";
             let help = "set `num.partitions` or `default.replication.factor` in `cluster.config`, or \
@@ -179,6 +180,7 @@ fn topic(
             context.error_help(Kind::Conflict, entry.key_place, text, help);
         }
     }
+    context.begin(&["topics", name]);
     topic.config = config::topic(context, written.map(|entry| &entry.node), cluster);
     fields.finish(context);
     topic

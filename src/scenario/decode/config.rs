@@ -7,10 +7,11 @@ use super::fields::{Context, Fields};
 use crate::base::Span;
 use crate::kafka::client::ClientFamily;
 use crate::kafka::config::{
-    self as kafka, About, BrokerConfig, ConsumerConfig, Mistake, Note, ProducerConfig, Role,
-    SettingError, Settings, TopicConfig,
+    self as kafka, About, BrokerConfig, ConsumerConfig, Effective, Mistake, Note, ProducerConfig,
+    Role, SettingError, Settings, Source, TopicConfig,
 };
 use crate::scenario::diagnostic::{Kind, Problem};
+use crate::scenario::origin::Origin;
 use crate::scenario::resolved::client::Library;
 use crate::scenario::resolved::{Cluster, Config, Defaults, Setting};
 use crate::scenario::tree::{Entry, Node, Place, Value};
@@ -39,6 +40,7 @@ struct WrittenSetting {
     text: String,
     key_place: Place,
     place: Place,
+    origin: Origin,
 }
 
 impl Written {
@@ -55,12 +57,13 @@ impl Written {
     }
 
     /// Sets a setting that the file implies, as if it stood at `place`.
-    pub(super) fn imply(&mut self, key: &str, text: &str, place: Place) {
+    pub(super) fn imply(&mut self, key: &str, text: &str, place: Place, origin: Origin) {
         self.set(WrittenSetting {
             key: key.to_owned(),
             text: text.to_owned(),
             key_place: place,
             place,
+            origin,
         });
     }
 
@@ -82,7 +85,7 @@ pub(super) fn broker(context: &mut Context, node: Option<&Node>, defaults: Defau
     let mut written = node.map_or_else(Written::default, |node| settings(context, node));
     if defaults == Defaults::ServerProperties && written.get(OFFSETS_COPIES).is_none() {
         // As in the `config/server.properties` that Kafka ships.
-        written.imply(OFFSETS_COPIES, "1", Place::default());
+        written.imply(OFFSETS_COPIES, "1", Place::default(), Origin::SampleFile);
     }
     let texts = written.texts();
     let outcome = kafka::resolve_broker(&texts).map(|(_, notes)| notes);
@@ -152,13 +155,22 @@ pub(super) fn written(context: &mut Context, fields: &mut Fields<'_>, owner: Own
     if let Some(entry) = pasted
         && let Some(text) = context.text(&entry.node)
     {
-        properties(context, &text, entry.node.place, &mut written);
+        properties(context, &text, entry.node.place, &mut written, None);
     }
     if let Some(entry) = file
         && let Some(path) = context.text(&entry.node)
     {
         match context.files.get(&path).cloned() {
-            Some(Ok(text)) => properties(context, &text, entry.node.place, &mut written),
+            Some(Ok(text)) => {
+                let origin = Origin::File(path, context.spot(entry.node.place));
+                properties(
+                    context,
+                    &text,
+                    entry.node.place,
+                    &mut written,
+                    Some(&origin),
+                );
+            }
             Some(Err(why)) => {
                 let text = format!("the file `{path}` cannot be read: {why}");
                 context.error(Kind::File, entry.node.place, text);
@@ -240,6 +252,20 @@ fn complete(
         }
     }
     let effective = kafka::effective(family, role, texts, &notes);
+    let origin_of = |setting: &Effective| match &setting.source {
+        Source::Default => Origin::Default(family),
+        Source::Adjusted(why) => Origin::Adjusted(why.clone()),
+        Source::Given => {
+            let is_it = |given: &&WrittenSetting| {
+                let found = kafka::catalogue::find(family, role, &given.key);
+                found.is_some_and(|found| found.key == setting.key)
+            };
+            let given = written.0.iter().find(is_it);
+            given.map_or(Origin::Default(family), |given| given.origin.clone())
+        }
+    };
+    let origins = effective.iter().map(|s| (s.key, origin_of(s)));
+    context.origins.set(&context.owner, origins);
     let shown = effective.into_iter().filter_map(|setting| {
         let value = setting.value.filter(|value| value != "[hidden]")?;
         Some((setting.key, Setting::read(&value)))
@@ -318,7 +344,14 @@ fn is_local(key: &str) -> bool {
 }
 
 /// Reads a `.properties` text as `java.util.Properties` does, escapes of characters excepted.
-fn properties(context: &Context, text: &str, place: Place, written: &mut Written) {
+/// `origin` is that of a file; a pasted text has lines of its own.
+fn properties(
+    context: &Context,
+    text: &str,
+    place: Place,
+    written: &mut Written,
+    origin: Option<&Origin>,
+) {
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         let mut line = line.trim_start().to_owned();
@@ -339,6 +372,9 @@ fn properties(context: &Context, text: &str, place: Place, written: &mut Written
                 text: value.to_owned(),
                 key_place: place.part(0, key.len()),
                 place,
+                origin: origin
+                    .cloned()
+                    .unwrap_or_else(|| Origin::Pasted(context.spot(place))),
             });
         }
     }
@@ -379,6 +415,7 @@ fn settings(context: &mut Context, node: &Node) -> Written {
                 text,
                 key_place: entry.key_place,
                 place: entry.node.place,
+                origin: Origin::Config(context.spot(entry.key_place)),
             });
         }
     }

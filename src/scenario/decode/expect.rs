@@ -88,12 +88,79 @@ impl Reader<'_> {
                 "sinks" => self.level(context, &entry.node, SubjectKind::Sink),
                 "ends" => self.ends(context, entry),
                 "anomalies" => self.anomalies(context, &entry.node),
+                "at" => self.instants(context, &entry.node),
                 word if not_yet::is_not_yet(Area::Expect, word) => {
                     context.not_yet(entry.key_place, &format!("`{word}` in `expect`"));
                 }
                 _ => self.claim(context, entry, &Subject::Run),
             }
         }
+    }
+
+    /// `at`: states at instants.
+    fn instants(&mut self, context: &mut Context, node: &Node) {
+        let Some(entries) = node.entries() else {
+            context.expected("a map of instants, such as `{ 5s: { topics: … } }`", node);
+            return;
+        };
+        for entry in entries.iter().filter(|entry| !entry.node.is_null()) {
+            let begins_with_letter = entry.key.starts_with(|c: char| c.is_ascii_alphabetic());
+            let Some(at) = value::duration(&entry.key).ok() else {
+                if begins_with_letter {
+                    context.not_yet(entry.key_place, "an instant after a fault in `expect`");
+                } else {
+                    let text = format!("`{}` is no instant", entry.key);
+                    context.error_help(Kind::Value, entry.key_place, text, "e.g. `5s`");
+                }
+                continue;
+            };
+            if self.expect.at.iter().any(|(known, _)| *known == at) {
+                let text = format!("the instant {at} stands here twice");
+                context.error(Kind::Expect, entry.key_place, text);
+                continue;
+            }
+            let claims = self.states(context, &entry.node);
+            self.expect.at.push((at, claims));
+        }
+        self.expect.at.sort_by_key(|(at, _)| *at);
+    }
+
+    /// The quantities under an instant, which have to be states.
+    fn states(&self, context: &mut Context, node: &Node) -> Vec<Claim> {
+        let mut reader = Reader {
+            names: self.names,
+            expect: Expect::default(),
+            places: Vec::new(),
+            ends: None,
+        };
+        let levels = [
+            ("groups", SubjectKind::Group),
+            ("topics", SubjectKind::Topic),
+        ];
+        let Some(entries) = node.entries() else {
+            context.expected("a map of `groups` and `topics`", node);
+            return Vec::new();
+        };
+        for entry in entries.iter().filter(|entry| !entry.node.is_null()) {
+            match levels.iter().find(|(word, _)| *word == entry.key) {
+                Some((_, kind)) => reader.level(context, &entry.node, *kind),
+                None => {
+                    let text = format!("`{}` has no state at an instant", entry.key);
+                    let help = "states are of `groups` and of `topics`";
+                    context.error_help(Kind::Expect, entry.key_place, text, help);
+                }
+            }
+        }
+        for (claim, place) in reader.expect.claims.iter().zip(&reader.places) {
+            if !claim.quantity.is_state() {
+                let text = format!("`{}` counts over the run and is no state", claim.quantity);
+                let states = Quantity::ALL.iter().filter(|quantity| quantity.is_state());
+                let states: Vec<&str> = states.map(|quantity| quantity.word()).collect();
+                let help = format!("states: {}", states.join(", "));
+                context.error_help(Kind::Expect, *place, text, help);
+            }
+        }
+        reader.expect.claims
     }
 
     fn ends(&mut self, context: &mut Context, entry: &Entry) {

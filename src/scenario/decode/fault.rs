@@ -1,21 +1,18 @@
 //! Faults: one verb, one trigger, parameters.
 
 use super::cluster::PARTITIONS_MAX;
-use super::fault_rules;
 use super::fields::{Context, Fields};
 use super::names::Names;
 use super::producer::known_topic;
-use crate::kafka::message::Api;
+use super::{fault_network, fault_rules};
 use crate::scenario::diagnostic::{Kind, Problem, line_of};
 use crate::scenario::not_yet::{self, Area};
-use crate::scenario::resolved::fault::{
-    Action, Breakage, Loss, Moment, Reset, Target, Trigger, Verb,
-};
+use crate::scenario::resolved::fault::{Action, Moment, Reset, Target, Trigger, Verb};
 use crate::scenario::resolved::{Fault, Topic};
 use crate::scenario::tree::{Entry, Node, Value};
 use crate::scenario::value::{self, Drawn};
+use crate::verdict::RecordName;
 use crate::verdict::record::is_name;
-use crate::verdict::{RecordName, words};
 
 /// `faults`.
 pub(super) fn faults(context: &mut Context, node: Option<&Node>, names: &Names<'_>) -> Vec<Fault> {
@@ -44,7 +41,9 @@ fn fault(context: &mut Context, node: &Node, names: &Names<'_>) -> Option<Fault>
     let mut fields = Fields::of(context, node, format!("a `{verb}` fault"), Area::Fault);
     fields.get(verb.word());
     let who = match verb {
-        Verb::AddPartitions => Vec::new(),
+        Verb::AddPartitions | Verb::DeleteRecords | Verb::Cut | Verb::Heal | Verb::Slow => {
+            Vec::new()
+        }
         _ => who(context, &entry.node, verb, names),
     };
     let action = action(context, &mut fields, entry, verb, who, names);
@@ -83,13 +82,6 @@ fn verb_entry<'t>(context: &mut Context, node: &Node, entries: &'t [Entry]) -> O
     match (built.as_slice(), not_yet.as_slice()) {
         ([one], []) => Some(one),
         ([], [later]) => {
-            let ends = entries
-                .iter()
-                .any(|e| matches!(e.key.as_str(), "for" | "heal"));
-            if later.key == "cut" && !ends && !heals_later(context, node) {
-                let help = "`for: 30s`, or a later `heal` of the same link";
-                context.error_help(Kind::Fault, node.place, "this cut has no end", help);
-            }
             context.not_yet(later.key_place, &format!("the fault `{}`", later.key));
             None
         }
@@ -122,14 +114,6 @@ fn verb_entry<'t>(context: &mut Context, node: &Node, entries: &'t [Entry]) -> O
             None
         }
     }
-}
-
-/// Whether the file heals a link somewhere: which one is judged when cuts are built.
-fn heals_later(context: &Context, cut: &Node) -> bool {
-    context
-        .source
-        .get(cut.place.end..)
-        .is_some_and(|rest| rest.contains("heal:"))
 }
 
 /// Whom the verb befalls, as names that exist.
@@ -197,9 +181,16 @@ fn action(
             Action::Seek { who, to }
         }
         Verb::SetOffsets => set_offsets(context, fields, entry, &who, names)?,
-        Verb::LoseRequest => Action::LoseRequest(loss(context, fields, who, names)),
-        Verb::LoseResponse => Action::LoseResponse(loss(context, fields, who, names)),
+        Verb::Cut | Verb::Heal | Verb::Slow => {
+            fault_network::link_action(context, fields, entry, verb, names)?
+        }
+        Verb::LoseRequest
+        | Verb::LoseResponse
+        | Verb::HoldRequest
+        | Verb::HoldResponse
+        | Verb::Refuse => fault_network::message_action(context, fields, entry, verb, who, names)?,
         Verb::AddPartitions => add_partitions(context, fields, entry, names)?,
+        Verb::DeleteRecords => delete_records(context, fields, entry, names)?,
     })
 }
 
@@ -226,6 +217,30 @@ fn add_partitions(
         return None;
     }
     Some(Action::AddPartitions { topic, to })
+}
+
+/// `delete-records: orders-0, up-to: 40`.
+fn delete_records(
+    context: &mut Context,
+    fields: &mut Fields<'_>,
+    entry: &Entry,
+    names: &Names<'_>,
+) -> Option<Action> {
+    let partition = context.text(&entry.node);
+    let partition =
+        partition.and_then(|text| names.known_partition(context, &text, entry.node.place));
+    let Some(node) = fields.get("up-to") else {
+        let text = "this `delete-records` does not say up to where";
+        let help = "e.g. `up-to: 40`, the first offset that stays, or `up-to: latest`";
+        context.error_help(Kind::Missing, entry.key_place, text, help);
+        return None;
+    };
+    let up_to = match node.text() {
+        Some("latest") => None,
+        _ => Some(context.scalar(node, "an offset, or `latest`", value::count)?),
+    };
+    let partition = partition?;
+    Some(Action::DeleteRecords { partition, up_to })
 }
 
 fn required_target(
@@ -313,72 +328,6 @@ fn set_offsets(
     Some(Action::SetOffsets { group, to: reset })
 }
 
-/// The requests that clients send, for `request:`.
-pub(crate) const APIS: [(&str, Api); 13] = [
-    ("Produce", Api::Produce),
-    ("Fetch", Api::Fetch),
-    ("ListOffsets", Api::ListOffsets),
-    ("Metadata", Api::Metadata),
-    ("OffsetCommit", Api::OffsetCommit),
-    ("OffsetFetch", Api::OffsetFetch),
-    ("FindCoordinator", Api::FindCoordinator),
-    ("JoinGroup", Api::JoinGroup),
-    ("Heartbeat", Api::Heartbeat),
-    ("LeaveGroup", Api::LeaveGroup),
-    ("SyncGroup", Api::SyncGroup),
-    ("InitProducerId", Api::InitProducerId),
-    ("OffsetForLeaderEpoch", Api::OffsetForLeaderEpoch),
-];
-
-words! {
-    /// Requests of Kafka that no client here sends yet.
-    pub(crate) enum LaterApi {
-        AddPartitionsToTxn = "AddPartitionsToTxn",
-        AddOffsetsToTxn = "AddOffsetsToTxn",
-        EndTxn = "EndTxn",
-        TxnOffsetCommit = "TxnOffsetCommit",
-        ConsumerGroupHeartbeat = "ConsumerGroupHeartbeat",
-        ShareFetch = "ShareFetch",
-        ShareAcknowledge = "ShareAcknowledge",
-        ShareGroupHeartbeat = "ShareGroupHeartbeat",
-    }
-}
-
-fn loss(
-    context: &mut Context,
-    fields: &mut Fields<'_>,
-    who: Vec<String>,
-    names: &Names<'_>,
-) -> Loss {
-    let request = fields.get("request").and_then(|node| {
-        let text = context.text(node)?;
-        let found = APIS.iter().find(|(name, _)| *name == text);
-        if found.is_none() {
-            if LaterApi::parse(&text).is_some() {
-                context.not_yet(node.place, &format!("the request `{text}`"));
-                return None;
-            }
-            let words: Vec<&str> = APIS.iter().map(|(name, _)| *name).collect();
-            context.unknown_word(node.place, &text, &words);
-        }
-        found.map(|(_, api)| *api)
-    });
-    let to = fields.get("to").and_then(|node| {
-        let name = names.any_actor(context, node)?;
-        fault_rules::must_be_broker(context, names, &name, node.place);
-        Some(name)
-    });
-    let connection = fields
-        .get("as")
-        .and_then(|node| context.word(node, Area::Nothing));
-    Loss {
-        who,
-        request,
-        to,
-        connection: connection.unwrap_or(Breakage::Reset),
-    }
-}
-
 /// The trigger: `None` if there is a mistake, `Some(None)` for a message verb.
 #[allow(
     clippy::option_option,
@@ -396,8 +345,9 @@ fn trigger(
         .into_iter()
         .filter_map(|key| fields.entry(key))
         .collect();
-    let (of, error) = (fields.get("of"), fields.get("error"));
-    let message = matches!(verb, Verb::LoseRequest | Verb::LoseResponse);
+    let message = verb.is_message();
+    let error = (verb != Verb::Refuse).then(|| fields.get("error"));
+    let (of, error) = (fields.get("of"), error.flatten());
     let one = match given.as_slice() {
         [] if message => {
             narrows_nothing(context, [of, error]);

@@ -31,9 +31,15 @@ pub(super) fn check_one(
     fault: &Fault,
     names: &Names<'_>,
 ) {
-    if let Action::AddPartitions { .. } = fault.action {
+    let passive = match fault.action {
+        Action::AddPartitions { .. } => Some("a topic"),
+        Action::DeleteRecords { .. } => Some("a partition"),
+        _ => fault.action.link().map(|_| "a link"),
+    };
+    if let Some(what) = passive {
         if matches!(fault.trigger, Some(Trigger::Before(_) | Trigger::After(_))) {
-            let text = "`add-partitions` befalls a topic, and a topic takes no steps";
+            let word = fault.action.verb();
+            let text = format!("`{word}` befalls {what}, and {what} takes no steps");
             let help = "write `at` an instant, or `when` a fact happens";
             context.error_help(Kind::Fault, verb.key_place, text, help);
         }
@@ -87,6 +93,8 @@ fn check_target(context: &mut Context, fault: &Fault, name: &str, place: Place, 
             );
         }
         (Bearer::Sink(_), Verb::Crash | Verb::Pause | Verb::Start) => {}
+        // Whether it sends such requests has been seen where the message is read.
+        (Bearer::Broker | Bearer::Controller, verb) if verb.is_message() => {}
         (Bearer::Sink(_), _) => {
             let text = format!("`{verb}` befalls clients, not `{name}`");
             context.error(Kind::Fault, place, text);
@@ -333,6 +341,30 @@ pub(super) fn check(context: &mut Context, nodes: &[Node], faults: &[Fault], nam
         }
         if let Some(Trigger::At(Moment::AfterFault { name, .. })) = &fault.trigger {
             after_known_fault(context, faults, fault, name, place("at"));
+        }
+        if let Action::Cut {
+            link, length: None, ..
+        } = &fault.action
+        {
+            let heals = |other: &Fault| match &other.action {
+                Action::Heal { link: healed } => healed.is(link),
+                _ => false,
+            };
+            if !faults.iter().any(heals) {
+                let help = "`for: 30s`, or a later `heal` of the same link";
+                context.error_help(Kind::Fault, node.place, "this cut has no end", help);
+            }
+        }
+        if let Action::Heal { link } = &fault.action {
+            let cuts = |other: &Fault| match &other.action {
+                Action::Cut { link: cut, .. } => cut.is(link),
+                _ => false,
+            };
+            if !faults.iter().any(cuts) {
+                let text = "nothing cuts this link";
+                let help = "name the two sides as its `cut` does";
+                context.error_help(Kind::Fault, place("heal"), text, help);
+            }
         }
         if let Action::Start { who } = &fault.action {
             for actor in who

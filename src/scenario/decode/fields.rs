@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::{Dist, Span};
-use crate::scenario::diagnostic::{Kind, Problem};
+use crate::scenario::diagnostic::{Kind, Problem, line_of};
 use crate::scenario::not_yet::{self, Area};
+use crate::scenario::origin::{Origins, Spot};
 use crate::scenario::suggest::nearest;
 use crate::scenario::tree::{Entry, Node, Place, Value};
 use crate::scenario::value::{self, Drawn, Timing, Wrong};
@@ -28,6 +29,10 @@ pub(crate) struct Context {
     pub(crate) unread_loops: BTreeSet<String>,
     /// The source text, for the line on which something stands.
     pub(crate) source: Arc<str>,
+    /// The path of keys to the thing whose settings are being read.
+    pub(crate) owner: Vec<String>,
+    /// Where the settings read so far come from.
+    pub(crate) origins: Origins,
 }
 
 /// A map that is being read key by key.
@@ -387,6 +392,19 @@ impl Context {
             self.name(&entry.key, entry.key_place);
         }
         entries
+    }
+
+    /// Begins with a thing that has settings, by the path of keys that leads to it.
+    pub(crate) fn begin(&mut self, owner: &[&str]) {
+        self.owner = owner.iter().map(|&key| key.to_owned()).collect();
+    }
+
+    /// Where something stands.
+    pub(crate) fn spot(&self, place: Place) -> Spot {
+        Spot {
+            line: line_of(&self.source, place.start),
+            variant: self.overlay_of(place).map(str::to_owned),
+        }
     }
 
     /// Whether something stands in the overlay of the variant being decoded.

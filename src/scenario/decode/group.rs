@@ -9,6 +9,7 @@ use super::steps::{self, Where};
 use crate::kafka::config::consumer::GroupProtocol;
 use crate::scenario::diagnostic::{Kind, Problem};
 use crate::scenario::not_yet::Area;
+use crate::scenario::origin::Origin;
 use crate::scenario::resolved::client::{Fails, Process, ProcessFailure};
 use crate::scenario::resolved::step::{Expanded, LoopName};
 use crate::scenario::resolved::{Group, Member, Named, Sink, Step, Topic};
@@ -41,6 +42,7 @@ pub(super) fn group(
     let committed = fields.get("committed");
     let committed = committed.map(|node| committed_offsets(context, node, topics));
     let exceptions = fields.get("except");
+    context.begin(&["groups", name]);
     let all = member(context, fields, node, name, (topics, sinks));
     let mut group = Group {
         members: members.unwrap_or(1),
@@ -55,6 +57,7 @@ pub(super) fn group(
         for key in ["members", "type", "committed", "except"] {
             fields.get(key);
         }
+        context.begin(&["groups", name, "except", &actor]);
         let one = member(context, fields, &merged, name, (topics, sinks));
         group.except.set(actor, one);
     }
@@ -361,7 +364,8 @@ fn auto_commit(
         }
         Some(_) => {}
         None if commits || auto => {
-            written.imply(KEY, if commits { "false" } else { "true" }, node.place);
+            let value = if commits { "false" } else { "true" };
+            written.imply(KEY, value, node.place, Origin::Loop);
         }
         None => {}
     }

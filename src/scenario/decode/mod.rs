@@ -7,6 +7,7 @@ mod config;
 mod except;
 pub(crate) mod expect;
 pub(crate) mod fault;
+pub(crate) mod fault_network;
 mod fault_rules;
 mod fields;
 pub(crate) mod group;

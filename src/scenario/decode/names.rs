@@ -129,6 +129,22 @@ impl Names<'_> {
         (partition < known.partitions_max()).then_some((topic, partition))
     }
 
+    /// The name of a partition as it stands in the file, if there is one of that name.
+    pub(crate) fn known_partition(
+        &self,
+        context: &mut Context,
+        name: &str,
+        place: Place,
+    ) -> Option<String> {
+        let Some((topic, partition)) = split_partition(name) else {
+            let text = format!("`{name}` is no partition");
+            context.error_help(Kind::Name, place, text, "write e.g. `orders-0`");
+            return None;
+        };
+        self.check_partition(context, topic, partition, place);
+        self.partition(name).map(|_| name.to_owned())
+    }
+
     /// All names of clients: families, then actors.
     fn all(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();

@@ -41,6 +41,7 @@ pub(super) fn producer(
         Records::Count(0)
     };
     let exceptions = fields.get("except");
+    context.begin(&["producers", name]);
     let all = sender(context, fields, node, topics);
     let mut producer = Producer {
         instances,
@@ -55,6 +56,7 @@ pub(super) fn producer(
         for key in ["instances", "records", "except"] {
             fields.get(key);
         }
+        context.begin(&["producers", name, "except", &actor]);
         let sender = sender(context, fields, &merged, topics);
         producer.except.set(actor, sender);
     }

@@ -221,8 +221,10 @@ fn check_place(context: &mut Context, step: &Step, word: Place, place: Where, in
         (Step::Poll { .. }, _) => Some("comes first in the loop, and only there"),
         (Step::Process, Where::Each | Where::HandOff) => None,
         (Step::Process, _) => Some("stands inside `each`: it works on one record"),
-        (Step::Store | Step::StoreWithOffset, Where::Each) => None,
-        (Step::Store | Step::StoreWithOffset, _) => Some("stands inside `each`: it is one row"),
+        (Step::Store | Step::StoreWithOffset, Where::Each | Where::HandOff) => None,
+        (Step::Store | Step::StoreWithOffset, _) => {
+            Some("stands inside `each` or `hand-off`: it is one row")
+        }
         (Step::SeekToStored, Where::Listener("on-assigned")) => None,
         (Step::SeekToStored, _) => Some("stands in `on-assigned`: there reading begins"),
         (Step::CommitSync(_) | Step::CommitAsync(_), Where::HandOff) => Some(

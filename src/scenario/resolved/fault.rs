@@ -1,10 +1,11 @@
 //! Faults of a resolved scenario: one verb, one trigger, parameters.
 
-use serde::ser::SerializeMap;
+use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
 use super::step::StepName;
 use crate::base::Span;
+use crate::kafka::ErrorCode;
 use crate::kafka::message::Api;
 use crate::scenario::value::{Drawn, Timing};
 use crate::verdict::quantity::FactWord;
@@ -119,10 +120,48 @@ pub enum Action {
         /// Where to.
         to: Reset,
     },
+    /// Nothing passes between two sides.
+    Cut {
+        /// Which.
+        link: LinkSides,
+        /// How long; until a `heal`, if absent.
+        length: Option<Drawn<Span>>,
+        /// Only what the first side sends.
+        one_way: bool,
+    },
+    /// The cuts of a link end.
+    Heal {
+        /// Which link.
+        link: LinkSides,
+    },
+    /// A link is slower.
+    Slow {
+        /// Which.
+        link: LinkSides,
+        /// By how much.
+        by: Timing,
+        /// How long; to the end, if absent.
+        length: Option<Drawn<Span>>,
+        /// Only what the first side sends.
+        one_way: bool,
+    },
     /// A request does not arrive.
-    LoseRequest(Loss),
+    LoseRequest(Message, Breakage),
     /// The answer to a request does not arrive.
-    LoseResponse(Loss),
+    LoseResponse(Message, Breakage),
+    /// A request stays in the network for so long.
+    HoldRequest(Message, Drawn<Span>),
+    /// The answer to a request stays in the network for so long.
+    HoldResponse(Message, Drawn<Span>),
+    /// A broker answers a request with an error, and does nothing.
+    Refuse(Message, ErrorCode),
+    /// `DeleteRecords`: the log start offset of a partition moves.
+    DeleteRecords {
+        /// The partition, such as `orders-0`.
+        partition: String,
+        /// Everything before goes; everything before the high watermark if absent.
+        up_to: Option<u64>,
+    },
     /// `CreatePartitions`: the topic has more partitions from then on.
     AddPartitions {
         /// The topic.
@@ -132,17 +171,45 @@ pub enum Action {
     },
 }
 
-/// Which message is lost.
+/// Which message a fault takes: a request, or its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loss {
-    /// The clients that send the request.
+pub struct Message {
+    /// Who sends the request.
     pub who: Vec<String>,
     /// Which request; any if absent.
     pub request: Option<Api>,
-    /// To which broker or role; any if absent.
+    /// To which broker, controller or role; any if absent.
     pub to: Option<String>,
-    /// How the connection is lost with it.
-    pub connection: Breakage,
+}
+
+/// A link by its two sides: names of actors, families or roles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkSides {
+    /// First side, second side.
+    pub sides: [Vec<String>; 2],
+}
+
+impl LinkSides {
+    /// Whether it is the same link, seen from either side.
+    pub fn is(&self, other: &Self) -> bool {
+        let [a, b] = &self.sides;
+        let [c, d] = &other.sides;
+        (a == c && b == d) || (a == d && b == c)
+    }
+}
+
+impl Serialize for LinkSides {
+    /// `[A, B]`; a side of several is a list.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.sides.len()))?;
+        for side in &self.sides {
+            match side.as_slice() {
+                [one] => list.serialize_element(one)?,
+                several => list.serialize_element(several)?,
+            }
+        }
+        list.end()
+    }
 }
 
 words! {
@@ -199,12 +266,40 @@ words! {
         Seek = "seek",
         /// The offsets of a group are reset.
         SetOffsets = "set-offsets",
+        /// Nothing passes between two sides.
+        Cut = "cut",
+        /// A cut ends.
+        Heal = "heal",
+        /// A link is slower.
+        Slow = "slow",
         /// A request does not arrive.
         LoseRequest = "lose-request",
         /// An answer does not arrive.
         LoseResponse = "lose-response",
+        /// A request stays in the network.
+        HoldRequest = "hold-request",
+        /// An answer stays in the network.
+        HoldResponse = "hold-response",
+        /// A broker refuses a request.
+        Refuse = "refuse",
         /// A topic gets more partitions.
         AddPartitions = "add-partitions",
+        /// The beginning of a partition is deleted.
+        DeleteRecords = "delete-records",
+    }
+}
+
+impl Verb {
+    /// Whether the message itself is the trigger.
+    pub fn is_message(self) -> bool {
+        matches!(
+            self,
+            Self::LoseRequest
+                | Self::LoseResponse
+                | Self::HoldRequest
+                | Self::HoldResponse
+                | Self::Refuse
+        )
     }
 }
 
@@ -237,13 +332,40 @@ impl Action {
             Self::Start { .. } => Verb::Start,
             Self::Seek { .. } => Verb::Seek,
             Self::SetOffsets { .. } => Verb::SetOffsets,
-            Self::LoseRequest(_) => Verb::LoseRequest,
-            Self::LoseResponse(_) => Verb::LoseResponse,
+            Self::Cut { .. } => Verb::Cut,
+            Self::Heal { .. } => Verb::Heal,
+            Self::Slow { .. } => Verb::Slow,
+            Self::LoseRequest(..) => Verb::LoseRequest,
+            Self::LoseResponse(..) => Verb::LoseResponse,
+            Self::HoldRequest(..) => Verb::HoldRequest,
+            Self::HoldResponse(..) => Verb::HoldResponse,
+            Self::Refuse(..) => Verb::Refuse,
             Self::AddPartitions { .. } => Verb::AddPartitions,
+            Self::DeleteRecords { .. } => Verb::DeleteRecords,
         }
     }
 
-    /// Whom it befalls, by the names of the file.
+    /// The link it befalls, if it does.
+    pub fn link(&self) -> Option<&LinkSides> {
+        match self {
+            Self::Cut { link, .. } | Self::Heal { link } | Self::Slow { link, .. } => Some(link),
+            _ => None,
+        }
+    }
+
+    /// The message it takes, if the message itself is the trigger.
+    pub fn message(&self) -> Option<&Message> {
+        match self {
+            Self::LoseRequest(message, _)
+            | Self::LoseResponse(message, _)
+            | Self::HoldRequest(message, _)
+            | Self::HoldResponse(message, _)
+            | Self::Refuse(message, _) => Some(message),
+            _ => None,
+        }
+    }
+
+    /// Whom it befalls, by the names of the file; nobody, if it befalls a link.
     pub fn who(&self) -> &[String] {
         match self {
             Self::Crash { who, .. }
@@ -254,7 +376,13 @@ impl Action {
             | Self::Seek { who, .. } => who,
             Self::SetOffsets { group, .. } => std::slice::from_ref(group),
             Self::AddPartitions { topic, .. } => std::slice::from_ref(topic),
-            Self::LoseRequest(loss) | Self::LoseResponse(loss) => &loss.who,
+            Self::DeleteRecords { partition, .. } => std::slice::from_ref(partition),
+            Self::Cut { .. } | Self::Heal { .. } | Self::Slow { .. } => &[],
+            Self::LoseRequest(message, _)
+            | Self::LoseResponse(message, _)
+            | Self::HoldRequest(message, _)
+            | Self::HoldResponse(message, _)
+            | Self::Refuse(message, _) => &message.who,
         }
     }
 }
@@ -290,10 +418,11 @@ impl Serialize for Fault {
         if let Some(name) = &self.name {
             map.serialize_entry("name", name)?;
         }
-        let who = self.action.who();
-        match who {
-            [one] => map.serialize_entry(&self.action.verb(), one)?,
-            several => map.serialize_entry(&self.action.verb(), several)?,
+        let verb = self.action.verb();
+        match (self.action.link(), self.action.who()) {
+            (Some(link), _) => map.serialize_entry(&verb, link)?,
+            (None, [one]) => map.serialize_entry(&verb, one)?,
+            (None, several) => map.serialize_entry(&verb, several)?,
         }
         self.action.serialize_parameters(&mut map)?;
         if let Some(trigger) = &self.trigger {
@@ -348,20 +477,66 @@ impl Action {
             }
             Self::Start { .. } => Ok(()),
             Self::AddPartitions { to, .. } => map.serialize_entry("to", to),
+            Self::DeleteRecords { up_to, .. } => match up_to {
+                Some(offset) => map.serialize_entry("up-to", offset),
+                None => map.serialize_entry("up-to", "latest"),
+            },
             Self::Seek { to, .. } => map.serialize_entry("to", &to.text()),
             Self::SetOffsets { to, .. } => match to {
                 Reset::To(target) => map.serialize_entry("to", &target.text()),
                 Reset::ShiftBy(shift) => map.serialize_entry("shift-by", shift),
             },
-            Self::LoseRequest(loss) | Self::LoseResponse(loss) => {
-                if let Some(request) = loss.request {
-                    map.serialize_entry("request", &request)?;
-                }
-                if let Some(to) = &loss.to {
-                    map.serialize_entry("to", to)?;
-                }
-                map.serialize_entry("as", &loss.connection)
+            Self::Cut {
+                length, one_way, ..
+            } => {
+                serialize_length(map, *length)?;
+                map.serialize_entry("one-way", one_way)
             }
+            Self::Heal { .. } => Ok(()),
+            Self::Slow {
+                by,
+                length,
+                one_way,
+                ..
+            } => {
+                map.serialize_entry("by", by)?;
+                serialize_length(map, *length)?;
+                map.serialize_entry("one-way", one_way)
+            }
+            Self::LoseRequest(message, connection) | Self::LoseResponse(message, connection) => {
+                message.serialize_into(map)?;
+                map.serialize_entry("as", connection)
+            }
+            Self::HoldRequest(message, length) | Self::HoldResponse(message, length) => {
+                message.serialize_into(map)?;
+                map.serialize_entry("for", length)
+            }
+            Self::Refuse(message, error) => {
+                message.serialize_into(map)?;
+                map.serialize_entry("error", error)
+            }
+        }
+    }
+}
+
+fn serialize_length<M: SerializeMap>(
+    map: &mut M,
+    length: Option<Drawn<Span>>,
+) -> Result<(), M::Error> {
+    match length {
+        Some(length) => map.serialize_entry("for", &length),
+        None => Ok(()),
+    }
+}
+
+impl Message {
+    fn serialize_into<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        if let Some(request) = self.request {
+            map.serialize_entry("request", &request)?;
+        }
+        match &self.to {
+            Some(to) => map.serialize_entry("to", to),
+            None => Ok(()),
         }
     }
 }

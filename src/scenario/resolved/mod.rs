@@ -126,7 +126,7 @@ pub struct Topic {
     /// How many partitions and copies, or which.
     pub placement: Placement,
     /// When the topic comes into being.
-    pub create: Create,
+    pub create: Creation,
     /// Settings of the topic.
     pub config: Config,
     /// The most partitions that a fault of the run gives it; 0 where none does. It follows from
@@ -142,11 +142,11 @@ impl Serialize for Topic {
         struct Form<'t> {
             #[serde(flatten)]
             placement: Option<&'t Placement>,
-            create: Create,
+            create: Creation,
             #[serde(skip_serializing_if = "Option::is_none")]
             config: Option<&'t Config>,
         }
-        let stated = self.create == Create::BeforeStart;
+        let stated = self.create != Creation::By(Create::OnFirstUse);
         let form = Form {
             placement: stated.then_some(&self.placement),
             create: self.create,
@@ -184,6 +184,16 @@ words! {
         /// When the first client asks for it, with the brokers' defaults.
         OnFirstUse = "on-first-use",
     }
+}
+
+/// When a topic comes into being: by a word, or by an administrator at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Creation {
+    /// As the word says.
+    By(Create),
+    /// `CreateTopics` so long after time 0.
+    At(Span),
 }
 
 /// The bounds of a run.
@@ -232,7 +242,7 @@ impl Default for Topic {
                 partitions: 1,
                 replication_factor: 1,
             },
-            create: Create::BeforeStart,
+            create: Creation::By(Create::BeforeStart),
             config: Config::default(),
             grows_to: 0,
         }

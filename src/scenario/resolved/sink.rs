@@ -54,6 +54,8 @@ words! {
         None = "none",
         /// The record they are for.
         Record = "record",
+        /// The key of that record; a row without a key is always a new one.
+        Key = "key",
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::vocabulary::{Entry, described, one_of, words};
 use crate::scenario::decode::RELEASES;
-use crate::scenario::decode::fault::{APIS, LaterApi};
+use crate::scenario::decode::fault_network::{APIS, LaterApi};
 use crate::scenario::decode::group::GroupType;
 use crate::scenario::not_yet::Area;
 use crate::scenario::resolved::client::{

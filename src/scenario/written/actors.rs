@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::logic::{Logic, Record};
 use super::word::{Entries, Word};
+use crate::base::Span;
 use crate::node::consumer::program::Handled;
 
 /// A topic.
@@ -36,14 +37,41 @@ impl Sink {
     pub fn unique(self) -> Self {
         self.key("unique", "record")
     }
-
-    /// Any key of a sink in a file.
-    #[must_use]
-    pub fn key(mut self, key: &str, value: impl Into<Word>) -> Self {
-        self.0.set(&[key], value);
-        self
-    }
 }
+
+/// What can be said of several kinds of things alike.
+macro_rules! any_key {
+    ($kind:ty, $what:literal) => {
+        impl $kind {
+            #[doc = concat!("Any key of ", $what, " in a file.")]
+            #[must_use]
+            pub fn key(mut self, key: &str, value: impl Into<Word>) -> Self {
+                self.0.set(&[key], value);
+                self
+            }
+        }
+    };
+}
+
+/// The same for what has Kafka's settings.
+macro_rules! any_setting {
+    ($kind:ty, $whose:literal) => {
+        impl $kind {
+            #[doc = concat!("A setting of ", $whose, ", by Kafka's name.")]
+            #[must_use]
+            pub fn config(mut self, name: &str, value: impl Into<Word>) -> Self {
+                self.0.set(&["config", name], value);
+                self
+            }
+        }
+    };
+}
+
+any_key!(Sink, "a sink");
+any_key!(Topic, "a topic");
+any_key!(Producer, "a producer");
+any_setting!(Topic, "the topic");
+any_setting!(Producer, "the client");
 
 impl Topic {
     /// So many partitions, each with so many copies.
@@ -58,18 +86,10 @@ impl Topic {
         Self(Entries::default()).key("create", "on-first-use")
     }
 
-    /// A setting of the topic, by Kafka's name.
+    /// Created by an administrator so long after time 0.
     #[must_use]
-    pub fn config(mut self, name: &str, value: impl Into<Word>) -> Self {
-        self.0.set(&["config", name], value);
-        self
-    }
-
-    /// Any key of a topic in a file.
-    #[must_use]
-    pub fn key(mut self, key: &str, value: impl Into<Word>) -> Self {
-        self.0.set(&[key], value);
-        self
+    pub fn created_at(self, at: Span) -> Self {
+        self.key("create", at.to_string())
     }
 }
 
@@ -102,20 +122,6 @@ impl Producer {
     #[must_use]
     pub fn start_at(self, at: impl Into<Word>) -> Self {
         self.key("start-at", at)
-    }
-
-    /// A setting of the client, by Kafka's name.
-    #[must_use]
-    pub fn config(mut self, name: &str, value: impl Into<Word>) -> Self {
-        self.0.set(&["config", name], value);
-        self
-    }
-
-    /// Any key of a producer in a file.
-    #[must_use]
-    pub fn key(mut self, key: &str, value: impl Into<Word>) -> Self {
-        self.0.set(&[key], value);
-        self
     }
 }
 

@@ -52,6 +52,11 @@ impl Fault {
         Self::new("add-partitions", topic).key("to", to)
     }
 
+    /// Everything before an offset of the partition is deleted, as by `kafka-delete-records`.
+    pub fn delete_records(partition: &str, up_to: u64) -> Self {
+        Self::new("delete-records", partition).key("up-to", up_to)
+    }
+
     /// A client's request, such as `"Produce"`, does not arrive.
     pub fn lose_request(who: &str, request: &str) -> Self {
         Self::new("lose-request", who).key("request", request)

@@ -384,3 +384,11 @@ fn a_fault_that_never_struck_fails_the_run_unless_optional() {
         ]
     );
 }
+
+#[test]
+fn every_fact_word_has_neighbours_to_be_told_of() {
+    for word in FactWord::ALL {
+        let themes = THEMES.iter().filter(|theme| theme.contains(word));
+        assert_eq!(themes.count(), 1, "{word}");
+    }
+}

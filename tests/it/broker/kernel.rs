@@ -137,6 +137,7 @@ impl Kernel {
             can_fail: false,
         };
         let controller = ControllerSetup {
+            creations: Vec::new(),
             node: CONTROLLER,
             seed: Seed(1),
             cast: Arc::clone(&cast),

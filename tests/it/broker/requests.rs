@@ -1,10 +1,11 @@
 //! Requests of clients: their order, the long poll, retries, and what is refused.
 
 use super::kernel::*;
-use kafkasim::base::{ConnId, Dist, Instant, Span, TopicPartition};
+use kafkasim::base::{ConnId, Dist, Instant, NodeId, Span, TopicPartition};
 use kafkasim::kafka::config::TopicConfig;
 use kafkasim::kafka::message::{
-    Acks, AskedEpoch, EpochEnd, Few, OffsetSpec, ProduceRequest, Request, Response,
+    Acks, AskedEpoch, EpochEnd, Few, OffsetSpec, PartitionMetadata, ProduceRequest, Request,
+    Response,
 };
 use kafkasim::kafka::{ErrorCode, ProducerStamp};
 use kafkasim::node::Fact;
@@ -250,6 +251,47 @@ fn list_offsets_knows_the_start_and_the_high_watermark() {
     };
     assert_eq!(offsets(early), [Some(0), Some(0)]);
     assert_eq!(offsets(late), [Some(0), Some(3)]);
+}
+
+#[test]
+fn a_new_leader_tells_the_latest_offset_once_what_it_began_with_is_replicated() {
+    // KIP-207: its high watermark may be behind what a consumer was told before.
+    let mut kernel = Kernel::new(&World::default()).start();
+    kernel.run_until(Instant(100_000_000));
+    let (writer, reader) = (kernel.connect(CLIENT, 1), kernel.connect(OTHER, 2));
+    kernel.send(writer, produce(Acks::Leader, batch(0, 3, None)));
+    while kernel.end(2) == 0 {
+        kernel.run_for(1);
+    }
+    assert_eq!(kernel.broker(2).high_watermark(TP), Some(0));
+    let nodes = [1, 2, 3].map(NodeId);
+    let elected = PartitionMetadata {
+        partition: TP,
+        leader: Some(NodeId(2)),
+        leader_epoch: 1,
+        partition_epoch: 1,
+        replicas: nodes.into(),
+        isr: nodes.into(),
+    };
+    let told = Request::UpdateMetadata([elected].into());
+    kernel.send(reader, told.clone());
+    let both = vec![(TP, OffsetSpec::Earliest), (TP, OffsetSpec::Latest)];
+    let early = kernel.send(reader, Request::ListOffsets(both.clone()));
+    kernel.run_for(10);
+    for broker in [1, 3] {
+        let conn = kernel.connect(CLIENT, broker);
+        kernel.send(conn, told.clone());
+    }
+    kernel.run_for(1000);
+    let late = kernel.send(reader, Request::ListOffsets(both));
+    kernel.run_for(10);
+    let offsets = |request| match kernel.answer(reader, request) {
+        Some((_, Response::ListOffsets(told))) => [0, 1].map(|n| (told[n].1, told[n].2)),
+        other => panic!("{other:?}"),
+    };
+    let (known, not_yet) = (ErrorCode::None, ErrorCode::OffsetNotAvailable);
+    assert_eq!(offsets(early), [(known, Some(0)), (not_yet, None)]);
+    assert_eq!(offsets(late), [(known, Some(0)), (known, Some(3))]);
 }
 
 #[test]

@@ -47,6 +47,10 @@ pub(super) struct Broker {
     pub(super) committed: BTreeMap<TopicPartition, Offset>,
     /// The leader epochs of committed offsets.
     pub(super) epochs: BTreeMap<TopicPartition, u32>,
+    /// What the next fetch to be answered is told instead of its records.
+    pub(super) fetch_error: Option<ErrorCode>,
+    /// What the next offset commit is told, though nothing speaks against it.
+    pub(super) commit_error: Option<ErrorCode>,
     /// Every offset commit that was accepted.
     pub(super) commits: Vec<(Instant, TopicPartition, Offset)>,
     /// Every request, by the name of its API.
@@ -68,6 +72,8 @@ impl Broker {
             logs: BTreeMap::new(),
             committed: BTreeMap::new(),
             epochs: BTreeMap::new(),
+            fetch_error: None,
+            commit_error: None,
             commits: Vec::new(),
             requests: Vec::new(),
             state: State::Empty,
@@ -298,8 +304,15 @@ impl Broker {
         }
     }
 
-    fn read(&self, request: &FetchRequest) -> Option<Response> {
+    fn read(&mut self, request: &FetchRequest) -> Option<Response> {
         let partitions = request.partitions.iter();
+        if let Some(error) = self.fetch_error.take() {
+            let refused = partitions.map(|p| FetchedPartition {
+                error,
+                ..self.fetched(p.partition, None)
+            });
+            return Some(Response::Fetch(refused.collect()));
+        }
         let fetched: Vec<FetchedPartition> = partitions
             .map(|p| self.fetched(p.partition, Some(p.offset)))
             .collect();
@@ -467,7 +480,7 @@ impl Broker {
         } else if self.state == State::Completing {
             ErrorCode::RebalanceInProgress
         } else {
-            ErrorCode::None
+            self.commit_error.take().unwrap_or(ErrorCode::None)
         };
         if error == ErrorCode::None {
             for (tp, at) in &request.offsets {

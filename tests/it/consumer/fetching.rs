@@ -1,6 +1,7 @@
 //! When fetches leave, in which order they list partitions, how polls are filled.
 
 use kafkasim::base::{Span, TopicPartition};
+use kafkasim::kafka::ErrorCode;
 use kafkasim::kafka::message::Request;
 use kafkasim::node::Fact;
 use kafkasim::node::consumer::program::RecordKey;
@@ -70,6 +71,29 @@ fn later_fetches_follow_the_session_in_which_partitions_with_data_go_last() {
     // The first lists them as a Java HashSet of `orders-0..2` does.
     assert_eq!(order[0], [0, 1, 2]);
     assert_eq!(order.last(), Some(&vec![1, 2, 0]));
+}
+
+#[test]
+fn a_lost_leader_is_looked_for_and_an_unknown_leader_epoch_is_waited_for() {
+    // `FetchCollector.handleInitializeErrors`: the broker that does not know an epoch yet is behind,
+    // not the client.
+    let metadata_asked_for = |error| {
+        let mut kernel = world(1, 0, 1);
+        kernel.run_to(ms(1000));
+        kernel.broker.fetch_error = Some(error);
+        let append = |kernel: &mut Kernel| kernel.broker.append(tp(0), 0, 1);
+        kernel.strike(ms(1000), 0, Strike::Call(append));
+        kernel.run_to(ms(3000));
+        assert_eq!(polls(&kernel), [(1000, 0, 0)], "it is fetched again");
+        let requests = kernel.broker.requests.iter();
+        let since = requests.filter(|(at, ..)| ms(1000) <= *at);
+        since
+            .filter(|(_, _, request)| matches!(request, Request::Metadata { .. }))
+            .count()
+    };
+    assert_eq!(metadata_asked_for(ErrorCode::UnknownLeaderEpoch), 0);
+    assert_eq!(metadata_asked_for(ErrorCode::FencedLeaderEpoch), 1);
+    assert_eq!(metadata_asked_for(ErrorCode::NotLeaderOrFollower), 1);
 }
 
 #[test]

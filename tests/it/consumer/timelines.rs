@@ -1,6 +1,7 @@
 //! Worked timelines of the Java consumer, in milliseconds.
 
 use kafkasim::base::{Span, TopicPartition};
+use kafkasim::kafka::ErrorCode;
 use kafkasim::kafka::config::ConsumerConfig;
 use kafkasim::kafka::message::Request;
 use kafkasim::node::Fact;
@@ -49,6 +50,52 @@ fn auto_commit_speaks_only_inside_poll_and_of_earlier_polls() {
     assert_eq!(polls(&kernel), [(0, 0, 9), (4000, 10, 19), (6000, 20, 29)]);
     assert_eq!(requested(&kernel), [(6000, CommitKind::Auto, vec![20])]);
     assert_eq!(kernel.broker.committed[&tp(0)], 20);
+}
+
+#[test]
+fn an_auto_commit_that_could_be_retried_is_due_again_after_the_retry_backoff() {
+    // `maybeAutoCommitOffsetsAsync` sets its timer anew when the callback sees a
+    // `RetriableCommitFailedException`, and goes on with the interval after any other outcome.
+    let due_after = |error| {
+        let steps = program(vec![poll(), Step::Each(vec![Step::Process])], 1);
+        let mut kernel = Kernel::new(vec![member("w-1", auto(), steps)], broker(1, 10));
+        kernel.broker.commit_error = error;
+        start(&mut kernel);
+        kernel.run_to(ms(10_500));
+        let at: Vec<u64> = requested(&kernel).iter().map(|asked| asked.0).collect();
+        (at, failed(&kernel))
+    };
+    assert_eq!(due_after(None), (vec![5_000, 10_000], vec![]));
+    let (at, failures) = due_after(Some(ErrorCode::CoordinatorLoadInProgress));
+    assert_eq!(failures, [(5_000, "RetriableCommitFailedException")]);
+    assert_eq!(at, [5_000, 5_100, 10_100]);
+    let (at, failures) = due_after(Some(ErrorCode::OffsetMetadataTooLarge));
+    assert_eq!(failures, [(5_000, "OffsetMetadataTooLarge")]);
+    assert_eq!(at, [5_000, 10_000]);
+}
+
+#[test]
+fn before_a_rebalance_auto_commit_is_retried_and_nothing_is_revoked_until_it_is_in() {
+    let steps = || program(vec![poll(), Step::Each(vec![Step::Process])], 1);
+    let setups = ["w-1", "w-2"].map(|name| member(name, auto(), steps()));
+    let mut kernel = Kernel::new(setups.into(), broker(2, 10));
+    kernel.broker.commit_error = Some(ErrorCode::CoordinatorLoadInProgress);
+    kernel.strike(ms(0), 0, Strike::Restart);
+    kernel.strike(ms(1_000), 1, Strike::Restart);
+    kernel.run_to(ms(4_000));
+    let failures = [(3_000, "CoordinatorLoadInProgressException")];
+    assert_eq!(
+        failed(&kernel),
+        failures,
+        "heard of by the heartbeat at 3000"
+    );
+    let kind = CommitKind::AutoBeforeRebalance;
+    let tries = [3_000, 3_100].map(|at| (at, kind, vec![10, 10]));
+    assert_eq!(requested(&kernel), tries);
+    let revoked = when(&kernel, |fact| {
+        matches!(fact, Fact::Group(GroupFact::Revoked { .. }))
+    });
+    assert_eq!(revoked.last(), Some(&(3_100, 0)));
 }
 
 #[test]

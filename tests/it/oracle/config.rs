@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kafkasim::kafka::client::ClientFamily::Java;
-use kafkasim::kafka::config::consumer::{Assignor, GroupProtocol, OffsetReset};
+use kafkasim::kafka::config::consumer::{Assignor, GroupProtocol, OffsetReset, RebalanceProtocol};
 use kafkasim::kafka::config::producer::PartitionerClass;
 use kafkasim::kafka::config::{
     ConsumerConfig, Mistake, ProducerConfig, Role, Setting, SettingError, Settings, catalogue,
@@ -189,6 +189,7 @@ fn consumer(config: &ConsumerConfig, grouped: bool) -> Value {
     let class = |assignor: &Assignor| match assignor {
         Assignor::Range => "RangeAssignor",
         Assignor::RoundRobin => "RoundRobinAssignor",
+        Assignor::Sticky => "StickyAssignor",
         Assignor::CooperativeSticky => "CooperativeStickyAssignor",
     };
     let assignors: Vec<&str> = config.assignors.iter().map(class).collect();
@@ -215,7 +216,10 @@ fn consumer(config: &ConsumerConfig, grouped: bool) -> Value {
     });
     if grouped {
         effect["auto_commit_active"] = json!(config.auto_commit);
-        effect["rebalance_protocol"] = json!("EAGER");
+        effect["rebalance_protocol"] = json!(match config.rebalance_protocol() {
+            RebalanceProtocol::Eager => "EAGER",
+            RebalanceProtocol::Cooperative => "COOPERATIVE",
+        });
     }
     effect
 }

@@ -244,6 +244,7 @@ impl Player {
             topics: topics.map(TopicId).collect(),
             owned: Vec::new(),
             generation: -1,
+            user_data: None,
         });
         let protocol = |name: &Value| JoinProtocol {
             name: Arc::from(name.as_str().expect("a protocol is a name")),

@@ -354,6 +354,7 @@ impl Stage {
                     topics: vec![TopicId(0)],
                     owned: Vec::new(),
                     generation: -1,
+                    user_data: None,
                 }),
             }],
             version: 9,

@@ -34,6 +34,7 @@ pub(crate) fn setup(count: u32, config: ProducerConfig) -> ProducerSetup {
         first_record: RecordId(1000),
         config,
         workload: Arc::new(workload(count)),
+        topic_names: Arc::new([(TOPIC, "orders".into())]),
         bootstrap: Arc::new([NodeId(1), NodeId(2)]),
         seed: Seed(7),
     }

@@ -59,7 +59,9 @@ class Parent:
     def read(self, orders):
         for line in sys.stdin:
             message = json.loads(line)
-            if "order" in message:
+            if message.get("order") == "are-you-there":
+                self.write("here")
+            elif "order" in message:
                 orders(message)
             else:
                 self.answers.put(message)

@@ -14,6 +14,7 @@ import java.util.Properties;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.Uuid;
 
@@ -40,6 +41,9 @@ final class Cluster implements AutoCloseable {
     /** Where clients connect: the brokers themselves, or the proxies before them. */
     private final List<String> clientAddresses = new ArrayList<>();
 
+    /** No process is started any more. */
+    private boolean closed;
+
     Cluster(Path folder) {
         this.folder = folder;
     }
@@ -56,10 +60,14 @@ final class Cluster implements AutoCloseable {
 
     /** Starts the cluster and waits until every broker serves. Without losses there is no proxy. */
     void start(Scenario scenario, Losses losses) throws Exception {
+        start(scenario, losses, freePorts(3 * scenario.brokers() + 1));
+    }
+
+    /** The same on these ports. */
+    void start(Scenario scenario, Losses losses, List<Integer> ports) throws Exception {
         int brokers = scenario.brokers();
         String clusterId = Uuid.randomUuid().toString();
         Properties config = Scenario.settings(scenario.root.path("cluster").path("config"));
-        List<Integer> ports = freePorts(3 * brokers + 1);
         String voters = (brokers == 1 ? 1 : 100) + "@127.0.0.1:" + ports.get(brokers);
         if (brokers > 1) {
             Properties controller = node(config, 100, "controller", voters);
@@ -103,7 +111,10 @@ final class Cluster implements AutoCloseable {
         return all;
     }
 
-    private void launch(String name, String clusterId, Properties properties) throws IOException {
+    private synchronized void launch(String name, String clusterId, Properties properties) throws IOException {
+        if (closed) {
+            throw new IOException("the run is over");
+        }
         Path file = folder.resolve(name + ".properties");
         try (OutputStream out = Files.newOutputStream(file)) {
             properties.store(out, name);
@@ -125,7 +136,7 @@ final class Cluster implements AutoCloseable {
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap()))) {
             while (System.currentTimeMillis() < end) {
                 if (processes.stream().anyMatch(process -> !process.isAlive())) {
-                    throw new IOException("a broker ended before it was ready:\n" + lastLines());
+                    throw new IOException("a broker ended before it was ready");
                 }
                 try {
                     if (admin.describeCluster().nodes().get(2, TimeUnit.SECONDS).size() == brokers) {
@@ -137,26 +148,26 @@ final class Cluster implements AutoCloseable {
                 Thread.sleep(100);
             }
         }
-        throw new IOException("no broker was ready after " + READY_MS / 1_000 + " s:\n" + lastLines());
+        throw new IOException("no broker was ready after " + READY_MS / 1_000 + " s");
     }
 
     /** The last lines that each process logged. */
     String lastLines() {
-        StringBuilder text = new StringBuilder();
-        for (Path log : logs) {
-            try {
-                List<String> lines = Files.readAllLines(log);
-                List<String> last = lines.subList(Math.max(0, lines.size() - LOG_LINES), lines.size());
-                text.append(log.getFileName()).append(":\n  ").append(String.join("\n  ", last)).append('\n');
-            } catch (IOException unread) {
-                text.append(log.getFileName()).append(": unreadable\n");
-            }
+        return logs.stream().map(Cluster::lastLines).collect(Collectors.joining());
+    }
+
+    static String lastLines(Path log) {
+        try {
+            List<String> lines = Files.readAllLines(log);
+            List<String> last = lines.subList(Math.max(0, lines.size() - LOG_LINES), lines.size());
+            return log.getFileName() + ":\n  " + String.join("\n  ", last) + "\n";
+        } catch (IOException unread) {
+            return log.getFileName() + ": unreadable\n";
         }
-        return text.toString();
     }
 
     /** Ports that are free now; all are held until all are known, so that they differ. */
-    private static List<Integer> freePorts(int count) throws IOException {
+    static List<Integer> freePorts(int count) throws IOException {
         List<ServerSocket> held = new ArrayList<>();
         List<Integer> ports = new ArrayList<>();
         try {
@@ -174,7 +185,8 @@ final class Cluster implements AutoCloseable {
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
+        closed = true;
         for (Process process : processes) {
             process.destroyForcibly();
         }

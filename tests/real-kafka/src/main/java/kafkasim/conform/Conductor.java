@@ -4,12 +4,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
@@ -24,6 +26,9 @@ final class Conductor implements AutoCloseable {
     private static final long READY_MS = 60_000;
     /** So long the run may go on after the last thing that was planned. */
     private static final long DRAIN_MS = 120_000;
+
+    /** So long a process may take to say that it is there. */
+    private static final long ANSWER_MS = 20_000;
 
     /** Something planned for an instant. */
     private record Planned(long at, long number, Action action) { }
@@ -42,13 +47,14 @@ final class Conductor implements AutoCloseable {
     private final PriorityQueue<Planned> plan = new PriorityQueue<>(
             Comparator.comparingLong(Planned::at).thenComparingLong(Planned::number));
     /** The current life of every member that was ever started, by name. */
-    private final Map<String, MemberProcess> members = new LinkedHashMap<>();
-    private final List<Workload> producers = new ArrayList<>();
+    private final Map<String, MemberProcess> members = Collections.synchronizedMap(new LinkedHashMap<>());
+    private final List<Workload> producers = new CopyOnWriteArrayList<>();
     /** When a member that is about to end is to be started again. */
     private final Map<String, Long> restarts = new LinkedHashMap<>();
     private long planned;
     private long timeZero;
     private long lastNews;
+    private volatile boolean closed;
 
     /** Which member is to be started. */
     record MemberKey(String group, String name, JsonNode spec) { }
@@ -106,7 +112,29 @@ final class Conductor implements AutoCloseable {
                 return "drained";
             }
             if (calm && now - calmSince >= drain) {
+                allAreThere();
                 return "bound";
+            }
+        }
+    }
+
+    /** Something is left to do: whether because somebody hangs, is no part of any story. */
+    private void allAreThere() throws Exception {
+        List<MemberProcess> asked = members.values().stream().filter(member -> member.wentOn && !member.paused).toList();
+        for (MemberProcess member : asked) {
+            member.answered = false;
+            member.order(Parent.ARE_YOU_THERE);
+        }
+        long end = System.currentTimeMillis() + ANSWER_MS;
+        for (MemberProcess member : asked) {
+            while (member.wentOn && !member.answered) {
+                if (end < System.currentTimeMillis()) {
+                    throw new IllegalStateException(member.name + " hangs: its process does not answer\n" + Cluster.lastLines(log));
+                }
+                MemberProcess.Said said = heard.poll(100, TimeUnit.MILLISECONDS);
+                if (said != null) {
+                    hear(said);
+                }
             }
         }
     }
@@ -138,6 +166,9 @@ final class Conductor implements AutoCloseable {
     // Members.
 
     private MemberProcess launch(String group, String name) throws Exception {
+        if (closed) {
+            throw new IllegalStateException("the run is over");
+        }
         MemberProcess before = members.get(name);
         int life = before == null ? 1 : before.life + 1;
         JsonNode spec = Scenario.actor(scenario.group(group), name);
@@ -152,13 +183,13 @@ final class Conductor implements AutoCloseable {
         while (!members.values().stream().allMatch(member -> member.ready)) {
             MemberProcess.Said said = heard.poll(1, TimeUnit.SECONDS);
             if (said != null && said.line() == null) {
-                throw new IllegalStateException(said.who().name + " ended before it was ready");
+                throw new IllegalStateException(said.who().name + " ended before it was ready\n" + Cluster.lastLines(log));
             }
             if (said != null) {
                 said.who().note(said.line());
             }
             if (end < System.currentTimeMillis()) {
-                throw new IllegalStateException("the members were not ready in time");
+                throw new IllegalStateException("the members were not ready in time\n" + Cluster.lastLines(log));
             }
         }
     }
@@ -190,7 +221,7 @@ final class Conductor implements AutoCloseable {
                     member.order("go");
                 }
             }
-            case "idle" -> { }
+            case "idle", Parent.HERE -> { }
             case "ask-fault" -> answer(member, line.path("fault").asInt());
             case "ask-failure" -> member.tell(Journal.JSON.createObjectNode()
                     .put("answer", faults.failsNow(line.path("record").asText(), line.path("times").asInt())));
@@ -212,11 +243,11 @@ final class Conductor implements AutoCloseable {
         int code = member.exitCode();
         lastNews = System.currentTimeMillis();
         if (code != 0) {
-            boolean meant = code == Member.CRASHED || code > 128;
-            write(member, Journal.line(meant ? "crashed" : "failed").put("code", code));
-            if (!meant) {
-                throw new IllegalStateException(member.name + " ended by itself with code " + code);
+            if (code != Member.CRASHED && code <= 128) {
+                throw new IllegalStateException(
+                        member.name + " ended by itself with code " + code + "\n" + Cluster.lastLines(log));
             }
+            write(member, Journal.line("crashed").put("code", code));
         }
         member.wentOn = false;
         Long restart = restarts.remove(member.name);
@@ -366,6 +397,7 @@ final class Conductor implements AutoCloseable {
     /** Ends every process at once; the run is frozen, nobody closes. */
     @Override
     public void close() {
+        closed = true;
         for (MemberProcess member : List.copyOf(members.values())) {
             member.kill();
         }

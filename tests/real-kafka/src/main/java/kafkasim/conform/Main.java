@@ -6,6 +6,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,10 +29,12 @@ import org.apache.kafka.common.utils.AppInfoParser;
 public final class Main {
     private static final long LIMIT_MINUTES = 15;
     private static final int STORY_BYTES = 1 << 20;
+    private static final int CLEANING_TRIES = 50;
+    private static final long CLEANING_MS = 50;
 
     private static final BlockingQueue<String> scenarios = new LinkedBlockingQueue<>();
-    private static Path folder;
-    private static Cluster cluster;
+    private static volatile Path folder;
+    private static volatile Cluster cluster;
     private static JsonNode clusterOf;
     private static volatile Conductor conductor;
     private static volatile long runEnds = Long.MAX_VALUE;
@@ -160,13 +163,18 @@ public final class Main {
         System.exit(1);
     }
 
+    /** Other threads may be starting something meanwhile: done again until nothing is left. */
     private static void cleanUp() {
-        discard();
-        if (folder != null) {
+        for (int attempt = 0; attempt < CLEANING_TRIES; attempt++) {
+            discard();
+            if (folder == null || !Files.exists(folder)) {
+                return;
+            }
             try (Stream<Path> files = Files.walk(folder)) {
                 files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
-            } catch (IOException gone) {
-                // Somebody else removed it.
+                Thread.sleep(CLEANING_MS);
+            } catch (IOException | UncheckedIOException | InterruptedException changed) {
+                // Looked at again.
             }
         }
     }

@@ -16,6 +16,9 @@ public final class Member {
     /** The exit code of a process that was told to die. */
     static final int CRASHED = 77;
 
+    /** A machine with much to do is slow, which is no part of any story. */
+    private static final int WARM_UP_SECONDS = 60;
+
     private Member() {}
 
     /** Takes the scenario's file, the group, the member's name, the brokers' addresses, the group's id. */
@@ -63,7 +66,7 @@ public final class Member {
         alone.remove("group.instance.id");
         alone.put("enable.auto.commit", "false");
         try (KafkaConsumer<String, String> consumer = new KafkaConsumer<>(alone)) {
-            consumer.listTopics(Duration.ofSeconds(10));
+            consumer.listTopics(Duration.ofSeconds(WARM_UP_SECONDS));
         }
     }
 }

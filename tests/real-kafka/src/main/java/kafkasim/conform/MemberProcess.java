@@ -33,6 +33,8 @@ final class MemberProcess {
     boolean idle;
     boolean leaving;
     boolean paused;
+    /** Whether the process has answered since it was last asked whether it is there. */
+    boolean answered;
     final Set<String> owned = new TreeSet<>();
     /** One past what it was handed, and what auto-commit has stored. */
     final TreeMap<String, Long> position = new TreeMap<>();
@@ -65,6 +67,10 @@ final class MemberProcess {
     /** What it says changes what is known of it. */
     void note(JsonNode line) {
         String event = line.path("event").asText();
+        if (event.equals(Parent.HERE)) {
+            answered = true;
+            return;
+        }
         idle = event.equals("idle") || (idle && event.startsWith("commit-confirmed"));
         switch (event) {
             case "ready" -> ready = true;

@@ -19,7 +19,7 @@ final class OffsetReset {
         String group = fault.path("set-offsets").asText();
         ObjectNode line = Journal.line("offsets-set").put("group", group);
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
-            admin.alterConsumerGroupOffsets(scenario.groupId(group), wanted(admin, scenario, fault, group)).all().get(30, TimeUnit.SECONDS);
+            admin.alterConsumerGroupOffsets(scenario.groupId(group), wanted(admin, scenario, fault, group)).all().get(Topics.ANSWER_SECONDS, TimeUnit.SECONDS);
         } catch (ExecutionException refused) {
             line.put("error", refused.getCause().getClass().getSimpleName());
         }
@@ -36,7 +36,7 @@ final class OffsetReset {
             return wanted;
         }
         Map<TopicPartition, OffsetAndMetadata> committed =
-                admin.listConsumerGroupOffsets(scenario.groupId(group)).partitionsToOffsetAndMetadata().get(30, TimeUnit.SECONDS);
+                admin.listConsumerGroupOffsets(scenario.groupId(group)).partitionsToOffsetAndMetadata().get(Topics.ANSWER_SECONDS, TimeUnit.SECONDS);
         for (JsonNode topic : scenario.group(group).path("topics")) {
             int partitions = scenario.topics().path(topic.asText()).path("partitions").asInt();
             for (int number = 0; number < partitions; number++) {
@@ -55,6 +55,6 @@ final class OffsetReset {
     }
 
     private static long offset(Admin admin, TopicPartition partition, OffsetSpec spec) throws Exception {
-        return admin.listOffsets(Map.of(partition, spec)).partitionResult(partition).get(30, TimeUnit.SECONDS).offset();
+        return admin.listOffsets(Map.of(partition, spec)).partitionResult(partition).get(Topics.ANSWER_SECONDS, TimeUnit.SECONDS).offset();
     }
 }

@@ -15,6 +15,10 @@ import java.util.function.Consumer;
  * the parent there is no run, so its end halts the member.
  */
 final class Parent {
+    /** An order that the process answers whatever its application does, and its answer. */
+    static final String ARE_YOU_THERE = "are-you-there";
+    static final String HERE = "here";
+
     final Journal journal = Journal.ofMember();
     private final BlockingQueue<JsonNode> answers = new LinkedBlockingQueue<>();
     private final Consumer<JsonNode> orders;
@@ -31,7 +35,9 @@ final class Parent {
         try (BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
             for (String line = in.readLine(); line != null; line = in.readLine()) {
                 JsonNode message = Journal.JSON.readTree(line);
-                if (message.has("order")) {
+                if (message.path("order").asText().equals(ARE_YOU_THERE)) {
+                    journal.write(Journal.line(HERE));
+                } else if (message.has("order")) {
                     orders.accept(message);
                 } else {
                     answers.add(message);

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListConsumerGroupOffsetsOptions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
@@ -17,6 +18,8 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 final class Topics {
     /** For the record that warms up producers. */
     static final String WARM_UP = "warm-up";
+    /** Bounds every wait for an answer of the cluster. A machine with much to do is slow. */
+    static final int ANSWER_SECONDS = 90;
     private static final int TRIES = 100;
 
     private Topics() {}
@@ -26,7 +29,7 @@ final class Topics {
             List<NewTopic> topics = new ArrayList<>();
             topics.add(new NewTopic(WARM_UP, 1, (short) 1));
             scenario.topics().fields().forEachRemaining(entry -> topics.add(topic(entry.getKey(), entry.getValue())));
-            admin.createTopics(topics).all().get(30, TimeUnit.SECONDS);
+            admin.createTopics(topics).all().get(ANSWER_SECONDS, TimeUnit.SECONDS);
             touchOffsetsTopic(admin);
             for (String group : scenario.groups()) {
                 Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
@@ -44,7 +47,7 @@ final class Topics {
         List<String> names = new ArrayList<>(List.of(WARM_UP));
         scenario.topics().fieldNames().forEachRemaining(names::add);
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
-            admin.deleteTopics(names).all().get(30, TimeUnit.SECONDS);
+            admin.deleteTopics(names).all().get(ANSWER_SECONDS, TimeUnit.SECONDS);
         }
     }
 
@@ -52,7 +55,7 @@ final class Topics {
     private static void commit(Admin admin, String groupId, Map<TopicPartition, OffsetAndMetadata> offsets) throws Exception {
         for (int attempt = 1;; attempt++) {
             try {
-                admin.alterConsumerGroupOffsets(groupId, offsets).all().get(30, TimeUnit.SECONDS);
+                admin.alterConsumerGroupOffsets(groupId, offsets).all().get(ANSWER_SECONDS, TimeUnit.SECONDS);
                 return;
             } catch (ExecutionException refused) {
                 if (attempt == TRIES || !(refused.getCause() instanceof UnknownTopicOrPartitionException)) {
@@ -82,17 +85,13 @@ final class Topics {
         return wanted.configs(config);
     }
 
-    /** The offsets topic is made when somebody looks for a coordinator; look-ups fail until then. */
+    /**
+     * The offsets topic is made when somebody looks for a coordinator; the client asks again until it is
+     * there. Its 50 partitions with three copies each take a cold cluster several seconds.
+     */
     private static void touchOffsetsTopic(Admin admin) throws Exception {
-        for (int attempt = 0; attempt < TRIES; attempt++) {
-            try {
-                admin.listConsumerGroupOffsets("nobody").partitionsToOffsetAndMetadata().get(5, TimeUnit.SECONDS);
-                return;
-            } catch (ExecutionException notYet) {
-                Thread.sleep(100);
-            }
-        }
-        throw new IllegalStateException("the offsets topic never came to be");
+        ListConsumerGroupOffsetsOptions patient = new ListConsumerGroupOffsetsOptions().timeoutMs(ANSWER_SECONDS * 1_000);
+        admin.listConsumerGroupOffsets("nobody", patient).partitionsToOffsetAndMetadata().get(ANSWER_SECONDS, TimeUnit.SECONDS);
     }
 
     /** `orders-0`: split at the last dash. */

@@ -118,7 +118,7 @@ final class Truth {
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
             for (String group : scenario.groups()) {
                 Map<TopicPartition, OffsetAndMetadata> offsets = new TreeMap<>(Progress.BY_NAME);
-                offsets.putAll(admin.listConsumerGroupOffsets(scenario.groupId(group)).partitionsToOffsetAndMetadata().get(30, TimeUnit.SECONDS));
+                offsets.putAll(admin.listConsumerGroupOffsets(scenario.groupId(group)).partitionsToOffsetAndMetadata().get(Topics.ANSWER_SECONDS, TimeUnit.SECONDS));
                 ObjectNode line = Journal.line("committed").put("group", group);
                 ObjectNode map = line.putObject("offsets");
                 offsets.forEach((partition, offset) -> {

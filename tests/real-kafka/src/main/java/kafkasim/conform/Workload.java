@@ -53,7 +53,7 @@ final class Workload {
         Map<String, Object> settings = Map.of("bootstrap.servers", bootstrap,
                 "key.serializer", StringSerializer.class, "value.serializer", StringSerializer.class);
         try (KafkaProducer<String, String> producer = new KafkaProducer<>(settings)) {
-            producer.send(new ProducerRecord<>(Topics.WARM_UP, FILLER)).get(30, TimeUnit.SECONDS);
+            producer.send(new ProducerRecord<>(Topics.WARM_UP, FILLER)).get(Topics.ANSWER_SECONDS, TimeUnit.SECONDS);
         }
     }
 

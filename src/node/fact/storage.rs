@@ -1,0 +1,62 @@
+//! Facts of logs as storage: what a broker removes from a log's beginning.
+//!
+//! A broker states them of its own copy; only those of the leader say what can be read. In a run
+//! that removes nothing none of them is stated.
+
+use serde::Serialize;
+
+use crate::base::{Offset, TopicPartition};
+
+/// Facts about what a copy of a log holds no more, or gives out no more.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum StorageFact {
+    /// A leader carried out `DeleteRecords`: its log start offset moved.
+    RecordsDeleted {
+        /// The partition.
+        partition: TopicPartition,
+        /// The log start offset before.
+        from: Offset,
+        /// The log start offset now.
+        to: Offset,
+    },
+    /// A leader refused `DeleteRecords`: nobody may delete what is not replicated.
+    DeletionRefused {
+        /// The partition.
+        partition: TopicPartition,
+        /// Up to where records were to be deleted.
+        up_to: Offset,
+        /// The high watermark.
+        high_watermark: Offset,
+    },
+    /// A follower took over the log start offset of its leader.
+    StartLearnt {
+        /// The partition.
+        partition: TopicPartition,
+        /// The log start offset before.
+        from: Offset,
+        /// The log start offset now.
+        to: Offset,
+    },
+}
+
+impl StorageFact {
+    /// The partition it is about.
+    pub fn partition(&self) -> TopicPartition {
+        match self {
+            Self::RecordsDeleted { partition, .. }
+            | Self::DeletionRefused { partition, .. }
+            | Self::StartLearnt { partition, .. } => *partition,
+        }
+    }
+
+    /// The offsets that this copy gives out no more: the log start offset before and now.
+    pub fn start_moved(&self) -> Option<(Offset, Offset)> {
+        match self {
+            Self::RecordsDeleted { from, to, .. } | Self::StartLearnt { from, to, .. } => {
+                Some((*from, *to))
+            }
+            Self::DeletionRefused { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The lines of what logs hold no more.
+
+use super::name;
+use crate::kafka::Cast;
+use crate::node::fact::StorageFact;
+
+/// Verb and text of a fact about storage.
+pub(super) fn line(cast: &Cast, fact: &StorageFact) -> (&'static str, String) {
+    let partition = fact.partition();
+    let stretch = |from: u64, to: u64| name::offsets(cast, partition, from, (to - from) as u32);
+    match fact {
+        StorageFact::RecordsDeleted { from, to, .. } => (
+            "deletes",
+            format!(
+                "{}: the log begins at {to} (DeleteRecords)",
+                stretch(*from, *to)
+            ),
+        ),
+        StorageFact::DeletionRefused {
+            up_to,
+            high_watermark,
+            ..
+        } => {
+            let place = cast.partition(partition);
+            let why = format!("the high watermark is {high_watermark}: OFFSET_OUT_OF_RANGE");
+            ("refuses", format!("to delete {place} up to {up_to}: {why}"))
+        }
+        StorageFact::StartLearnt { to, .. } => {
+            let place = cast.partition(partition);
+            ("hears", format!("that {place} begins at {to}"))
+        }
+    }
+}
