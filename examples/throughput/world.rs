@@ -81,6 +81,7 @@ pub(crate) fn setup(batch: u32, records: u32, replicas: u32) -> Setup {
                     ..ProducerConfig::default()
                 },
                 workload: Arc::new(workload(batch, records)),
+                topic_names: Arc::new([(DATA, "events".into())]),
                 bootstrap: Arc::clone(&bootstrap),
                 seed,
             },

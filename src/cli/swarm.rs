@@ -14,9 +14,10 @@ use crate::report::Tone;
 pub(super) fn swarm(args: &Swarm, json: bool, printer: &mut Printer) -> Status {
     if args.print {
         let world = World::draw(args.seed).text;
-        match json {
-            true => printer.line(json!({ "version": JSON_VERSION, "world": world })),
-            false => printer.line(world.trim_end()),
+        if json {
+            printer.line(json!({ "version": JSON_VERSION, "world": world }));
+        } else {
+            printer.line(world.trim_end());
         }
         return Status::AsExpected;
     }
@@ -30,9 +31,10 @@ pub(super) fn swarm(args: &Swarm, json: bool, printer: &mut Printer) -> Status {
         for violation in &violations {
             tell(violation, printer);
         }
-        let tone = match violations.is_empty() {
-            true => Tone::Good,
-            false => Tone::Bad,
+        let tone = if violations.is_empty() {
+            Tone::Good
+        } else {
+            Tone::Bad
         };
         let count = violations.len();
         let summary = format!(
@@ -41,9 +43,10 @@ pub(super) fn swarm(args: &Swarm, json: bool, printer: &mut Printer) -> Status {
         );
         printer.toned(tone, summary);
     }
-    match violations.is_empty() {
-        true => Status::AsExpected,
-        false => Status::NotAsExpected,
+    if violations.is_empty() {
+        Status::AsExpected
+    } else {
+        Status::NotAsExpected
     }
 }
 

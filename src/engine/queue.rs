@@ -132,7 +132,9 @@ impl<E> Queue<E> {
             self.far.push(entry);
             return;
         }
-        let place = self.near.partition_point(|other| key < other.key);
+        // Most of what is scheduled comes soon, so its place is near the end.
+        let sooner = self.near.iter().rev().take_while(|other| other.key < key);
+        let place = self.near.len() - sooner.count();
         self.near.insert(place, entry);
         if NEAR_MAX < self.near.len() {
             self.far.push(self.near.remove(0));

@@ -302,7 +302,7 @@ impl<'c> Watcher<'c> {
             return;
         }
         let what = match fact {
-            FaultFact::Crashed => IncidentKind::Crashed,
+            FaultFact::Crashed | FaultFact::PowerLost => IncidentKind::Crashed,
             FaultFact::Restarted | FaultFact::Started => IncidentKind::Restarted,
             FaultFact::Paused | FaultFact::Stalled => IncidentKind::Halted,
             FaultFact::Resumed | FaultFact::StallEnded => IncidentKind::WentOn,

@@ -80,7 +80,13 @@ fn word_of_cluster(fact: &ClusterFact) -> Option<&'static str> {
 fn word_of_storage(fact: &StorageFact) -> Option<&'static str> {
     Some(match fact {
         StorageFact::RecordsDeleted { .. } => "records-deleted",
-        StorageFact::DeletionRefused { .. } | StorageFact::StartLearnt { .. } => return None,
+        StorageFact::SegmentRolled { leads: true, .. } => "segment-rolled",
+        StorageFact::SegmentDeleted { leads: true, .. } => "segment-deleted",
+        StorageFact::UnflushedLost { .. } => "unflushed-lost",
+        StorageFact::DeletionRefused { .. }
+        | StorageFact::StartLearnt { .. }
+        | StorageFact::SegmentRolled { leads: false, .. }
+        | StorageFact::SegmentDeleted { leads: false, .. } => return None,
     })
 }
 
@@ -151,6 +157,7 @@ fn word_of_sink(fact: &SinkFact) -> Option<&'static str> {
 fn word_of_fault(fact: &FaultFact) -> &'static str {
     match fact {
         FaultFact::Crashed => "crashed",
+        FaultFact::PowerLost => "power-lost",
         FaultFact::Restarted => "restarted",
         FaultFact::Paused => "paused",
         FaultFact::Resumed => "resumed",

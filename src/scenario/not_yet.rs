@@ -93,10 +93,7 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     (Area::GroupType, &["share"]),
     (Area::Effect, &["send"]),
     (Area::Mode, &["zookeeper"]),
-    (
-        Area::Verb,
-        &["power-loss", "disk-loss", "elect-leader", "change-config"],
-    ),
+    (Area::Verb, &["disk-loss", "elect-leader", "change-config"]),
     (
         Area::FaultStep,
         &[
@@ -114,9 +111,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
         Area::Fact,
         &[
             "controller-elected",
-            "unflushed-lost",
-            "segment-rolled",
-            "segment-deleted",
             "log-compacted",
             "zombie-leader-append",
             "coordinator-moved",
@@ -134,7 +128,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "dead-lettered",
             "share-record-released",
             "share-record-archived",
-            "power-lost",
             "disk-lost",
             "config-changed",
         ],

@@ -53,6 +53,7 @@ impl Sim {
             data_in_flight: 0,
             requests: Requests::none(count),
             at_work: None,
+            silenced: Vec::new(),
             calm_since: None,
             setup,
         };
@@ -220,6 +221,7 @@ fn broker_setup(setup: &Setup, node: NodeId, node_id: u32) -> BrokerSetup {
         brokers: setup.cluster.brokers.clone().into(),
         request_time: setup.cluster.request_time.clone(),
         can_fail: setup.brokers_can_fail(),
+        can_lose_power: setup.power_can_fail(),
     }
 }
 

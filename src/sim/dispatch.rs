@@ -3,6 +3,7 @@
 use crate::base::{ConnId, GroupId, Instant, NodeId, Offset, TopicId, TopicPartition};
 use crate::kafka::message::{Body, Envelope, Response};
 use crate::node::broker::Broker;
+use crate::node::broker::upkeep::Tail;
 use crate::node::consumer::{Member, SeekRequest};
 use crate::node::controller::Controller;
 use crate::node::producer::Producer;
@@ -51,6 +52,8 @@ pub(super) enum Call {
     Dies,
     /// A tool sets the offsets of a group at its coordinator.
     ResetOffsets(GroupId, Vec<(TopicPartition, Offset)>),
+    /// The power is about to fail: a broker states what it loses.
+    LosePower(Tail),
     /// An administrator gives a topic more partitions, at the controller.
     AddPartitions(TopicId, u32),
     /// An administrator deletes the records of a partition up to an offset, or up to the high
@@ -79,6 +82,7 @@ impl Node {
                 Call::Stall(until) => producer.stall(ctx, until),
                 other @ (Call::Seek(_)
                 | Call::Dies
+                | Call::LosePower(_)
                 | Call::ResetOffsets(..)
                 | Call::AddPartitions(..)
                 | Call::DeleteRecords(..)) => {
@@ -100,6 +104,7 @@ impl Node {
                 Call::Stall(until) => member.stall(ctx, until),
                 Call::Seek(request) => member.seek(ctx, request),
                 other @ (Call::Dies
+                | Call::LosePower(_)
                 | Call::ResetOffsets(..)
                 | Call::AddPartitions(..)
                 | Call::DeleteRecords(..)) => {
@@ -135,6 +140,7 @@ fn handle_broker(broker: &mut Broker, ctx: &mut Ctx<'_>, call: Call) {
         },
         Call::Timer(key) => broker.on_timer(ctx, key),
         Call::Close => broker.close(ctx),
+        Call::LosePower(tail) => broker.lose_power(ctx, tail),
         Call::ResetOffsets(group, offsets) => broker.reset_offsets(ctx, group, offsets),
         Call::DeleteRecords(tp, up_to) => {
             broker.delete_records(ctx, tp, up_to);

@@ -42,19 +42,16 @@ enum Wait {
 impl Sim {
     /// Whether the run is over now, everything done.
     pub(super) fn may_end(&mut self) -> bool {
-        if self.outstanding != 0 || self.awaits_topics() {
-            // The time to drain begins after the last fault.
+        // Asked after every event: what holds most of the time comes first.
+        if self.at_work.is_none() {
+            self.at_work = self.producer_at_work();
+        }
+        // The time to drain begins after the last record and fault.
+        if self.at_work.is_some() || self.outstanding != 0 || self.awaits_topics() {
             self.calm_since = None;
             return false;
         }
         if self.now < self.setup.limits.at_least {
-            return false;
-        }
-        if self.at_work.is_none() {
-            self.at_work = self.producer_at_work();
-        }
-        if self.at_work.is_some() {
-            self.calm_since = None;
             return false;
         }
         self.calm_since.get_or_insert(self.now);

@@ -4,8 +4,9 @@ use super::dispatch::{Call, Node};
 use super::event::{Event, Turn};
 use super::{Scratch, Sim, Status};
 use crate::base::{Instant, NodeId, Span};
-use crate::engine::Class;
+use crate::engine::{Class, Direction};
 use crate::node::FactId;
+use crate::node::broker::upkeep::Tail;
 use crate::node::fact::FaultFact;
 
 impl Sim {
@@ -46,6 +47,9 @@ impl Sim {
 
     pub(super) fn start(&mut self, node: NodeId, cause: FactId, scratch: &mut Scratch) {
         self.status[node.index()] = Status::Up;
+        if !self.silenced.is_empty() {
+            self.break_silence(node, cause);
+        }
         self.call(node, cause, scratch, Call::Start);
     }
 
@@ -77,6 +81,50 @@ impl Sim {
         self.nodes[node.index()].crash();
         self.gone(node, cause);
         cause
+    }
+
+    /// The power of a broker's machine fails: the process dies, what was not flushed is gone, and its
+    /// connections fall silent. Returns the fact.
+    pub(super) fn lose_power(
+        &mut self,
+        node: NodeId,
+        tail: Tail,
+        by: FactId,
+        scratch: &mut Scratch,
+    ) -> FactId {
+        scratch.reached = None;
+        let cause = self.note(node, by, FaultFact::PowerLost, scratch);
+        self.invoke(node, cause, scratch, Call::LosePower(tail));
+        self.nodes[node.index()].crash();
+        for conn in self.network.open_of(node) {
+            self.network.silence(conn);
+            self.silenced.push((node, conn));
+        }
+        self.gone(node, cause);
+        cause
+    }
+
+    /// A machine is back: whoever still believes in a connection with it learns better.
+    fn break_silence(&mut self, node: NodeId, cause: FactId) {
+        let all = std::mem::take(&mut self.silenced);
+        let (own, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(of, _)| *of == node);
+        self.silenced = others;
+        for (_, conn) in own {
+            let (client, server) = self.network.ends(conn);
+            let (other, direction) = if client == node {
+                (server, Direction::ToServer)
+            } else {
+                (client, Direction::ToClient)
+            };
+            if self.network.is_open_at(conn, direction) {
+                let event = Event::Disconnected {
+                    conn,
+                    direction,
+                    cause,
+                };
+                self.queue.push(self.now, Class::Delivery, other, event);
+            }
+        }
     }
 
     /// Lets a client state what has happened before this instant.

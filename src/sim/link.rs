@@ -112,7 +112,17 @@ impl Links {
 impl Sim {
     /// Keeps what a cut stops; gives back what passes.
     pub(super) fn through_cuts(&mut self, next: Scheduled<Event>) -> Option<Scheduled<Event>> {
-        if self.stopped(&next.event).is_none() {
+        // A paused receiver holds it first: what was held there before must not be overtaken.
+        let is_paused = |sim: &Self| match &next.event {
+            Event::Deliver {
+                conn, direction, ..
+            }
+            | Event::Disconnected {
+                conn, direction, ..
+            } => sim.paused_until(sim.receiver(*conn, *direction)).is_some(),
+            _ => false,
+        };
+        if self.stopped(&next.event).is_none() || is_paused(self) {
             return Some(next);
         }
         match next.event {

@@ -24,7 +24,7 @@ mod strike;
 
 use std::sync::Arc;
 
-use crate::base::{Instant, NodeId};
+use crate::base::{ConnId, Instant, NodeId};
 use crate::engine::{Network, Queue, Timers};
 use crate::kafka::message::Api;
 use crate::node::{Effect, FactId, Point, Stated, StepMask};
@@ -153,6 +153,8 @@ pub struct Sim {
     requests: Requests,
     /// A producer found at work when last looked for, until it has another turn.
     at_work: Option<NodeId>,
+    /// Connections that a loss of power has silenced, by the machine that is down.
+    silenced: Vec<(NodeId, ConnId)>,
     /// Since when only the drain is left.
     calm_since: Option<Instant>,
 }

@@ -69,6 +69,7 @@ impl Setup {
             }
             (
                 Verb::Crash { .. }
+                | Verb::PowerLoss { .. }
                 | Verb::Pause { .. }
                 | Verb::Close { .. }
                 | Verb::Start
@@ -79,6 +80,12 @@ impl Setup {
             _ => false,
         };
         self.faults.iter().any(meets)
+    }
+
+    /// Whether a fault can take the power of a broker.
+    pub fn power_can_fail(&self) -> bool {
+        let is_loss = |fault: &FaultSetup| matches!(fault.verb, Verb::PowerLoss { .. });
+        self.faults.iter().any(is_loss)
     }
 
     /// The same world under another seed.
@@ -299,6 +306,17 @@ pub enum SeekTo {
     ShiftBy(i64),
 }
 
+/// How much of what was not flushed a loss of power takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TailLoss {
+    /// All of it.
+    All,
+    /// A part, drawn from the fault's own stream.
+    Drawn,
+    /// So many batches at most.
+    Batches(u64),
+}
+
 /// What a fault does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verb {
@@ -306,6 +324,13 @@ pub enum Verb {
     Crash {
         /// A new process so long after.
         restart_after: Option<Drawn>,
+    },
+    /// The power of a broker's machine fails.
+    PowerLoss {
+        /// A new process so long after.
+        restart_after: Option<Drawn>,
+        /// How much of what was not flushed is lost.
+        tail: TailLoss,
     },
     /// The process stands still.
     Pause {

@@ -2,11 +2,12 @@
 
 use super::dispatch::{Call, Node};
 use super::event::Turn;
-use super::setup::{Drawn, SeekTo, Target, Trigger, Verb};
+use super::setup::{Drawn, SeekTo, TailLoss, Target, Trigger, Verb};
 use super::{Scratch, Sim};
 use crate::base::{GroupId, NodeId, Offset, Span, TopicId, TopicPartition};
 use crate::kafka::hash;
 use crate::node::FactId;
+use crate::node::broker::upkeep::Tail;
 use crate::node::consumer::SeekRequest;
 use crate::node::fact::FaultFact;
 
@@ -141,6 +142,15 @@ impl Sim {
                 self.plan_restart(index, node, *restart_after, cause);
                 false
             }
+            Verb::PowerLoss {
+                restart_after,
+                tail,
+            } => {
+                let tail = self.tail_of(index, *tail);
+                let cause = self.lose_power(node, tail, by, scratch);
+                self.plan_restart(index, node, *restart_after, cause);
+                false
+            }
             Verb::Close { restart_after } => {
                 let cause = self.close_process(node, by, scratch);
                 self.plan_restart(index, node, *restart_after, cause);
@@ -153,11 +163,7 @@ impl Sim {
             }
             Verb::Stall { lasting } => {
                 let lasting = Span(self.faults.entries[index].draw(*lasting));
-                self.settle(node, scratch);
-                let cause = self.note(node, by, FaultFact::Stalled, scratch);
-                let until = self.now + lasting;
-                self.plan(node, Turn::StallEnd, until, cause);
-                self.invoke(node, cause, scratch, Call::Stall(until));
+                self.stall(node, lasting, by, scratch);
                 true
             }
             Verb::Start => {
@@ -182,6 +188,29 @@ impl Sim {
             | Verb::AddPartitions { .. }
             | Verb::DeleteRecords { .. } => {
                 unreachable!("these verbs strike no process")
+            }
+        }
+    }
+
+    /// The application thread of a node stands still for so long.
+    fn stall(&mut self, node: NodeId, lasting: Span, by: FactId, scratch: &mut Scratch) {
+        self.settle(node, scratch);
+        let cause = self.note(node, by, FaultFact::Stalled, scratch);
+        let until = self.now + lasting;
+        self.plan(node, Turn::StallEnd, until, cause);
+        self.invoke(node, cause, scratch, Call::Stall(until));
+    }
+
+    fn tail_of(&mut self, index: usize, tail: TailLoss) -> Tail {
+        match tail {
+            TailLoss::All => Tail::All,
+            TailLoss::Batches(most) => Tail::Last(most),
+            TailLoss::Drawn => {
+                let any = Drawn {
+                    low: 0,
+                    high: u64::from(u32::MAX),
+                };
+                Tail::Drawn(self.faults.entries[index].draw(any))
             }
         }
     }

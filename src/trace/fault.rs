@@ -9,6 +9,10 @@ use crate::node::fact::FaultFact;
 pub(super) fn line(cast: &Cast, fact: &FaultFact) -> (&'static str, String) {
     let (verb, what) = match fact {
         FaultFact::Crashed => ("crashes", "its memory is gone, its connections are reset"),
+        FaultFact::PowerLost => (
+            "loses",
+            "its power: what was not flushed is gone, its connections are silent",
+        ),
         FaultFact::Restarted => ("restarts", "a new process"),
         FaultFact::Paused => ("is paused", "the whole process stands still"),
         FaultFact::Resumed => ("goes on", "what was overdue happens now"),
@@ -76,9 +80,10 @@ fn link(cast: &Cast, fact: &FaultFact) -> (&'static str, String) {
     match fact {
         FaultFact::CutMade { a, b, one_way } => {
             let (a, b) = (names(cast, a), names(cast, b));
-            let what = match one_way {
-                true => format!("nothing passes from {a} to {b}"),
-                false => format!("nothing passes between {a} and {b}"),
+            let what = if *one_way {
+                format!("nothing passes from {a} to {b}")
+            } else {
+                format!("nothing passes between {a} and {b}")
             };
             ("is cut off", what)
         }
@@ -88,9 +93,10 @@ fn link(cast: &Cast, fact: &FaultFact) -> (&'static str, String) {
         }
         FaultFact::Slowed { a, b, one_way } => {
             let (a, b) = (names(cast, a), names(cast, b));
-            let what = match one_way {
-                true => format!("the link from {a} to {b}"),
-                false => format!("the link between {a} and {b}"),
+            let what = if *one_way {
+                format!("the link from {a} to {b}")
+            } else {
+                format!("the link between {a} and {b}")
             };
             ("is slowed", what)
         }

@@ -102,7 +102,11 @@ impl Focus {
             }
             Fact::Group(GroupFact::CommitRequested { offsets, .. }) => offsets.is_empty(),
             Fact::Sink(SinkFact::Received { .. })
-            | Fact::Storage(StorageFact::StartLearnt { .. }) => true,
+            | Fact::Storage(
+                StorageFact::StartLearnt { .. }
+                | StorageFact::SegmentRolled { leads: false, .. }
+                | StorageFact::SegmentDeleted { leads: false, .. },
+            ) => true,
             // The line of the row says it, if it is the next one.
             Fact::Sink(SinkFact::OffsetStored { offset, before, .. }) => {
                 before.is_none_or(|before| before + 1 == *offset)

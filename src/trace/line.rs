@@ -434,7 +434,7 @@ fn membership(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
     }
 }
 
-/// Offset commits and positions.
+/// Offset commits.
 fn offsets(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
     match fact {
         GroupFact::OffsetCommitted {
@@ -470,6 +470,13 @@ fn offsets(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
                 format!("commit{}: {exception}{behind}", kind_word(*kind)),
             )
         }
+        fact => position(cast, fact),
+    }
+}
+
+/// Where a member reads on.
+fn position(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
+    match fact {
         GroupFact::PositionSet {
             partition,
             offset,
@@ -497,21 +504,27 @@ fn offsets(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
                 format!("{partition} to {offset}: no usable committed offset"),
             )
         }
-        GroupFact::PositionTruncated {
-            partition,
-            from,
-            to,
-            ..
-        } => {
-            let partition = cast.partition(*partition);
-            let what = match to {
-                Some(to) => format!("{partition} was cut at {to}, below its position {from}"),
-                None => format!("{partition} was cut somewhere below its position {from}"),
-            };
-            ("learns", what)
-        }
+        GroupFact::PositionTruncated { .. } => truncated(cast, fact),
         other => unreachable!("{other:?} is told elsewhere"),
     }
+}
+
+fn truncated(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
+    let GroupFact::PositionTruncated {
+        partition,
+        from,
+        to,
+        ..
+    } = fact
+    else {
+        unreachable!("{fact:?} tells of no cut")
+    };
+    let partition = cast.partition(*partition);
+    let what = match to {
+        Some(to) => format!("{partition} was cut at {to}, below its position {from}"),
+        None => format!("{partition} was cut somewhere below its position {from}"),
+    };
+    ("learns", what)
 }
 
 fn kind_word(kind: CommitKind) -> &'static str {

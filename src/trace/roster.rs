@@ -69,7 +69,7 @@ impl Roster {
             }
             Fact::Fault(fact) => {
                 let life = match fact {
-                    FaultFact::Crashed => Life::Down,
+                    FaultFact::Crashed | FaultFact::PowerLost => Life::Down,
                     FaultFact::Paused | FaultFact::Stalled => Life::Still,
                     FaultFact::Restarted
                     | FaultFact::Started

@@ -308,8 +308,11 @@ fn short(
 fn is_turn(fact: &Fact) -> bool {
     match fact {
         Fact::Fault(_) | Fact::Cluster(_) | Fact::App(AppFact::Stopped { .. }) => true,
-        // Followers hear of what was told of their leader.
-        Fact::Storage(fact) => !matches!(fact, StorageFact::StartLearnt { .. }),
+        // Segments roll as it goes, and followers hear of what was told of their leader.
+        Fact::Storage(fact) => !matches!(
+            fact,
+            StorageFact::StartLearnt { .. } | StorageFact::SegmentRolled { .. }
+        ),
         Fact::Log(fact) => matches!(
             fact,
             LogFact::PartitionState { .. } | LogFact::TopicCreated { .. }

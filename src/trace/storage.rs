@@ -2,7 +2,7 @@
 
 use super::name;
 use crate::kafka::Cast;
-use crate::node::fact::StorageFact;
+use crate::node::fact::{Retention, StorageFact};
 
 /// Verb and text of a fact about storage.
 pub(super) fn line(cast: &Cast, fact: &StorageFact) -> (&'static str, String) {
@@ -24,6 +24,41 @@ pub(super) fn line(cast: &Cast, fact: &StorageFact) -> (&'static str, String) {
             let place = cast.partition(partition);
             let why = format!("the high watermark is {high_watermark}: OFFSET_OUT_OF_RANGE");
             ("refuses", format!("to delete {place} up to {up_to}: {why}"))
+        }
+        StorageFact::SegmentRolled { base, .. } => {
+            let place = cast.partition(partition);
+            ("rolls", format!("{place}: a new segment begins at {base}"))
+        }
+        StorageFact::SegmentDeleted {
+            segments,
+            from,
+            to,
+            reason,
+            ..
+        } => {
+            let many = if *segments == 1 {
+                "segment"
+            } else {
+                "segments"
+            };
+            let why = match reason {
+                Retention::Start => "before the log start offset",
+                Retention::Size => "retention.bytes",
+                Retention::Time => "retention.ms",
+            };
+            let place = if from == to {
+                cast.partition(partition)
+            } else {
+                stretch(*from, *to)
+            };
+            let begins = format!("the log begins at {to}");
+            (
+                "deletes",
+                format!("{segments} {many}, {place}: {begins} ({why})"),
+            )
+        }
+        StorageFact::UnflushedLost { from, to, .. } => {
+            ("loses", format!("{}: not flushed", stretch(*to, *from)))
         }
         StorageFact::StartLearnt { to, .. } => {
             let place = cast.partition(partition);

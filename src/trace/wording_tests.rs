@@ -447,6 +447,25 @@ fn faults_stand_out() {
             group,
             error: ErrorCode::UnknownMemberId,
         },
+    ];
+    insta::assert_snapshot!(text(&all_of(MEMBER, facts)), @r#"
+    0.000001 ! workers-1  crashes     its memory is gone, its connections are reset
+    0.000002 ! workers-1  restarts    a new process
+    0.000003 ! workers-1  is paused   the whole process stands still
+    0.000004 ! workers-1  goes on     what was overdue happens now
+    0.000005 ! workers-1  is stalled  its application stands still
+    0.000006 ! workers-1  goes on     its application
+    0.000007 ! workers-1  is closed   gracefully
+    0.000008 ! workers-1  is started
+    0.000009 ! workers-1  is sent     elsewhere by seek()
+    0.000010 ! workers-1  has set     the offsets of workers from outside
+    0.000011 ! workers-1  refuses     to set the offsets of workers: UNKNOWN_MEMBER_ID
+    "#);
+}
+
+#[test]
+fn faults_of_the_network_stand_out() {
+    let facts = vec![
         FaultFact::RequestLost { api: Api::Produce },
         FaultFact::ResponseLost { api: Api::Produce },
         FaultFact::RequestHeld {
@@ -481,25 +500,14 @@ fn faults_stand_out() {
         },
     ];
     insta::assert_snapshot!(text(&all_of(MEMBER, facts)), @r#"
-    0.000001 ! workers-1  crashes     its memory is gone, its connections are reset
-    0.000002 ! workers-1  restarts    a new process
-    0.000003 ! workers-1  is paused   the whole process stands still
-    0.000004 ! workers-1  goes on     what was overdue happens now
-    0.000005 ! workers-1  is stalled  its application stands still
-    0.000006 ! workers-1  goes on     its application
-    0.000007 ! workers-1  is closed   gracefully
-    0.000008 ! workers-1  is started
-    0.000009 ! workers-1  is sent     elsewhere by seek()
-    0.000010 ! workers-1  has set     the offsets of workers from outside
-    0.000011 ! workers-1  refuses     to set the offsets of workers: UNKNOWN_MEMBER_ID
-    0.000012 ! workers-1  loses       its Produce request, and the connection with it
-    0.000013 ! workers-1  loses       the answer to Produce, and the connection with it
-    0.000014 ! workers-1  waits       its Fetch request is held up for 3s
-    0.000015 ! workers-1  waits       the answer to OffsetCommit is held up for 3s
-    0.000016 ! workers-1  is refused  its Produce request: NOT_ENOUGH_REPLICAS
-    0.000017 ! workers-1  is cut off  nothing passes from workers-1 to workers-1
-    0.000018 ! workers-1  is back     workers-1 and workers-1 hear each other again
-    0.000019 ! workers-1  is slowed   the link between workers-1 and workers-1
-    0.000020 ! workers-1  is as fast  as before between workers-1 and workers-1
+    0.000001 ! workers-1  loses       its Produce request, and the connection with it
+    0.000002 ! workers-1  loses       the answer to Produce, and the connection with it
+    0.000003 ! workers-1  waits       its Fetch request is held up for 3s
+    0.000004 ! workers-1  waits       the answer to OffsetCommit is held up for 3s
+    0.000005 ! workers-1  is refused  its Produce request: NOT_ENOUGH_REPLICAS
+    0.000006 ! workers-1  is cut off  nothing passes from workers-1 to workers-1
+    0.000007 ! workers-1  is back     workers-1 and workers-1 hear each other again
+    0.000008 ! workers-1  is slowed   the link between workers-1 and workers-1
+    0.000009 ! workers-1  is as fast  as before between workers-1 and workers-1
     "#);
 }

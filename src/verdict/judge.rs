@@ -227,7 +227,7 @@ impl Ledger {
 }
 
 /// Facts that a lesson is likely to confuse, theme by theme.
-const THEMES: [&[FactWord]; 6] = {
+const THEMES: [&[FactWord]; 7] = {
     use FactWord as F;
     [
         &[
@@ -254,7 +254,9 @@ const THEMES: [&[FactWord]; 6] = {
             F::IsrExpanded,
             F::BrokerFenced,
             F::LogTruncated,
+            F::UnflushedLost,
         ],
+        &[F::SegmentRolled, F::SegmentDeleted, F::RecordsDeleted],
         &[F::TopicCreated, F::PartitionsAdded, F::MetadataRefreshed],
         &[
             F::GroupFormed,
@@ -290,10 +292,10 @@ const THEMES: [&[FactWord]; 6] = {
             F::Started,
             F::Sought,
             F::OffsetsSet,
-            F::RecordsDeleted,
             F::CutMade,
             F::CutHealed,
             F::Slowed,
+            F::PowerLost,
         ],
     ]
 };

@@ -62,7 +62,10 @@ pub(super) fn is_blow(stated: &Stated, member: NodeId) -> bool {
 }
 
 pub(super) fn is_crash(stated: &Stated) -> bool {
-    stated.fact == Fact::Fault(FaultFact::Crashed)
+    matches!(
+        stated.fact,
+        Fact::Fault(FaultFact::Crashed | FaultFact::PowerLost)
+    )
 }
 
 /// What ended the membership, or made it worthless.

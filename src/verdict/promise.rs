@@ -7,7 +7,7 @@
 //! | high watermarks grow | a leader whose high watermark goes back within one leadership |
 //! | logs agree | two in-sync replicas that differ below both high watermarks |
 //! | sequences are contiguous | a log that misses a batch of an idempotent producer, or has it twice |
-//! | acknowledged is kept | a record acknowledged with acks=all that is in no log, with no unclean election |
+//! | acknowledged is kept | a record acknowledged with acks=all that is in no log, with no unclean election and nothing lost with the power |
 //!
 //! The first three are read off the facts as they come, the others off the logs at the end of a
 //! run. A broken one is a mistake of the simulator, never an outcome: it fails the run.
@@ -171,9 +171,10 @@ impl Promises {
             return Ok(());
         }
         known.last = Some((epoch, who));
-        match *known.leaders.entry(epoch).or_insert(who) == who {
-            true => Ok(()),
-            false => Err((tp, Promise::OneLeaderPerEpoch { epoch })),
+        if *known.leaders.entry(epoch).or_insert(who) == who {
+            Ok(())
+        } else {
+            Err((tp, Promise::OneLeaderPerEpoch { epoch }))
         }
     }
 
@@ -183,9 +184,10 @@ impl Promises {
         epoch: u32,
     ) -> Result<(), (TopicPartition, Promise)> {
         let before = self.known(tp).elected.replace(epoch);
-        match before < Some(epoch) {
-            true => Ok(()),
-            false => Err((tp, Promise::EpochsGrow { epoch })),
+        if before < Some(epoch) {
+            Ok(())
+        } else {
+            Err((tp, Promise::EpochsGrow { epoch }))
         }
     }
 
@@ -204,9 +206,10 @@ impl Promises {
             }
         };
         known.watermark = Some((who, to));
-        match from < to && before.is_none_or(|before| before == from) {
-            true => Ok(()),
-            false => Err((tp, Promise::WatermarksGrow { to })),
+        if from < to && before.is_none_or(|before| before == from) {
+            Ok(())
+        } else {
+            Err((tp, Promise::WatermarksGrow { to }))
         }
     }
 }
@@ -218,10 +221,13 @@ impl Ledger {
     }
 
     /// Looks for records acknowledged with acks=all that are in no log any more, although every
-    /// leader was elected from the in-sync replicas. `all` says whether a producer awaits them all.
+    /// leader was elected from the in-sync replicas and no disk lost what it had. `all` says whether
+    /// a producer awaits them all.
     pub fn look_for_lost(&mut self, at: Instant, all: impl Fn(NodeId) -> bool) {
         let elected = self.seen.count(FactWord::LeaderElected);
-        if elected == 0 || self.seen.count(FactWord::UncleanElection) != 0 {
+        let excuses = [FactWord::UncleanElection, FactWord::UnflushedLost];
+        let excused = excuses.iter().any(|word| self.seen.count(*word) != 0);
+        if elected == 0 || excused {
             return;
         }
         for topic in 0..self.topics.len() {

@@ -228,6 +228,14 @@ words! {
         OffsetsSet = "offsets-set",
         /// A request was lost on its way.
         RequestLost = "request-lost",
+        /// A log began a new segment, on the leader.
+        SegmentRolled = "segment-rolled",
+        /// Retention deleted segments of a log, on the leader.
+        SegmentDeleted = "segment-deleted",
+        /// A loss of power took what was not flushed.
+        UnflushedLost = "unflushed-lost",
+        /// The power of a broker failed.
+        PowerLost = "power-lost",
         /// A fault moved a log start offset.
         RecordsDeleted = "records-deleted",
         /// A request was held up.

@@ -4,7 +4,7 @@
 use super::kinds::{committed, is_delivery, position_of, write_of};
 use super::why::{Part, Picked, Question, Trail};
 use crate::base::{GroupId, Offset, TopicPartition};
-use crate::node::fact::{Fact, PositionSource, Stated, StorageFact};
+use crate::node::fact::{Fact, PositionSource, Retention, Stated, StorageFact};
 
 impl Trail<'_> {
     /// The removal that passed a record, what the group had come to by then, and where it went on.
@@ -35,7 +35,10 @@ impl Trail<'_> {
         let Fact::Storage(fact) = &stated.fact else {
             return None;
         };
-        let is_copy = matches!(fact, StorageFact::StartLearnt { .. });
+        let is_copy = matches!(
+            fact,
+            StorageFact::StartLearnt { .. } | StorageFact::SegmentDeleted { leads: false, .. }
+        );
         let (from, to) = fact.start_moved().filter(|_| !is_copy)?;
         let places = self.facts.iter();
         let mut places = places.filter_map(|s| write_of(s, self.question.record));
@@ -54,6 +57,21 @@ pub(super) fn what(q: &Question<'_>, who: &str, fact: &StorageFact) -> String {
         StorageFact::DeletionRefused { up_to, .. } => {
             format!("{who} refuses to delete {place} up to {up_to}")
         }
+        StorageFact::SegmentRolled { base, .. } => {
+            format!("{who} begins a new segment of {place} at {base}")
+        }
+        StorageFact::SegmentDeleted { segments, to, .. } => {
+            let many = if *segments == 1 {
+                "segment"
+            } else {
+                "segments"
+            };
+            format!("{who} deletes {segments} {many} of {place}: the log begins at {to}")
+        }
+        StorageFact::UnflushedLost { from, to, .. } => format!(
+            "{who} has lost {place}@{to}..{}, which it had not flushed",
+            from - 1
+        ),
         StorageFact::StartLearnt { to, .. } => format!("{who} hears that {place} begins at {to}"),
     }
 }
@@ -69,6 +87,25 @@ pub(super) fn rule(fact: &StorageFact) -> Option<&'static str> {
             "DeleteRecords goes up to the high watermark at most, else OFFSET_OUT_OF_RANGE \
              (UnifiedLog.maybeIncrementLogStartOffset).",
         ),
-        StorageFact::StartLearnt { .. } => None,
+        StorageFact::SegmentDeleted { reason, .. } => Some(match reason {
+            Retention::Start => {
+                "A segment that lies before the log start offset goes with the next look of the \
+                 retention task (UnifiedLog.deleteLogStartOffsetBreachedSegments)."
+            }
+            Retention::Size => {
+                "retention.bytes: whole segments go, the oldest first, as long as the log stays at \
+                 least as large as that; who has read them plays no part."
+            }
+            Retention::Time => {
+                "retention.ms: a segment goes when its latest record is older than that, the active \
+                 one too; who has read it plays no part. Looked at every \
+                 log.retention.check.interval.ms."
+            }
+        }),
+        StorageFact::UnflushedLost { .. } => Some(
+            "A broker answers from the page cache. By default nothing is flushed but when a segment \
+             is rolled (flush.messages, flush.ms): copies on other machines are what Kafka relies on.",
+        ),
+        StorageFact::StartLearnt { .. } | StorageFact::SegmentRolled { .. } => None,
     }
 }

@@ -440,6 +440,10 @@ fn rule_sink(fact: &SinkFact, part: Part) -> Option<&'static str> {
 
 fn rule_fault(fact: &FaultFact) -> Option<&'static str> {
     Some(match fact {
+        FaultFact::PowerLost => {
+            "The process and the page cache are gone, only what was flushed is left; nobody is told, \
+             connections just fall silent."
+        }
         FaultFact::Crashed => {
             "A crash says goodbye to nobody: what was only in memory is gone, what was committed \
              stands."

@@ -512,6 +512,7 @@ fn what_app(q: &Question<'_>, who: &str, stated: &Stated, fact: &AppFact) -> Str
 fn what_fault(q: &Question<'_>, who: &str, fact: &FaultFact) -> String {
     match fact {
         FaultFact::Crashed => format!("{who} crashes"),
+        FaultFact::PowerLost => format!("{who} loses its power"),
         FaultFact::Restarted => format!("{who} is started again"),
         FaultFact::Paused => format!("{who} stands still as a whole"),
         FaultFact::Resumed => format!("{who} goes on"),
@@ -539,9 +540,10 @@ fn what_fault(q: &Question<'_>, who: &str, fact: &FaultFact) -> String {
         }
         FaultFact::CutMade { a, b, one_way } => {
             let (a, b) = (actors(q, a), actors(q, b));
-            match one_way {
-                true => format!("nothing passes from {a} to {b} any more"),
-                false => format!("nothing passes between {a} and {b} any more"),
+            if *one_way {
+                format!("nothing passes from {a} to {b} any more")
+            } else {
+                format!("nothing passes between {a} and {b} any more")
             }
         }
         FaultFact::CutHealed { a, b } => {

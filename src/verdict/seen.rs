@@ -104,7 +104,13 @@ fn cluster_word(fact: &ClusterFact) -> Option<FactWord> {
 fn storage_word(fact: &StorageFact) -> Option<FactWord> {
     Some(match fact {
         StorageFact::RecordsDeleted { .. } => FactWord::RecordsDeleted,
-        StorageFact::DeletionRefused { .. } | StorageFact::StartLearnt { .. } => return None,
+        StorageFact::SegmentRolled { leads: true, .. } => FactWord::SegmentRolled,
+        StorageFact::SegmentDeleted { leads: true, .. } => FactWord::SegmentDeleted,
+        StorageFact::UnflushedLost { .. } => FactWord::UnflushedLost,
+        StorageFact::DeletionRefused { .. }
+        | StorageFact::StartLearnt { .. }
+        | StorageFact::SegmentRolled { leads: false, .. }
+        | StorageFact::SegmentDeleted { leads: false, .. } => return None,
     })
 }
 
@@ -156,6 +162,7 @@ fn sink_word(fact: &SinkFact) -> Option<FactWord> {
 fn fault_word(fact: &FaultFact) -> Option<FactWord> {
     Some(match fact {
         FaultFact::Crashed => FactWord::Crashed,
+        FaultFact::PowerLost => FactWord::PowerLost,
         FaultFact::Restarted => FactWord::Restarted,
         FaultFact::Paused => FactWord::Paused,
         FaultFact::Resumed => FactWord::Resumed,

@@ -4,7 +4,7 @@
 use super::kinds::{is_crash, write_of};
 use super::why::{Part, Picked, Trail};
 
-use crate::node::fact::{ClusterFact, Fact, ProduceFact, Stated};
+use crate::node::fact::{ClusterFact, Fact, ProduceFact, Stated, StorageFact};
 
 impl Trail<'_> {
     /// The last write of the record, and what made it undone.
@@ -26,7 +26,16 @@ impl Trail<'_> {
                     &|fact| matches!(fact, ClusterFact::LeadershipBegun { end, .. } if *end <= place.1),
                 )
         };
-        let begun = self.first_from(0, begins)?;
+        // The same broker leads again, with a shorter log: it had not flushed all of it.
+        let again = |s: &Stated| {
+            s.who == writer
+                && here(
+                    s,
+                    &|fact| matches!(fact, ClusterFact::LeadershipBegun { end, .. } if *end <= place.1),
+                )
+        };
+        let begun = self.first_from(0, begins).into_iter();
+        let begun = begun.chain(self.first_from(write, again)).min()?;
         let elected = |s: &Stated| {
             here(s, &|fact| {
                 matches!(
@@ -50,7 +59,12 @@ impl Trail<'_> {
                 if records.position(record).is_some())
         };
         let fenced = |s: &Stated| matches!(&s.fact, Fact::Cluster(ClusterFact::BrokerFenced { broker }) if *broker == writer);
+        let unflushed = |s: &Stated| {
+            matches!(&s.fact, Fact::Storage(StorageFact::UnflushedLost { partition, from, to })
+                if *partition == place.0 && *to <= place.1 && place.1 < *from)
+        };
         let mut picked = Picked::default();
+        picked.add(self.last_before(begun, unflushed), Part::Warning);
         picked.add(Some(write), Part::FirstWrite);
         picked.add(self.first_from(0, told), Part::First);
         let until = election.unwrap_or(begun);

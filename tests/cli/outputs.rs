@@ -75,7 +75,10 @@ fn a_full_disk_under_stdout_is_told_by_every_command() {
 fn on_a_narrow_terminal(words: &[String]) -> Option<String> {
     let program = env!("CARGO_BIN_EXE_kafkasim");
     let words = words.iter().map(|word| format!(" '{word}'"));
-    let line = format!("stty cols 40; '{program}'{}", words.collect::<String>());
+    let line = format!(
+        "stty rows 24 cols 40; '{program}'{}",
+        words.collect::<String>()
+    );
     let script = Command::new("script")
         .args(["-qec", &line, "/dev/null"])
         .env("NO_COLOR", "1")

@@ -10,7 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::program::Kafkasim;
 
@@ -118,10 +118,14 @@ fn processes_of(folder: &Path) -> Vec<(u32, String)> {
         .collect()
 }
 
+/// Looks again and again, for about so long.
 fn wait(limit: Duration, mut done: impl FnMut() -> bool) {
-    let end = Instant::now() + limit;
-    while !done() && Instant::now() < end {
-        thread::sleep(Duration::from_millis(100));
+    let pause = Duration::from_millis(100);
+    for _ in 0..limit.as_millis() / pause.as_millis() {
+        if done() {
+            return;
+        }
+        thread::sleep(pause);
     }
 }
 

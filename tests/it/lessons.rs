@@ -115,6 +115,23 @@ const LESSONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "storage/power-loss",
+        &[
+            "--variant",
+            "all-at-once",
+            "--partition",
+            "orders-0",
+            "--from",
+            "11900ms",
+            "--to",
+            "33s",
+        ],
+    ),
+    (
+        "storage/slower-than-retention",
+        &["--partition", "orders-0", "--from", "88s", "--to", "97s"],
+    ),
+    (
         "topics/custom-partitioner",
         &[
             "--variant",

@@ -1,6 +1,8 @@
 //! Faults of the network: links that are cut or slow, messages held up or refused, between clients,
 //! brokers and controllers.
 
+use std::ops::Range;
+
 use kafkasim::base::Seed;
 use kafkasim::kafka::ErrorCode;
 use kafkasim::lab::{Experiment, Outcome};
@@ -178,26 +180,29 @@ fn a_cut_follower_leaves_the_in_sync_replicas_and_comes_back() {
 }
 
 #[test]
-fn a_slow_link_delays_every_answer_while_it_lasts() {
+fn a_slow_link_delays_every_answer_stretchit_lasts() {
     let faults = "{ slow: [shop, brokers], by: 300ms, at: 5s, for: 10s }";
     let text = world("linger.ms: 0", faults);
     let outcome = run(&text);
     all_is_well(&outcome);
-    let told = |from: u64, to: u64| {
-        let facts = facts(&text);
-        let sent = facts.iter().find(|s| {
-            (from..to).contains(&s.at.as_millis())
-                && matches!(s.fact, Fact::Produce(ProduceFact::RequestSent { .. }))
+    let facts = facts(&text);
+    // From the first batch that leaves in a while to the answer to it.
+    let told = |stretch: Range<u64>| {
+        let mut batches = facts.iter().filter_map(|s| match &s.fact {
+            Fact::Produce(ProduceFact::BatchSent { records, .. }) => Some((s.at, records)),
+            _ => None,
         });
-        let sent = sent.expect("a request goes").at.as_millis();
-        let answered = facts.iter().find(|s| {
-            sent < s.at.as_millis()
-                && matches!(s.fact, Fact::Produce(ProduceFact::Acknowledged { .. }))
+        let sent = batches.find(|(at, _)| stretch.contains(&at.as_millis()));
+        let (sent, batch) = sent.expect("a batch leaves");
+        let mut answers = facts.iter().filter_map(|s| match &s.fact {
+            Fact::Produce(ProduceFact::Acknowledged { records, .. }) => Some((s.at, records)),
+            _ => None,
         });
-        answered.expect("it is answered").at.as_millis() - sent
+        let answer = answers.find(|(_, records)| *records == batch);
+        answer.expect("it is answered").0.since(sent).as_millis()
     };
-    assert!(told(1_000, 4_000) < 10);
-    assert!(300 < told(7_000, 9_000));
+    assert!(told(1_000..4_000) < 10);
+    assert!(300 < told(7_000..9_000));
 }
 
 #[test]

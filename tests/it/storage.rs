@@ -227,3 +227,163 @@ fn mistakes_about_deletions_are_found_where_they_stand() {
         assert!(problems.contains(message), "{fault}: {problems}");
     }
 }
+
+/// One copy on one broker, ten records a second for twenty seconds.
+fn kept(cluster: &str, topic: &str, rest: &str) -> String {
+    format!(
+        "
+title: A log is files
+cluster: {{ brokers: 1, defaults: server.properties, config: {{ offsets.topic.num.partitions: 1{cluster} }} }}
+topics:
+  orders: {{ config: {{ {topic} }} }}
+producers:
+  shop: {{ topic: orders, records: 200, every: 100ms }}
+{rest}
+"
+    )
+}
+
+/// Where segments begin and where the log begins, with the instants in milliseconds.
+fn course(text: &str) -> (Vec<u64>, Vec<(u64, u64)>) {
+    let (mut bases, mut starts) = (Vec::new(), Vec::new());
+    for (stated, fact) in storage(text) {
+        match fact {
+            StorageFact::SegmentRolled { base, .. } => bases.push(base),
+            StorageFact::SegmentDeleted { to, .. } => starts.push((stated.at.as_millis(), to)),
+            _ => {}
+        }
+    }
+    (bases, starts)
+}
+
+#[test]
+fn segments_roll_by_the_time_of_their_records_and_go_when_the_latest_is_too_old() {
+    let text = kept(
+        ", log.retention.check.interval.ms: 5000",
+        "segment.ms: 4950, retention.ms: 30000",
+        "limits: { at-least: 70s }",
+    );
+    let (bases, starts) = course(&text);
+    assert_eq!(bases, [50, 100, 150], "fifty records each");
+    // The looks are at 30 s, 35 s, ...; the latest records are of 5, 10, 15 and 20 s.
+    assert_eq!(
+        starts,
+        [(35_000, 50), (40_000, 100), (45_000, 150), (50_000, 200)]
+    );
+    let outcome = run(&text);
+    let topic = outcome.verdict.topic("orders").expect("it is in the file");
+    assert_eq!(topic.partitions[0].start_offset, 200, "the active one too");
+    assert_eq!(topic.expired.len(), 200);
+}
+
+#[test]
+fn size_keeps_at_least_as_much_as_it_says() {
+    let text = kept(
+        "",
+        "segment.ms: 4950, retention.bytes: 10000",
+        "limits: { at-least: 40s }",
+    );
+    let (_, starts) = course(&text);
+    assert_eq!(starts.len(), 1, "{starts:?}");
+    let (at, start) = starts[0];
+    assert_eq!(at, 30_000, "at the first look");
+    assert_eq!(start % 50, 0, "whole segments");
+    let outcome = run(&text);
+    let log = outcome.verdict.topic("orders").expect("it is in the file");
+    assert!((50..200).contains(&log.expired.len()), "{start}");
+}
+
+#[test]
+fn a_crash_loses_nothing_and_a_loss_of_power_what_was_not_flushed() {
+    let lost = |topic: &str, fault: &str| {
+        let faults = format!("faults: [{{ {fault}: broker-1, at: 10050ms, restart-after: 15s }}]");
+        let outcome = run(&kept("", topic, &faults));
+        assert_eq!(outcome.verdict.ends, Ending::Drained, "{topic} {fault}");
+        let orders = outcome.verdict.topic("orders").expect("it is in the file");
+        orders.truncated.len()
+    };
+    assert_eq!(lost("", "crash"), 0);
+    assert_eq!(lost("", "power-loss"), 101, "everything so far");
+    assert_eq!(lost("flush.messages: 1", "power-loss"), 0);
+    assert_eq!(
+        lost("flush.messages: 20", "power-loss"),
+        1,
+        "100 were flushed"
+    );
+    assert_eq!(
+        lost("segment.ms: 4950", "power-loss"),
+        1,
+        "the second segment began at 100"
+    );
+    assert_eq!(
+        lost("flush.ms: 1000", "power-loss"),
+        101,
+        "the flusher has not looked yet"
+    );
+    assert_eq!(lost("", "close"), 0);
+}
+
+#[test]
+fn how_much_of_the_tail_is_lost_can_be_said_or_drawn() {
+    let lost = |tail: &str, seed: u64| {
+        let fault = format!("power-loss: broker-1, tail: {tail}, at: 10050ms, restart-after: 15s");
+        let text = kept("", "", &format!("faults: [{{ {fault} }}]"));
+        let outcome = experiment(&text)
+            .with_seed(kafkasim::base::Seed(seed))
+            .run();
+        let orders = outcome.verdict.topic("orders").expect("it is in the file");
+        orders.truncated.len()
+    };
+    assert_eq!(lost("3", 1), 3);
+    assert_eq!(lost("1000", 1), 101, "more than there is");
+    let drawn: Vec<u64> = (1..6).map(|seed| lost("drawn", seed)).collect();
+    assert!(drawn.iter().all(|count| *count <= 101), "{drawn:?}");
+    assert!(drawn.iter().any(|count| *count != drawn[0]), "{drawn:?}");
+}
+
+#[test]
+fn what_one_machine_loses_the_others_have_and_it_copies_from_them() {
+    let faults = "{ power-loss: leader of orders-0, at: 1500ms, restart-after: 20s }";
+    let text = world(
+        "start-at: 40s, config: { auto.offset.reset: earliest }",
+        faults,
+    );
+    let outcome = run(&text);
+    assert_eq!(outcome.verdict.ends, Ending::Drained);
+    let group = outcome.verdict.group("workers").expect("it is in the file");
+    assert_eq!((group.once.len(), group.lost_count()), (100, 0));
+    let orders = outcome.verdict.topic("orders").expect("it is in the file");
+    assert_eq!(orders.partitions[0].isr.len(), 3, "it has caught up");
+    let seen = outcome.ledger.seen();
+    assert_eq!(
+        (
+            seen.count(FactWord::PowerLost),
+            seen.count(FactWord::UnflushedLost)
+        ),
+        (1, 1)
+    );
+    assert_eq!(
+        seen.count(FactWord::RequestTimedOut),
+        0,
+        "it was back before that"
+    );
+}
+
+#[test]
+fn a_loss_of_power_befalls_brokers_only() {
+    let cases = [
+        (
+            "{ power-loss: workers, at: 1s }",
+            "befalls brokers, not `workers`",
+        ),
+        (
+            "{ power-loss: active controller, at: 1s }",
+            "befalls brokers",
+        ),
+        ("{ power-loss: broker-1, tail: some, at: 1s }", "`some`"),
+    ];
+    for (fault, message) in cases {
+        let problems = refused(&world("config: {}", fault));
+        assert!(problems.contains(message), "{fault}: {problems}");
+    }
+}

@@ -4,6 +4,7 @@ use super::Settings;
 use super::catalogue::Role;
 use super::problem::{Note, Refusal, SettingError};
 use super::reader::Reader;
+use super::storage::{self, StorageConfig};
 use crate::base::Span;
 use crate::kafka::client::ClientFamily;
 
@@ -68,6 +69,16 @@ pub struct BrokerConfig {
     pub auto_leader_rebalance: bool,
     /// `leader.imbalance.check.interval.seconds`.
     pub leader_imbalance_check: Span,
+    /// The default of topics: how their files are cut, kept and flushed.
+    pub storage: StorageConfig,
+    /// `log.retention.check.interval.ms`.
+    pub retention_check: Span,
+    /// `log.flush.scheduler.interval.ms`; `None`: once.
+    pub flush_check: Option<Span>,
+    /// `producer.id.expiration.ms`.
+    pub producer_id_expiration: Span,
+    /// `producer.id.expiration.check.interval.ms`.
+    pub producer_id_check: Span,
 }
 
 impl Default for BrokerConfig {
@@ -103,7 +114,21 @@ impl Default for BrokerConfig {
             session_timeout: Span::from_secs(9),
             auto_leader_rebalance: true,
             leader_imbalance_check: Span::from_secs(300),
+            storage: StorageConfig::default(),
+            retention_check: Span::from_secs(300),
+            flush_check: None,
+            producer_id_expiration: Span::from_secs(86_400),
+            producer_id_check: Span::from_secs(600),
         }
+    }
+}
+
+impl BrokerConfig {
+    /// Whether producer ids are forgotten otherwise than by default.
+    pub fn expires_producers(&self) -> bool {
+        let default = Self::default();
+        self.producer_id_expiration != default.producer_id_expiration
+            || self.producer_id_check != default.producer_id_check
     }
 }
 
@@ -155,6 +180,11 @@ pub fn resolve_broker(settings: &Settings) -> Result<(BrokerConfig, Vec<Note>), 
         leader_imbalance_check: Span::from_secs(u64::from(
             reader.count("leader.imbalance.check.interval.seconds", 1),
         )),
+        storage: storage::of_broker(&mut reader),
+        retention_check: reader.millis("log.retention.check.interval.ms"),
+        producer_id_expiration: reader.millis("producer.id.expiration.ms"),
+        producer_id_check: reader.millis("producer.id.expiration.check.interval.ms"),
+        flush_check: storage::span(reader.number("log.flush.scheduler.interval.ms")),
     };
     consumer_group_bounds(&mut reader);
     if config.replica_lag_time_max < config.replica_fetch_wait {

@@ -11,6 +11,7 @@ mod librdkafka;
 pub mod problem;
 pub mod producer;
 mod reader;
+pub mod storage;
 pub mod topic;
 mod value;
 
@@ -22,6 +23,7 @@ pub use consumer::{ConsumerConfig, resolve_consumer};
 pub use effective::{Effective, Source, effective};
 pub use problem::{About, Mistake, Note, Refusal, SettingError};
 pub use producer::{ProducerConfig, resolve_producer};
+pub use storage::StorageConfig;
 pub use topic::{TopicConfig, resolve_group, resolve_topic};
 
 /// Settings as they are written: names and texts. A list is its texts joined by commas.
@@ -56,8 +58,10 @@ mod tests {
         match setting.value_type {
             ValueType::Boolean => vec![(default != "true").to_string()],
             ValueType::Short | ValueType::Int | ValueType::Long => {
-                let number: i64 = default.parse().expect("the default is a number");
-                vec![(number + 1).to_string(), (number - 1).to_string()]
+                // Without a default anything will do.
+                let number: i64 = default.parse().unwrap_or(7);
+                let near = [number.saturating_add(1), number - 1, 5];
+                near.map(|number| number.to_string()).to_vec()
             }
             ValueType::Millis => vec!["0.25".to_owned()],
             _ => [

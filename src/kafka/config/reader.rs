@@ -142,6 +142,15 @@ impl Reader {
         }
     }
 
+    /// A numeric setting, if it has a value.
+    pub(super) fn optional(&self, key: &'static str) -> Option<i64> {
+        match self.value(key) {
+            Some(Value::Number(number)) => Some(number),
+            None => None,
+            other => unreachable!("`{key}` is a number, not {other:?}"),
+        }
+    }
+
     /// A count or a size: a numeric setting of at most 2^32 − 1, not below `least`. Some of Kafka's
     /// settings have no lower bound of their own; less than makes sense is refused here.
     pub(super) fn count(&mut self, key: &'static str, least: u32) -> u32 {

@@ -5,6 +5,7 @@ use super::broker::BrokerConfig;
 use super::catalogue::Role;
 use super::problem::{Note, SettingError};
 use super::reader::Reader;
+use super::storage::{self, StorageConfig};
 use crate::kafka::client::ClientFamily;
 
 /// What a topic runs with.
@@ -16,6 +17,8 @@ pub struct TopicConfig {
     pub max_message_bytes: u32,
     /// `unclean.leader.election.enable`.
     pub unclean_leader_election: bool,
+    /// How its files are cut, kept and flushed.
+    pub storage: StorageConfig,
 }
 
 impl Default for TopicConfig {
@@ -25,6 +28,7 @@ impl Default for TopicConfig {
             min_insync_replicas: 1,
             max_message_bytes: 1_048_588,
             unclean_leader_election: false,
+            storage: StorageConfig::default(),
         }
     }
 }
@@ -50,6 +54,7 @@ pub fn resolve_topic(
             "unclean.leader.election.enable",
             broker.unclean_leader_election,
         ),
+        storage: storage::of_topic(&mut reader, broker),
     };
     reader.finish(config)
 }

@@ -255,6 +255,7 @@ impl Broker {
     /// The process ends by itself: its logs are closed.
     fn leave(&mut self, ctx: &mut Ctx<'_>) {
         ctx.cause = self.memory.lifecycle.stopped_by;
+        self.flush_all(ctx.now);
         self.crash();
         ctx.exit();
     }

@@ -13,11 +13,13 @@
 //! replicate (own fetches from other leaders)
 //! ```
 //!
-//! `retention` moves the beginnings of logs. Not here yet: compaction, transactions.
+//! `retention` moves the beginnings of logs, `upkeep` has the files behind them. Not here yet:
+//! compaction, transactions.
 
 mod audit;
 mod connections;
 mod fetch;
+pub mod files;
 mod group;
 mod group_facts;
 mod group_records;
@@ -26,6 +28,7 @@ mod lifecycle;
 pub mod log;
 mod metadata;
 mod produce;
+pub mod producer_history;
 pub mod producer_state;
 pub mod replica;
 mod replicate;
@@ -34,6 +37,7 @@ mod serve;
 mod session;
 pub mod setup;
 mod timers;
+pub mod upkeep;
 mod view;
 
 use std::sync::Arc;
@@ -44,6 +48,7 @@ pub use replica::Replica;
 pub use setup::{BrokerSetup, BrokerTopic};
 
 use self::connections::Connections;
+use self::files::Files;
 use self::group::Groups;
 use self::lifecycle::Lifecycle;
 use self::metadata::View;
@@ -51,6 +56,7 @@ use self::replicate::{Errand, Fetchers, SOCKET_TIMEOUT};
 use self::session::Sessions;
 use self::setup::Slots;
 use self::timers::{Slot, Timers};
+use self::upkeep::Upkeep;
 use crate::base::{ConnId, Instant, NodeId, Span, Stream, TopicId, TopicPartition};
 use crate::kafka::message::{Api, Envelope, PartitionMetadata, Response};
 use crate::node::client::{NetworkClient, NetworkConfig};
@@ -74,6 +80,8 @@ pub struct Broker {
 #[derive(Clone, Debug, Default)]
 struct Disk {
     logs: Vec<PartitionLog>,
+    /// What is behind each log, where that matters; empty if it does nowhere.
+    files: Vec<Option<Box<Files>>>,
     /// How many producer ids it has given out. Stands for the blocks of ids that brokers get from
     /// the controller, of which none is given twice.
     producer_ids: u64,
@@ -91,6 +99,7 @@ struct Memory {
     groups: Groups,
     timers: Timers,
     lifecycle: Lifecycle,
+    upkeep: Upkeep,
     /// Whether the broker's own connections may have something to do.
     has_errands: bool,
     /// Scratch space of produce requests: partitions to be looked at, and whether their high
@@ -148,6 +157,7 @@ impl Memory {
             groups: Groups::default(),
             timers: Timers::default(),
             lifecycle: Lifecycle::registering(),
+            upkeep: Upkeep::default(),
             has_errands: true,
             wakes: Vec::new(),
         }
@@ -169,6 +179,7 @@ impl Broker {
             request_times,
             disk: Disk {
                 logs: vec![PartitionLog::default(); slots.len()],
+                files: Self::new_files(&setup),
                 producer_ids: 0,
             },
             memory: Memory {
@@ -198,6 +209,7 @@ impl Broker {
             self.host(ctx, slot);
         }
         self.begin_life(ctx);
+        self.begin_upkeep(ctx);
         self.end_turn(ctx);
     }
 
@@ -261,6 +273,7 @@ impl Broker {
             Slot::Parked => self.time_out_parked(ctx),
             Slot::Coordinator => self.on_coordinator_timer(ctx),
             Slot::Lifecycle => self.on_lifecycle_timer(ctx),
+            Slot::Upkeep => self.on_upkeep_timer(ctx),
             Slot::Network => {
                 for done in self.memory.network.expire(ctx) {
                     self.on_completed(ctx, done);
@@ -272,7 +285,8 @@ impl Broker {
     }
 
     /// The process dies: its memory is gone, its logs are kept. The high watermark is as the process
-    /// knew it; in Kafka it is read from a checkpoint, which may be a few seconds old.
+    /// knew it; in Kafka it is read from a checkpoint, which may be a few seconds old. Of each producer
+    /// the last batch is known: that is what the snapshot of a recovery keeps.
     pub fn crash(&mut self) {
         let memory = Memory::new(&self.setup);
         let before = std::mem::replace(&mut self.memory, memory);
@@ -280,7 +294,7 @@ impl Broker {
         for ((partition, before), log) in partitions.zip(&self.disk.logs) {
             let high_watermark = before.replica.high_watermark();
             partition.replica.learn(high_watermark, log.end());
-            partition.producers = ProducerState::of(log.batches());
+            partition.producers = ProducerState::of(log.batches()).snapshot();
         }
     }
 }

@@ -197,6 +197,11 @@ impl Broker {
         tp: TopicPartition,
         batch: Batch,
     ) -> Offset {
+        let keeps_files = !self.disk.files.is_empty();
+        let (bytes, largest) = (u64::from(batch.bytes), batch.max_timestamp);
+        if keeps_files {
+            self.make_room(ctx, slot, bytes, largest);
+        }
         let log = &mut self.disk.logs[slot];
         let partition = &mut self.memory.partitions[slot];
         let (base_offset, count) = (log.end(), batch.count());
@@ -219,6 +224,9 @@ impl Broker {
         };
         partition.producers.record(&logged, appended);
         log.append(logged);
+        if keeps_files {
+            self.wrote(ctx, slot, bytes, largest);
+        }
         base_offset
     }
 

@@ -1,15 +1,16 @@
-//! What a partition remembers of idempotent producers (`ProducerStateManager`,
-//! `ProducerAppendInfo`, `ProducerStateEntry`).
+//! What a partition remembers of idempotent and transactional producers (`ProducerStateManager`,
+//! `ProducerAppendInfo`, `ProducerStateEntry`, `VerificationStateEntry`).
 //!
-//! Per producer id: its epoch and its last five batches. By them a retry is known for what it is.
-//! The state is a function of the log: [`ProducerState::record`] takes in every batch that was
-//! appended, by whomever; only the leader asks [`ProducerState::check`] before.
+//! Per producer id: its epoch, its last five batches, and its open transaction. By the batches a retry
+//! is known for what it is. The state is a function of the log: [`ProducerState::record`] takes in
+//! every batch that was appended, by whomever; only the leader asks [`ProducerState::check`] before.
+//! Producers of this release begin no transactions yet, so brokers use the part without.
 //!
-//! Not here: transactions, expiry (`producer.id.expiration.ms`), snapshots.
+//! What a log adds to it (snapshots, the last stable offset) is `producer_history`.
 
 use std::collections::BTreeMap;
 
-use crate::base::Offset;
+use crate::base::{Instant, Offset, Span};
 use crate::kafka::message::LoggedBatch;
 use crate::kafka::size::{decrement_sequence, increment_sequence};
 use crate::kafka::{ErrorCode, ProducerStamp};
@@ -39,14 +40,30 @@ impl RememberedBatch {
 }
 
 /// A producer as a partition knows it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProducerEntry {
     /// Its epoch.
     pub epoch: i16,
+    /// The first offset of its open transaction.
+    pub transaction: Option<Offset>,
+    /// The epoch of the transaction coordinator that wrote its last marker.
+    pub coordinator_epoch: Option<u32>,
+    /// The timestamp of its last batch or marker.
+    pub timestamp: Instant,
     batches: [Option<RememberedBatch>; REMEMBERED],
 }
 
 impl ProducerEntry {
+    fn new(epoch: i16) -> Self {
+        Self {
+            epoch,
+            transaction: None,
+            coordinator_epoch: None,
+            timestamp: Instant::ZERO,
+            batches: [None; REMEMBERED],
+        }
+    }
+
     /// The batches that are remembered, oldest first.
     pub fn batches(&self) -> impl DoubleEndedIterator<Item = &RememberedBatch> {
         self.batches.iter().flatten()
@@ -59,6 +76,21 @@ impl ProducerEntry {
             self.batches.rotate_left(1);
             self.batches[REMEMBERED - 1] = Some(batch);
         }
+    }
+
+    fn begin_epoch(&mut self, epoch: i16) {
+        if self.epoch != epoch {
+            self.epoch = epoch;
+            self.batches = [None; REMEMBERED];
+        }
+    }
+
+    /// What a snapshot keeps of it: the last batch only.
+    fn snapshot(&self) -> Self {
+        let mut kept = self.clone();
+        kept.batches = [None; REMEMBERED];
+        kept.batches[0] = self.batches().next_back().copied();
+        kept
     }
 }
 
@@ -73,10 +105,29 @@ pub enum Admission {
     Refuse(ErrorCode),
 }
 
+/// A batch of a transaction, as the leader sees it before the append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Enrolment {
+    /// Whether partitions have to be verified (`transaction.partition.verification.enable`).
+    pub verifies: bool,
+    /// Whether the transaction was verified for this batch just before.
+    pub is_verified: bool,
+}
+
+/// A verification that no append has followed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pending {
+    since: Instant,
+    epoch: i16,
+    lowest_sequence: i32,
+    bumps_epoch: bool,
+}
+
 /// What one partition remembers of its producers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProducerState {
     producers: BTreeMap<u64, ProducerEntry>,
+    pending: BTreeMap<u64, Pending>,
 }
 
 impl ProducerState {
@@ -94,54 +145,232 @@ impl ProducerState {
         self.producers.get(&id)
     }
 
+    /// Every producer that is known, by id.
+    pub fn entries(&self) -> impl Iterator<Item = (u64, &ProducerEntry)> {
+        self.producers.iter().map(|(id, entry)| (*id, entry))
+    }
+
+    /// Whether nobody is known.
+    pub fn is_empty(&self) -> bool {
+        self.producers.is_empty()
+    }
+
+    /// What a snapshot keeps: of each producer the last batch (`ProducerStateManager.writeSnapshot`).
+    #[must_use]
+    pub fn snapshot(&self) -> Self {
+        let kept = self.entries().map(|(id, entry)| (id, entry.snapshot()));
+        Self {
+            producers: kept.collect(),
+            pending: BTreeMap::new(),
+        }
+    }
+
     /// Whether a batch of `count` records may be appended. A duplicate is looked for before
     /// anything else, so it is one even if later batches were appended.
     pub fn check(&self, stamp: ProducerStamp, count: u32) -> Admission {
-        let Some(entry) = self.producers.get(&stamp.id) else {
-            // A producer the log does not know may start with any sequence number.
-            return Admission::Append;
-        };
+        self.check_enrolled(stamp, count, None)
+    }
+
+    /// The same for a batch that may be of a transaction.
+    pub fn check_enrolled(
+        &self,
+        stamp: ProducerStamp,
+        count: u32,
+        enrolment: Option<Enrolment>,
+    ) -> Admission {
+        let entry = self.producers.get(&stamp.id);
         let last_sequence = increment_sequence(stamp.base_sequence, count - 1);
         let same_range =
             |b: &&RememberedBatch| b.last_sequence == last_sequence && b.count == count;
-        if stamp.epoch == entry.epoch
+        if let Some(entry) = entry.filter(|entry| entry.epoch == stamp.epoch)
             && let Some(original) = entry.batches().find(same_range)
         {
             return Admission::Duplicate(*original);
         }
-        let last = entry.batches().next_back();
+        let is_open = self.has_open(stamp.id, stamp.epoch);
+        if enrolment.is_some_and(|e| e.verifies && !e.is_verified && !is_open) {
+            return Admission::Refuse(ErrorCode::InvalidTxnState);
+        }
+        if entry.is_some_and(|entry| stamp.epoch < entry.epoch) {
+            return Admission::Refuse(ErrorCode::InvalidProducerEpoch);
+        }
+        if !self.is_in_sequence(stamp, entry) {
+            return Admission::Refuse(ErrorCode::OutOfOrderSequenceNumber);
+        }
+        if enrolment.is_none() && entry.is_some_and(|entry| entry.transaction.is_some()) {
+            return Admission::Refuse(ErrorCode::InvalidTxnState);
+        }
+        Admission::Append
+    }
+
+    /// `ProducerAppendInfo.checkSequence`.
+    fn is_in_sequence(&self, stamp: ProducerStamp, entry: Option<&ProducerEntry>) -> bool {
+        let last = entry.and_then(|entry| entry.batches().next_back());
+        if !self.pending.is_empty()
+            && let Some(pending) = self.pending.get(&stamp.id)
+        {
+            let must_begin = pending.bumps_epoch && last.is_none();
+            let is_early = pending.lowest_sequence < stamp.base_sequence;
+            if is_early || must_begin && stamp.base_sequence != 0 {
+                return false;
+            }
+        }
+        let Some(entry) = entry else {
+            // A producer the log does not know may start with any sequence number.
+            return true;
+        };
         let expected = match last {
             Some(last) if stamp.epoch == entry.epoch => increment_sequence(last.last_sequence, 1),
             _ => 0,
         };
-        if stamp.epoch < entry.epoch {
-            Admission::Refuse(ErrorCode::InvalidProducerEpoch)
-        } else if stamp.base_sequence != expected {
-            Admission::Refuse(ErrorCode::OutOfOrderSequenceNumber)
-        } else {
-            Admission::Append
+        stamp.base_sequence == expected
+    }
+
+    /// Whether a producer has an open transaction in this epoch.
+    pub fn has_open(&self, id: u64, epoch: i16) -> bool {
+        let entry = self.producers.get(&id);
+        entry.is_some_and(|entry| entry.transaction.is_some() && entry.epoch == epoch)
+    }
+
+    /// A batch is about to be verified with the transaction coordinator
+    /// (`UnifiedLog.maybeStartTransactionVerification`). Returns whether a verification is due.
+    ///
+    /// # Errors
+    /// The epoch is an older one.
+    pub fn begin_verification(
+        &mut self,
+        now: Instant,
+        stamp: ProducerStamp,
+        bumps_epoch: bool,
+    ) -> Result<bool, ErrorCode> {
+        let entry = self.producers.get(&stamp.id);
+        if entry.is_some_and(|entry| stamp.epoch < entry.epoch) {
+            return Err(ErrorCode::InvalidProducerEpoch);
+        }
+        if self.has_open(stamp.id, stamp.epoch) {
+            return Ok(false);
+        }
+        let pending = self.pending.entry(stamp.id).or_insert(Pending {
+            since: now,
+            epoch: stamp.epoch,
+            lowest_sequence: stamp.base_sequence,
+            bumps_epoch,
+        });
+        if pending.epoch < stamp.epoch {
+            pending.epoch = stamp.epoch;
+            pending.lowest_sequence = stamp.base_sequence;
+        } else if pending.epoch == stamp.epoch {
+            pending.lowest_sequence = pending.lowest_sequence.min(stamp.base_sequence);
+        }
+        Ok(true)
+    }
+
+    /// Whether a marker may be written.
+    ///
+    /// # Errors
+    /// It is of an older epoch of the producer, or of an older transaction coordinator.
+    pub fn check_marker(
+        &self,
+        id: u64,
+        epoch: i16,
+        coordinator_epoch: u32,
+    ) -> Result<(), ErrorCode> {
+        match self.producers.get(&id) {
+            Some(entry) if epoch < entry.epoch => Err(ErrorCode::InvalidProducerEpoch),
+            Some(entry) if Some(coordinator_epoch) < entry.coordinator_epoch => {
+                Err(ErrorCode::TransactionCoordinatorFenced)
+            }
+            _ => Ok(()),
         }
     }
 
     /// Takes in a batch that was appended. `appended` is the fact of it.
     pub fn record(&mut self, logged: &LoggedBatch, appended: FactId) {
-        let Some(stamp) = logged.batch.producer else {
-            return;
-        };
-        let count = logged.batch.count();
-        let entry = self.producers.entry(stamp.id).or_default();
-        if stamp.epoch != entry.epoch {
-            *entry = ProducerEntry {
-                epoch: stamp.epoch,
-                ..ProducerEntry::default()
+        if let Some(stamp) = logged.batch.producer {
+            let remembered = RememberedBatch {
+                last_sequence: increment_sequence(stamp.base_sequence, logged.batch.count() - 1),
+                base_offset: logged.base_offset,
+                count: logged.batch.count(),
+                appended,
             };
+            self.remember(stamp, remembered, logged.batch.max_timestamp);
         }
-        entry.push(RememberedBatch {
-            last_sequence: increment_sequence(stamp.base_sequence, count - 1),
-            base_offset: logged.base_offset,
-            count,
-            appended,
-        });
+    }
+
+    fn remember(&mut self, stamp: ProducerStamp, batch: RememberedBatch, timestamp: Instant) {
+        let entry = self.producers.entry(stamp.id);
+        let entry = entry.or_insert_with(|| ProducerEntry::new(stamp.epoch));
+        entry.begin_epoch(stamp.epoch);
+        entry.timestamp = timestamp;
+        entry.push(batch);
+    }
+
+    /// Takes in a batch of an idempotent producer.
+    pub fn record_plain(
+        &mut self,
+        stamp: ProducerStamp,
+        batch: RememberedBatch,
+        timestamp: Instant,
+    ) {
+        self.remember(stamp, batch, timestamp);
+    }
+
+    /// Forgets every producer; verifications go on.
+    pub fn forget_producers(&mut self) {
+        self.producers.clear();
+    }
+
+    /// Takes over what a snapshot kept, but for who has been silent for too long.
+    pub fn read_back(&mut self, snapshot: &Self, now: Instant, expiration: Span) {
+        let mut kept = snapshot.clone();
+        kept.expire(now, expiration);
+        self.producers = kept.producers;
+    }
+
+    /// Takes in a batch of a transaction. Returns whether the transaction begins with it.
+    pub fn record_enrolled(
+        &mut self,
+        stamp: ProducerStamp,
+        batch: RememberedBatch,
+        timestamp: Instant,
+    ) -> bool {
+        self.remember(stamp, batch, timestamp);
+        self.pending.remove(&stamp.id);
+        let entry = self.producers.get_mut(&stamp.id);
+        let entry = entry.expect("the producer was just remembered");
+        let begins = entry.transaction.is_none();
+        entry.transaction.get_or_insert(batch.base_offset);
+        begins
+    }
+
+    /// Takes in a marker. Returns the first offset of the transaction that it ends, if there is one.
+    pub fn record_marker(
+        &mut self,
+        (id, epoch): (u64, i16),
+        coordinator_epoch: u32,
+        timestamp: Instant,
+    ) -> Option<Offset> {
+        let entry = self.producers.entry(id);
+        let entry = entry.or_insert_with(|| ProducerEntry::new(epoch));
+        entry.begin_epoch(epoch);
+        entry.coordinator_epoch = Some(coordinator_epoch);
+        entry.timestamp = timestamp;
+        let ended = entry.transaction.take();
+        // The next transaction of the same epoch may be under verification already.
+        let is_of_next = |pending: &Pending| pending.bumps_epoch && pending.epoch == epoch;
+        if !self.pending.get(&id).is_some_and(is_of_next) {
+            self.pending.remove(&id);
+        }
+        ended
+    }
+
+    /// Forgets who has written nothing for `producer.id.expiration.ms`, by the timestamps of their
+    /// batches; nobody with an open transaction.
+    pub fn expire(&mut self, now: Instant, after: Span) {
+        let is_old = |at: Instant| after <= now.since(at);
+        self.producers
+            .retain(|_, entry| entry.transaction.is_some() || !is_old(entry.timestamp));
+        self.pending.retain(|_, pending| !is_old(pending.since));
     }
 }
 

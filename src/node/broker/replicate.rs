@@ -261,6 +261,8 @@ impl Broker {
         };
         log.truncate(to);
         let to = log.end();
+        self.cut_files(slot);
+        let log = &self.disk.logs[slot];
         let partition = &mut self.memory.partitions[slot];
         partition.producers = ProducerState::of(log.batches());
         let high_watermark = partition.replica.high_watermark();
@@ -294,6 +296,13 @@ impl Broker {
         (leader, slot): (NodeId, usize),
         fetched: FetchedPartition,
     ) {
+        let batches = fetched.batches.iter().map(|logged| &logged.batch);
+        let bytes: u64 = batches.clone().map(|batch| u64::from(batch.bytes)).sum();
+        let largest = batches.map(|batch| batch.max_timestamp).max();
+        let largest = largest.filter(|_| !self.disk.files.is_empty());
+        if let Some(largest) = largest {
+            self.make_room(ctx, slot, bytes, largest);
+        }
         let log = &mut self.disk.logs[slot];
         let partition = &mut self.memory.partitions[slot];
         let before = log.end();
@@ -304,8 +313,11 @@ impl Broker {
             log.append(batch);
         }
         partition.replica.learn(fetched.high_watermark, log.end());
-        let is_behind = log.start() < fetched.log_start;
-        if log.end() != before {
+        let (is_behind, is_longer) = (log.start() < fetched.log_start, log.end() != before);
+        if let Some(largest) = largest {
+            self.wrote(ctx, slot, bytes, largest);
+        }
+        if is_longer {
             self.list_again(leader, slot);
         }
         if is_behind {

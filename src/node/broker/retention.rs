@@ -67,6 +67,9 @@ impl Broker {
         let log = &mut self.disk.logs[slot];
         let from = log.start();
         log.start_over(start);
+        if let Some(Some(files)) = self.disk.files.get_mut(slot) {
+            files.start_over(start);
+        }
         let partition = &mut self.memory.partitions[slot];
         let high_watermark = partition.replica.high_watermark();
         partition.replica.learn(high_watermark.max(start), start);

@@ -49,6 +49,8 @@ pub struct BrokerSetup {
     pub request_time: Dist,
     /// Whether brokers or controllers can fail in this run, so that heartbeats matter.
     pub can_fail: bool,
+    /// Whether the power can fail in this run, so that it matters what is flushed.
+    pub can_lose_power: bool,
 }
 
 /// Where the partitions are in a broker's tables: a dense number for each, topic by topic.

@@ -19,15 +19,18 @@ pub(super) enum Slot {
     Network,
     /// A heartbeat, or a look for followers that lag.
     Lifecycle,
+    /// Retention, or the flusher.
+    Upkeep,
 }
 
 impl Slot {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Service,
         Self::Parked,
         Self::Coordinator,
         Self::Network,
         Self::Lifecycle,
+        Self::Upkeep,
     ];
 
     /// The kind of a timer that fired.

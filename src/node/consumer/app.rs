@@ -16,9 +16,9 @@ use std::sync::Arc;
 
 use super::Member;
 use super::close::Closing;
-use super::commit::{CommitOutcome, Offsets, named};
+use super::commit::{Offsets, named};
 use super::poll::{Polling, Turn};
-use super::program::{CommitOffsets, OnThrow};
+use super::program::CommitOffsets;
 use super::script::{Code, CommitStep, Polled, Script};
 use super::store::Storing;
 use super::stretch::Stretch;
@@ -87,7 +87,7 @@ pub(super) struct Frame {
     pub(super) pc: usize,
     pub(super) stage: Stage,
     /// For a listener: what it interrupts, and what follows.
-    interrupts: Option<(Activity, Then)>,
+    pub(super) interrupts: Option<(Activity, Then)>,
 }
 
 /// The application of a member.
@@ -169,14 +169,6 @@ impl App {
 
     pub(super) fn is_stalled(&self, now: Instant) -> bool {
         now < self.stalled_until
-    }
-
-    pub(super) fn is_in_a_call(&self, now: Instant) -> bool {
-        let calls = matches!(
-            self.activity,
-            Activity::Poll(_) | Activity::Commit(_) | Activity::Close(_)
-        );
-        calls && !self.is_stalled(now)
     }
 
     pub(super) fn is_standing(&self) -> bool {
@@ -429,24 +421,6 @@ impl Member {
         self.app.activity = Activity::Commit(commit);
     }
 
-    fn commit_sync_pass(&mut self, ctx: &mut Ctx<'_>) -> bool {
-        let Activity::Commit(mut commit) =
-            std::mem::replace(&mut self.app.activity, Activity::None)
-        else {
-            unreachable!("a pass belongs to a commit")
-        };
-        let Some(outcome) = self.sync_commit_pass(ctx, &mut commit) else {
-            self.app.activity = Activity::Commit(commit);
-            return false;
-        };
-        if let CommitOutcome::Failed(failure) = outcome
-            && self.setup.program.on_commit_failure == OnThrow::Stop
-        {
-            self.stop(ctx, failure.exception);
-        }
-        true
-    }
-
     fn commit_offsets(&self, step: CommitStep) -> Offsets {
         let polled = self.positions.consumed();
         let offsets = match step.offsets {
@@ -512,23 +486,6 @@ impl Member {
         frame.interrupts = Some((suspended, then));
         self.app.frames.push(frame);
         Turn::Called
-    }
-
-    fn end_listener(&mut self, ctx: &mut Ctx<'_>) {
-        let frame = self.app.frames.pop().expect("a listener has a frame");
-        let (activity, then) = frame.interrupts.expect("a listener interrupts something");
-        self.app.activity = activity;
-        if let Activity::Poll(polling) = &mut self.app.activity {
-            polling.goes_on_with_the_group();
-        }
-        match then {
-            Then::Prepared => self.gave_all(),
-            Then::GaveUp => self.gave_up(ctx),
-            Then::Assigned => self.assigned(),
-            Then::Closing => self.left_partitions(ctx),
-            Then::ModernStep => {}
-            Then::ModernLost => self.modern_lost(ctx.now),
-        }
     }
 
     /// The application ends because of an exception or a failed record. Inside a listener the

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Member;
-use super::app::{Entry, Then};
+use super::app::{Activity, Entry, Then};
 use super::commit::{CommitFor, CommitOutcome};
 use super::membership::MemberState;
 use super::poll::Turn;
@@ -234,6 +234,24 @@ impl Member {
     pub(super) fn assigned(&mut self) {
         for owned in self.positions.iter_mut() {
             owned.arriving = false;
+        }
+    }
+
+    /// A listener returns: what it interrupted goes on.
+    pub(super) fn end_listener(&mut self, ctx: &mut Ctx<'_>) {
+        let frame = self.app.frames.pop().expect("a listener has a frame");
+        let (activity, then) = frame.interrupts.expect("a listener interrupts something");
+        self.app.activity = activity;
+        if let Activity::Poll(polling) = &mut self.app.activity {
+            polling.goes_on_with_the_group();
+        }
+        match then {
+            Then::Prepared => self.gave_all(),
+            Then::GaveUp => self.gave_up(ctx),
+            Then::Assigned => self.assigned(),
+            Then::Closing => self.left_partitions(ctx),
+            Then::ModernStep => {}
+            Then::ModernLost => self.modern_lost(ctx.now),
         }
     }
 }

@@ -4,8 +4,9 @@
 //! client polls once, then looks (`ConsumerNetworkClient.poll`, `maybeTriggerWakeup`).
 
 use super::Member;
-use super::app::App;
+use super::app::{Activity, App};
 use super::commit::{CommitFor, CommitOutcome, Offsets, TIMED_OUT, WOKEN, plain};
+use super::program::OnThrow;
 use crate::base::Instant;
 use crate::node::Ctx;
 use crate::node::fact::{CommitKind, GroupFact};
@@ -38,9 +39,37 @@ impl App {
     pub(super) fn take_wakeup(&mut self) -> bool {
         std::mem::take(&mut self.woken)
     }
+
+    /// Whether the application is in a call that reads from the network.
+    pub(super) fn is_in_a_call(&self, now: Instant) -> bool {
+        let calls = matches!(
+            self.activity,
+            Activity::Poll(_) | Activity::Commit(_) | Activity::Close(_)
+        );
+        calls && !self.is_stalled(now)
+    }
 }
 
 impl Member {
+    /// Goes on with the application's `commitSync`. Whether the application goes on.
+    pub(super) fn commit_sync_pass(&mut self, ctx: &mut Ctx<'_>) -> bool {
+        let Activity::Commit(mut commit) =
+            std::mem::replace(&mut self.app.activity, Activity::None)
+        else {
+            unreachable!("a pass belongs to a commit")
+        };
+        let Some(outcome) = self.sync_commit_pass(ctx, &mut commit) else {
+            self.app.activity = Activity::Commit(commit);
+            return false;
+        };
+        if let CommitOutcome::Failed(failure) = outcome
+            && self.setup.program.on_commit_failure == OnThrow::Stop
+        {
+            self.stop(ctx, failure.exception);
+        }
+        true
+    }
+
     /// States that it is asked for; [`Member::sync_commit_pass`] does the rest.
     pub(super) fn begin_sync_commit(
         &mut self,

@@ -228,8 +228,14 @@ impl Controller {
 
     /// A connection is gone. If it led to a broker, that hears everything again.
     pub fn on_disconnected(&mut self, ctx: &mut Ctx<'_>, conn: ConnId) {
-        let lost = self.network.on_disconnected(ctx.now, conn);
-        self.tell_again(lost.iter().map(|done| done.broker));
+        self.network.on_disconnected(ctx.now, conn);
+        // Also where nothing was under way: the broker may be another process by now.
+        let network = &self.network;
+        let brokers = self.setup.brokers.iter().copied();
+        let away: Vec<NodeId> = brokers
+            .filter(|broker| !network.is_connected(*broker, Lane::Main))
+            .collect();
+        self.tell_again(away.into_iter());
         self.tell(ctx);
     }
 

@@ -20,7 +20,7 @@ use crate::kafka::{ErrorCode, Records};
 pub use cluster::ClusterFact;
 pub use group::{CommitKind, GroupFact, PositionSource};
 pub use sink::{SinkFact, SinkSilence};
-pub use storage::StorageFact;
+pub use storage::{Retention, StorageFact};
 
 /// The number of a fact within its run, from 1. 0: none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -496,6 +496,8 @@ pub enum FaultFact {
         /// The other.
         b: Arc<[NodeId]>,
     },
+    /// The power of a broker's machine failed.
+    PowerLost,
 }
 
 impl ProduceFact {

@@ -7,6 +7,18 @@ use serde::Serialize;
 
 use crate::base::{Offset, TopicPartition};
 
+/// Why segments were deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Retention {
+    /// They lay before the log start offset.
+    Start,
+    /// `retention.bytes`.
+    Size,
+    /// `retention.ms`.
+    Time,
+}
+
 /// Facts about what a copy of a log holds no more, or gives out no more.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
@@ -29,6 +41,39 @@ pub enum StorageFact {
         /// The high watermark.
         high_watermark: Offset,
     },
+    /// A log began a new segment.
+    SegmentRolled {
+        /// The partition.
+        partition: TopicPartition,
+        /// The first offset of the new segment.
+        base: Offset,
+        /// Whether the log is the leader's.
+        leads: bool,
+    },
+    /// Whole segments were deleted from the beginning of a log.
+    SegmentDeleted {
+        /// The partition.
+        partition: TopicPartition,
+        /// How many.
+        segments: u32,
+        /// The log start offset before.
+        from: Offset,
+        /// The log start offset now.
+        to: Offset,
+        /// Why.
+        reason: Retention,
+        /// Whether the log is the leader's.
+        leads: bool,
+    },
+    /// The power failed, and the end of a log had not been flushed.
+    UnflushedLost {
+        /// The partition.
+        partition: TopicPartition,
+        /// Where the log ended.
+        from: Offset,
+        /// Where it ends now.
+        to: Offset,
+    },
     /// A follower took over the log start offset of its leader.
     StartLearnt {
         /// The partition.
@@ -45,6 +90,9 @@ impl StorageFact {
     pub fn partition(&self) -> TopicPartition {
         match self {
             Self::RecordsDeleted { partition, .. }
+            | Self::SegmentRolled { partition, .. }
+            | Self::SegmentDeleted { partition, .. }
+            | Self::UnflushedLost { partition, .. }
             | Self::DeletionRefused { partition, .. }
             | Self::StartLearnt { partition, .. } => *partition,
         }
@@ -53,10 +101,12 @@ impl StorageFact {
     /// The offsets that this copy gives out no more: the log start offset before and now.
     pub fn start_moved(&self) -> Option<(Offset, Offset)> {
         match self {
-            Self::RecordsDeleted { from, to, .. } | Self::StartLearnt { from, to, .. } => {
-                Some((*from, *to))
-            }
-            Self::DeletionRefused { .. } => None,
+            Self::RecordsDeleted { from, to, .. }
+            | Self::SegmentDeleted { from, to, .. }
+            | Self::StartLearnt { from, to, .. } => Some((*from, *to)),
+            Self::DeletionRefused { .. }
+            | Self::SegmentRolled { .. }
+            | Self::UnflushedLost { .. } => None,
         }
     }
 }

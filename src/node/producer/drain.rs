@@ -49,7 +49,8 @@ impl Accumulator {
             for partition in 0..self.topics[topic].queues.len() as u32 {
                 self.look_at(Place { topic, partition }, now, &mut readiness);
             }
-            if self.limits.adaptive {
+            // Where there is no choice there is nothing to weigh, and this is done at every turn.
+            if self.limits.adaptive && 1 < self.topics[topic].queues.len() {
                 self.weigh(topic);
             }
         }

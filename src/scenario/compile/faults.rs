@@ -7,12 +7,12 @@ use crate::base::{NodeId, RecordId, Span, TopicPartition};
 use crate::node::{Phase, StepKind};
 use crate::scenario::decode::keyed::{self, Keyed};
 use crate::scenario::resolved::Fault;
-use crate::scenario::resolved::fault::{self as resolved, Action, Breakage, Moment, Reset};
+use crate::scenario::resolved::fault::{self as resolved, Action, Breakage, Moment, Reset, Tail};
 use crate::scenario::resolved::step::StepName;
 use crate::scenario::value;
 use crate::sim::setup::{
-    Drawn, FactPattern, FaultSetup, LossKind, RecordName, SeekTo, ServerFilter, Target, Trigger,
-    Verb,
+    Drawn, FactPattern, FaultSetup, LossKind, RecordName, SeekTo, ServerFilter, TailLoss, Target,
+    Trigger, Verb,
 };
 use crate::verdict::{self, FactWord};
 
@@ -43,6 +43,18 @@ impl Compiler<'_> {
         match action {
             Action::Crash { restart_after, .. } => Verb::Crash {
                 restart_after: restart_after.map(span),
+            },
+            Action::PowerLoss {
+                restart_after,
+                tail,
+                ..
+            } => Verb::PowerLoss {
+                restart_after: restart_after.map(span),
+                tail: match tail {
+                    Tail::All => TailLoss::All,
+                    Tail::Drawn => TailLoss::Drawn,
+                    Tail::Batches(count) => TailLoss::Batches(*count),
+                },
             },
             Action::Close { restart_after, .. } => Verb::Close {
                 restart_after: restart_after.map(span),

@@ -142,13 +142,13 @@ impl Reader<'_> {
             return Vec::new();
         };
         for entry in entries.iter().filter(|entry| !entry.node.is_null()) {
-            match levels.iter().find(|(word, _)| *word == entry.key) {
-                Some((_, kind)) => reader.level(context, &entry.node, *kind),
-                None => {
-                    let text = format!("`{}` has no state at an instant", entry.key);
-                    let help = "states are of `groups` and of `topics`";
-                    context.error_help(Kind::Expect, entry.key_place, text, help);
-                }
+            let level = levels.iter().find(|(word, _)| *word == entry.key);
+            if let Some((_, kind)) = level {
+                reader.level(context, &entry.node, *kind);
+            } else {
+                let text = format!("`{}` has no state at an instant", entry.key);
+                let help = "states are of `groups` and of `topics`";
+                context.error_help(Kind::Expect, entry.key_place, text, help);
             }
         }
         for (claim, place) in reader.expect.claims.iter().zip(&reader.places) {

@@ -7,7 +7,7 @@ use super::producer::known_topic;
 use super::{fault_network, fault_rules};
 use crate::scenario::diagnostic::{Kind, Problem, line_of};
 use crate::scenario::not_yet::{self, Area};
-use crate::scenario::resolved::fault::{Action, Moment, Reset, Target, Trigger, Verb};
+use crate::scenario::resolved::fault::{Action, Moment, Reset, Tail, Target, Trigger, Verb};
 use crate::scenario::resolved::{Fault, Topic};
 use crate::scenario::tree::{Entry, Node, Value};
 use crate::scenario::value::{self, Drawn};
@@ -158,6 +158,11 @@ fn action(
             who,
             restart_after: restart_after(context, fields),
         },
+        Verb::PowerLoss => Action::PowerLoss {
+            who,
+            restart_after: restart_after(context, fields),
+            tail: tail(context, fields)?,
+        },
         Verb::Close => Action::Close {
             who,
             restart_after: restart_after(context, fields),
@@ -217,6 +222,21 @@ fn add_partitions(
         return None;
     }
     Some(Action::AddPartitions { topic, to })
+}
+
+/// `tail: all`, `tail: drawn`, `tail: 3`.
+fn tail(context: &mut Context, fields: &mut Fields<'_>) -> Option<Tail> {
+    let Some(node) = fields.get("tail") else {
+        return Some(Tail::All);
+    };
+    match node.text() {
+        Some("all") => Some(Tail::All),
+        Some("drawn") => Some(Tail::Drawn),
+        _ => {
+            let count = context.scalar(node, "`all`, `drawn` or a number of batches", value::count);
+            count.map(Tail::Batches)
+        }
+    }
 }
 
 /// `delete-records: orders-0, up-to: 40`.

@@ -92,6 +92,12 @@ fn check_target(context: &mut Context, fault: &Fault, name: &str, place: Place, 
                 format!("`{verb}` befalls clients, not `{name}`"),
             );
         }
+        (Bearer::Broker, Verb::PowerLoss) => check_server(context, fault, name, place),
+        (Bearer::Later, _) => context.not_yet(place, &format!("a `{verb}` of `{name}`")),
+        (_, Verb::PowerLoss) => {
+            let text = format!("`{verb}` befalls brokers, not `{name}`");
+            context.error(Kind::Fault, place, text);
+        }
         (Bearer::Sink(_), Verb::Crash | Verb::Pause | Verb::Start) => {}
         // Whether it sends such requests has been seen where the message is read.
         (Bearer::Broker | Bearer::Controller, verb) if verb.is_message() => {}
@@ -99,7 +105,6 @@ fn check_target(context: &mut Context, fault: &Fault, name: &str, place: Place, 
             let text = format!("`{verb}` befalls clients, not `{name}`");
             context.error(Kind::Fault, place, text);
         }
-        (Bearer::Later, _) => context.not_yet(place, &format!("a `{verb}` of `{name}`")),
         (Bearer::Controller, Verb::Close) => {
             context.not_yet(place, &format!("a `{verb}` of `{name}`"));
         }
@@ -422,7 +427,10 @@ fn can_be_down(name: &str, faults: &[Fault], names: &Names<'_>) -> bool {
         return true;
     };
     let strikes = |fault: &&Fault| {
-        let takes_down = matches!(fault.action, Action::Crash { .. } | Action::Close { .. });
+        let takes_down = matches!(
+            fault.action,
+            Action::Crash { .. } | Action::Close { .. } | Action::PowerLoss { .. }
+        );
         let who = fault.action.who();
         let met =
             |who: &String| who == name || *who == family || who == "clients" || who.contains(' ');

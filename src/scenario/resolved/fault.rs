@@ -80,6 +80,15 @@ pub enum Action {
         /// When a new process starts; never if absent.
         restart_after: Option<Drawn<Span>>,
     },
+    /// The power of a broker's machine fails.
+    PowerLoss {
+        /// Who.
+        who: Vec<String>,
+        /// When a new process starts; never if absent.
+        restart_after: Option<Drawn<Span>>,
+        /// How much of what was not flushed is lost.
+        tail: Tail,
+    },
     /// The process stands still.
     Pause {
         /// Who.
@@ -171,6 +180,17 @@ pub enum Action {
     },
 }
 
+/// How much of what was not flushed a loss of power takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// All of it.
+    All,
+    /// A part, drawn from the seed.
+    Drawn,
+    /// So many batches at most.
+    Batches(u64),
+}
+
 /// Which message a fault takes: a request, or its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -254,6 +274,8 @@ words! {
     pub enum Verb {
         /// The process dies at once.
         Crash = "crash",
+        /// The power of a broker fails.
+        PowerLoss = "power-loss",
         /// The process stands still.
         Pause = "pause",
         /// The application thread stands still.
@@ -326,6 +348,7 @@ impl Action {
     pub fn verb(&self) -> Verb {
         match self {
             Self::Crash { .. } => Verb::Crash,
+            Self::PowerLoss { .. } => Verb::PowerLoss,
             Self::Pause { .. } => Verb::Pause,
             Self::Stall { .. } => Verb::Stall,
             Self::Close { .. } => Verb::Close,
@@ -369,6 +392,7 @@ impl Action {
     pub fn who(&self) -> &[String] {
         match self {
             Self::Crash { who, .. }
+            | Self::PowerLoss { who, .. }
             | Self::Pause { who, .. }
             | Self::Stall { who, .. }
             | Self::Close { who, .. }
@@ -470,6 +494,20 @@ impl Action {
                 match restart_after {
                     Some(span) => map.serialize_entry("restart-after", span),
                     None => Ok(()),
+                }
+            }
+            Self::PowerLoss {
+                restart_after,
+                tail,
+                ..
+            } => {
+                if let Some(span) = restart_after {
+                    map.serialize_entry("restart-after", span)?;
+                }
+                match tail {
+                    Tail::All => map.serialize_entry("tail", "all"),
+                    Tail::Drawn => map.serialize_entry("tail", "drawn"),
+                    Tail::Batches(count) => map.serialize_entry("tail", count),
                 }
             }
             Self::Pause { length, .. } | Self::Stall { length, .. } => {

@@ -70,8 +70,9 @@ fn not_built(duration: &Value) -> Vec<(&'static str, Value)> {
         ("acknowledgement", plain(&["accept", "release", "reject"])),
         (
             "tail",
-            json!({ "anyOf": [{ "enum": ["all", "drawn"] }, count] }),
+            json!({ "anyOf": [{ "enum": ["all", "drawn"] }, count.clone()] }),
         ),
+        ("up-to", json!({ "anyOf": [{ "enum": ["latest"] }, count] })),
         ("election", plain(&["preferred", "unclean"])),
         ("timestamps", plain(&["create", "append"])),
     ]

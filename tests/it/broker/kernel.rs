@@ -135,6 +135,7 @@ impl Kernel {
             brokers: Arc::clone(&nodes),
             request_time: world.request_time.clone(),
             can_fail: false,
+            can_lose_power: false,
         };
         let controller = ControllerSetup {
             creations: Vec::new(),

@@ -20,6 +20,7 @@ mod hash;
 mod hw_timeline;
 mod java_hash;
 mod offset_commit_rules;
+mod producer_state;
 mod producer_timeline;
 mod server_assignor;
 mod size;
@@ -52,6 +53,7 @@ const FILES: [&str; 31] = [
     "java-hash-order.jsonl",
     "murmur2.jsonl",
     "offset-commit-rules.jsonl",
+    "producer-state.jsonl",
     "producer-timeline.jsonl",
     "record-sizes.jsonl",
     "server-range.jsonl",

@@ -79,7 +79,7 @@ const ALSO: [(&str, &str); 29] = [
     ("partitions: 3", "partitions: 3, replica-assignment: [[1]]"),
     (
         "partitions: 3",
-        "partitions: 3, config: { retention.ms: 1000 }",
+        "partitions: 3, config: { segment.jitter.ms: 1000 }",
     ),
     ("partitions: 3", "partitions: 0"),
     ("title: A worker crashes before it commits", "title: 5"),
