@@ -28,7 +28,7 @@ mod sticky;
 mod sticky_partitioner;
 
 /// Every file the tests read: what makes a folder a folder of oracle data.
-const FILES: [&str; 31] = [
+const FILES: [&str; 32] = [
     "batch-boundaries.jsonl",
     "batch-sizes.jsonl",
     "client-cooperative-sticky.jsonl",
