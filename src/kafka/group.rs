@@ -1,10 +1,11 @@
 //! The group protocols' messages, and the records a group coordinator writes.
 //!
-//! Only the classic protocol so far. Names and fields are those of Kafka's message schemas.
+//! The classic protocol, and the offsets of both; the other one is `consumer_protocol`. Names and fields are those of Kafka's message schemas.
 
 use std::sync::Arc;
 
 use super::ErrorCode;
+use super::consumer_protocol::ConsumerGroupRecord;
 use crate::base::{Instant, Offset, Span, TopicId, TopicPartition};
 
 /// A member id as the coordinator made it: `<client.id>-<uuid>`. Empty: none yet.
@@ -205,6 +206,8 @@ pub struct OffsetCommitResponse {
 pub struct OffsetFetchRequest {
     /// The group's name.
     pub group: Arc<str>,
+    /// Who asks, with its member epoch; only members of the consumer protocol say it.
+    pub member: Option<(MemberId, i32)>,
     /// The partitions asked for.
     pub partitions: Vec<TopicPartition>,
 }
@@ -270,5 +273,12 @@ pub enum CoordinatorRecord {
         members: Arc<[PersistedMember]>,
         /// Since when the group is in this state.
         state_since: Instant,
+    },
+    /// A part of a group of the consumer protocol.
+    ConsumerGroup {
+        /// The group's name.
+        group: Arc<str>,
+        /// The part.
+        record: ConsumerGroupRecord,
     },
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::consumer_protocol::{ConsumerHeartbeatRequest, ConsumerHeartbeatResponse};
 use super::group::{
     HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
     OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse,
@@ -35,6 +36,7 @@ pub enum Api {
     Heartbeat,
     LeaveGroup,
     SyncGroup,
+    ConsumerGroupHeartbeat,
     CreateTopics,
     InitProducerId,
     OffsetForLeaderEpoch,
@@ -51,7 +53,7 @@ pub enum Api {
 
 impl Api {
     /// All of them, each at its place as a number.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Produce,
         Self::Fetch,
         Self::ListOffsets,
@@ -63,6 +65,7 @@ impl Api {
         Self::Heartbeat,
         Self::LeaveGroup,
         Self::SyncGroup,
+        Self::ConsumerGroupHeartbeat,
         Self::CreateTopics,
         Self::InitProducerId,
         Self::OffsetForLeaderEpoch,
@@ -309,6 +312,8 @@ pub enum Request {
     Heartbeat(HeartbeatRequest),
     /// Gone.
     LeaveGroup(LeaveGroupRequest),
+    /// The whole of the consumer protocol.
+    ConsumerHeartbeat(ConsumerHeartbeatRequest),
     /// A producer id for an idempotent producer.
     InitProducerId,
     /// Broker to controller: create an internal topic, or one on first use.
@@ -378,6 +383,8 @@ pub enum Response {
     Heartbeat(ErrorCode),
     /// To `LeaveGroup`.
     LeaveGroup(LeaveGroupResponse),
+    /// To `ConsumerGroupHeartbeat`.
+    ConsumerHeartbeat(ConsumerHeartbeatResponse),
     /// To `InitProducerId`: id and epoch.
     InitProducerId {
         /// `NONE` or why not.
@@ -429,6 +436,7 @@ impl Request {
             Self::SyncGroup(_) => Api::SyncGroup,
             Self::Heartbeat(_) => Api::Heartbeat,
             Self::LeaveGroup(_) => Api::LeaveGroup,
+            Self::ConsumerHeartbeat(_) => Api::ConsumerGroupHeartbeat,
             Self::InitProducerId => Api::InitProducerId,
             Self::CreateTopics { .. } => Api::CreateTopics,
             Self::UpdateMetadata(_) | Self::UpdateBrokers(_) => Api::UpdateMetadata,
@@ -458,6 +466,7 @@ impl Response {
             Self::SyncGroup(_) => Api::SyncGroup,
             Self::Heartbeat(_) => Api::Heartbeat,
             Self::LeaveGroup(_) => Api::LeaveGroup,
+            Self::ConsumerHeartbeat(_) => Api::ConsumerGroupHeartbeat,
             Self::InitProducerId { .. } => Api::InitProducerId,
             Self::CreateTopics(_) => Api::CreateTopics,
             Self::UpdateMetadata => Api::UpdateMetadata,

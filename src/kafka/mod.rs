@@ -8,6 +8,7 @@ pub mod batch;
 pub mod cast;
 pub mod client;
 pub mod config;
+pub mod consumer_protocol;
 pub mod error;
 pub mod group;
 pub mod hash;

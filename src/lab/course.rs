@@ -233,7 +233,8 @@ impl<'c> Watcher<'c> {
                 self.joining_since.get_or_insert(at);
             }
             GroupFact::RoundCompleted { .. } => self.round_ends(at),
-            GroupFact::SessionExpired { member, .. } => {
+            GroupFact::SessionExpired { member, .. }
+            | GroupFact::RevocationTimedOut { member, .. } => {
                 self.gone(at, *member);
                 self.incident(at, *member, IncidentKind::Expelled);
             }

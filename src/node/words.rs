@@ -92,8 +92,10 @@ fn word_of_storage(fact: &StorageFact) -> Option<&'static str> {
 
 fn word_of_group(fact: &GroupFact) -> Option<&'static str> {
     Some(match fact {
-        GroupFact::RoundCompleted { first: true, .. } => "group-formed",
-        GroupFact::RoundCompleted { first: false, .. } => "rebalance",
+        GroupFact::RoundCompleted { first: true, .. }
+        | GroupFact::TargetComputed { first: true, .. } => "group-formed",
+        GroupFact::RoundCompleted { first: false, .. }
+        | GroupFact::TargetComputed { first: false, .. } => "rebalance",
         GroupFact::PartitionMoved { .. } => "partition-moved",
         GroupFact::SessionExpired { .. } => "session-expired",
         GroupFact::PollIntervalExceeded { .. } | GroupFact::FellSilent { .. } => {
@@ -111,7 +113,9 @@ fn word_of_group(fact: &GroupFact) -> Option<&'static str> {
         GroupFact::PollFailed { .. } => "poll-failed",
         GroupFact::OffsetReset { .. } => "offset-reset",
         GroupFact::PositionTruncated { .. } => "position-truncated",
-        GroupFact::RebalanceStarted { .. }
+        GroupFact::MemberReconciled { .. }
+        | GroupFact::RevocationTimedOut { .. }
+        | GroupFact::RebalanceStarted { .. }
         | GroupFact::JoinCompleted { .. }
         | GroupFact::MemberLeft { .. }
         | GroupFact::GroupEmpty { .. }

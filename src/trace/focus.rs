@@ -128,6 +128,8 @@ impl Focus {
             || match &stated.fact {
                 Fact::Group(
                     GroupFact::SessionExpired { member, .. }
+                    | GroupFact::MemberReconciled { member, .. }
+                    | GroupFact::RevocationTimedOut { member, .. }
                     | GroupFact::MemberLeft { member, .. }
                     | GroupFact::MemberFenced { member, .. }
                     | GroupFact::OffsetCommitted {
@@ -307,7 +309,11 @@ fn speaks_of(fact: &Fact, wanted: TopicPartition) -> bool {
 
 fn group_speaks_of(fact: &GroupFact, wanted: TopicPartition) -> bool {
     match fact {
-        GroupFact::RoundCompleted { assignment, .. } => {
+        GroupFact::MemberReconciled {
+            assigned, revoking, ..
+        } => assigned.contains(&wanted) || revoking.contains(&wanted),
+        GroupFact::RoundCompleted { assignment, .. }
+        | GroupFact::TargetComputed { assignment, .. } => {
             assignment.iter().any(|(_, list)| list.contains(&wanted))
         }
         GroupFact::Assigned { partitions, .. }

@@ -13,6 +13,7 @@ use crate::node::fact::{
 use crate::trace::application;
 use crate::trace::layout::{Layout, Line, VERB};
 use crate::trace::link;
+use crate::trace::modern;
 use crate::trace::name::{self, code, counted};
 use crate::trace::stretch::{Doing, Stretch};
 
@@ -20,7 +21,7 @@ use crate::trace::stretch::{Doing, Stretch};
 pub(crate) const ROOM: usize = 24;
 
 /// Room for a list of partitions within a line.
-const PARTITIONS_ROOM: usize = 40;
+pub(super) const PARTITIONS_ROOM: usize = 40;
 
 /// The line of a fact.
 pub fn line_of(cast: &Cast, stated: &Stated) -> Line {
@@ -426,6 +427,9 @@ fn membership(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
             ("puts", format!("{member} in the place of {before}: {same}"))
         }
         GroupFact::PollFailed { exception, .. } => ("fails", format!("in poll(): {exception}")),
+        GroupFact::TargetComputed { .. }
+        | GroupFact::MemberReconciled { .. }
+        | GroupFact::RevocationTimedOut { .. } => modern::line(cast, fact),
         fact => offsets(cast, fact),
     }
 }

@@ -146,7 +146,7 @@ fn of_group(fact: &GroupFact) -> Option<Link> {
             error: Some(_),
             ..
         } => Some(link(Direction::AnswerFrom, Peer::Coordinator(*group))),
-        GroupFact::MemberFenced { member, .. } => {
+        GroupFact::MemberFenced { member, .. } | GroupFact::MemberReconciled { member, .. } => {
             Some(link(Direction::AnswerTo, Peer::Node(*member)))
         }
         GroupFact::MemberLeft { member, .. } => Some(link(Direction::From, Peer::Node(*member))),

@@ -15,6 +15,7 @@ pub mod layout;
 pub mod line;
 pub mod link;
 pub mod mermaid;
+mod modern;
 pub mod name;
 pub mod roster;
 mod routine;

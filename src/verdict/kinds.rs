@@ -76,6 +76,10 @@ pub(super) fn is_expiry(stated: &Stated, group: GroupId, member: NodeId) -> bool
                 group: g,
                 member: m,
             }
+            | GroupFact::RevocationTimedOut {
+                group: g,
+                member: m,
+            }
             | GroupFact::MemberLeft {
                 group: g,
                 member: m,
@@ -98,7 +102,12 @@ pub(super) fn is_static_rejoin(stated: &Stated, group: GroupId, member: NodeId) 
 }
 
 pub(super) fn is_round(stated: &Stated, group: GroupId) -> bool {
-    matches!(stated.fact, Fact::Group(GroupFact::RoundCompleted { group: g, .. }) if g == group)
+    matches!(
+        stated.fact,
+        Fact::Group(
+            GroupFact::RoundCompleted { group: g, .. } | GroupFact::TargetComputed { group: g, .. }
+        ) if g == group
+    )
 }
 
 pub(super) fn gives_up(stated: &Stated, partition: TopicPartition) -> bool {

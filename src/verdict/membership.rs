@@ -65,6 +65,23 @@ impl Membership {
                 self.assignment = assignment.iter().cloned().collect();
                 self.removed.clear();
             }
+            GroupFact::TargetComputed {
+                first, assignment, ..
+            } => {
+                self.rebalances += u64::from(!first && self.warm_up <= at);
+                let idle = assignment.iter().filter(|(_, has)| has.is_empty()).count();
+                self.idle_members = self.idle_members.max(idle as u64);
+            }
+            GroupFact::MemberReconciled {
+                member,
+                assigned,
+                revoking,
+                ..
+            } => {
+                let has = assigned.iter().chain(revoking.iter()).copied().collect();
+                self.assignment.insert(*member, has);
+                self.removed.remove(member);
+            }
             GroupFact::GroupEmpty { .. } => self.assignment.clear(),
             GroupFact::PartitionMoved { partition, .. } if self.warm_up <= at => {
                 self.moved.insert(*partition);
@@ -83,7 +100,8 @@ impl Membership {
                 self.call(at, who, "lost", partitions);
                 self.loses(at, who, partitions);
             }
-            GroupFact::SessionExpired { member, .. } => {
+            GroupFact::SessionExpired { member, .. }
+            | GroupFact::RevocationTimedOut { member, .. } => {
                 self.removed.insert(*member);
                 self.member_died(at, *member);
             }

@@ -172,6 +172,9 @@ fn rule_group(q: &Question<'_>, who: NodeId, fact: &GroupFact, part: Part) -> Op
         return Some(rule.to_owned());
     }
     let lost = matches!(q.symptom, Symptom::Lost(..));
+    if let Some(rule) = rule_modern(q, who, fact) {
+        return Some(rule);
+    }
     Some(match fact {
         GroupFact::SessionExpired { member, .. } => format!(
             "{}: a member of which the coordinator heard nothing for so long is removed; its \
@@ -225,6 +228,54 @@ fn rule_group(q: &Question<'_>, who: NodeId, fact: &GroupFact, part: Part) -> Op
                 .to_owned()
         }
         GroupFact::PositionSet { source, .. } => rule_position(q, who, *source, lost),
+        _ => return None,
+    })
+}
+
+/// Whether a member speaks the consumer protocol.
+fn is_modern(q: &Question<'_>, member: NodeId) -> bool {
+    let protocol = (q.setting)(member, "group.protocol");
+    protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"))
+}
+
+/// The rules of the consumer protocol, which go before those of the classic one.
+fn rule_modern(q: &Question<'_>, who: NodeId, fact: &GroupFact) -> Option<String> {
+    Some(match fact {
+        GroupFact::SessionExpired { member, .. } if is_modern(q, *member) => format!(
+            "{}: under the consumer protocol the broker says how long a member may be silent; its \
+             partitions stand still until then (KIP-848).",
+            setting(q, who, "group.consumer.session.timeout.ms")
+        ),
+        GroupFact::TargetComputed { .. } => {
+            "The coordinator itself divides the partitions (group.consumer.assignors), and then \
+             moves one member at a time (KIP-848)."
+                .to_owned()
+        }
+        GroupFact::MemberReconciled { .. } => {
+            "A partition is given to a member only when the one that has it has said that it gave \
+             it up, or is out (CurrentAssignmentBuilder)."
+                .to_owned()
+        }
+        GroupFact::RevocationTimedOut { member, .. } => format!(
+            "{}: a member that does not give up in that time what it was told to is removed \
+             (KIP-848).",
+            setting(q, *member, "max.poll.interval.ms")
+        ),
+        GroupFact::MemberLeft { member, .. } if is_modern(q, *member) => {
+            "A heartbeat with epoch -1: who leaves by itself is out at once; the next heartbeat of \
+             another member shares its partitions out."
+                .to_owned()
+        }
+        GroupFact::Revoked { .. } if is_modern(q, who) => {
+            "Consumer protocol: a member gives up only what its target no longer has, inside poll() \
+             (AbstractMembershipManager.revokeAndAssign)."
+                .to_owned()
+        }
+        GroupFact::CommitFailed { .. } if is_modern(q, who) => {
+            "A member of the consumer protocol commits with exactly its epoch, or is refused \
+             (STALE_MEMBER_EPOCH, UNKNOWN_MEMBER_ID); what it did stays done."
+                .to_owned()
+        }
         _ => return None,
     })
 }

@@ -95,6 +95,7 @@ pub(super) fn sets_state(fact: &Fact) -> bool {
             fact,
             GroupFact::OffsetCommitted { .. }
                 | GroupFact::SessionExpired { .. }
+                | GroupFact::RevocationTimedOut { .. }
                 | GroupFact::MemberLeft { .. }
                 | GroupFact::PollIntervalExceeded { .. }
         ),
@@ -278,7 +279,41 @@ fn what_cluster(q: &Question<'_>, who: &str, fact: &ClusterFact) -> String {
     }
 }
 
+/// The coordinator's side of the consumer protocol.
+fn what_modern(q: &Question<'_>, fact: &GroupFact) -> Option<String> {
+    let name = |member: &NodeId| q.cast.actor(*member);
+    Some(match fact {
+        GroupFact::TargetComputed {
+            epoch, assignment, ..
+        } => {
+            let members: Vec<String> = (assignment.iter())
+                .map(|(member, has)| format!("{} {}", name(member), partitions(q, has)))
+                .collect();
+            format!("the target of epoch {epoch} is {}", members.join(", "))
+        }
+        GroupFact::MemberReconciled {
+            member,
+            assigned,
+            revoking,
+            ..
+        } if revoking.is_empty() => {
+            format!("{} is to own {}", name(member), partitions(q, assigned))
+        }
+        GroupFact::MemberReconciled {
+            member, revoking, ..
+        } => format!("{} is to give {} up", name(member), partitions(q, revoking)),
+        GroupFact::RevocationTimedOut { member, .. } => format!(
+            "the coordinator gives {} up, which did not give up what it had to",
+            name(member)
+        ),
+        _ => return None,
+    })
+}
+
 fn what_coordinator(q: &Question<'_>, fact: &GroupFact) -> Option<String> {
+    if let Some(words) = what_modern(q, fact) {
+        return Some(words);
+    }
     let name = |member: &NodeId| q.cast.actor(*member);
     Some(match fact {
         GroupFact::RebalanceStarted { group, reason } => {

@@ -116,8 +116,10 @@ fn storage_word(fact: &StorageFact) -> Option<FactWord> {
 
 fn group_word(fact: &GroupFact) -> Option<FactWord> {
     Some(match fact {
-        GroupFact::RoundCompleted { first: true, .. } => FactWord::GroupFormed,
-        GroupFact::RoundCompleted { first: false, .. } => FactWord::Rebalance,
+        GroupFact::RoundCompleted { first: true, .. }
+        | GroupFact::TargetComputed { first: true, .. } => FactWord::GroupFormed,
+        GroupFact::RoundCompleted { first: false, .. }
+        | GroupFact::TargetComputed { first: false, .. } => FactWord::Rebalance,
         GroupFact::PartitionMoved { .. } => FactWord::PartitionMoved,
         GroupFact::SessionExpired { .. } => FactWord::SessionExpired,
         GroupFact::MemberFenced { .. } => FactWord::MemberFenced,
@@ -130,7 +132,9 @@ fn group_word(fact: &GroupFact) -> Option<FactWord> {
         GroupFact::PollFailed { .. } => FactWord::PollFailed,
         GroupFact::OffsetReset { .. } => FactWord::OffsetReset,
         GroupFact::PositionTruncated { .. } => FactWord::PositionTruncated,
-        GroupFact::RebalanceStarted { .. }
+        GroupFact::MemberReconciled { .. }
+        | GroupFact::RevocationTimedOut { .. }
+        | GroupFact::RebalanceStarted { .. }
         | GroupFact::JoinCompleted { .. }
         | GroupFact::MemberLeft { .. }
         | GroupFact::GroupEmpty { .. }
@@ -302,12 +306,13 @@ impl Concerns {
                 actors: [None, Some(*from), Some(*to)],
                 ..Self::at(*partition)
             },
-            GroupFact::SessionExpired { member, .. } | GroupFact::MemberLeft { member, .. } => {
-                Self {
-                    actors: [None, Some(*member), None],
-                    ..Self::default()
-                }
-            }
+            GroupFact::SessionExpired { member, .. }
+            | GroupFact::MemberReconciled { member, .. }
+            | GroupFact::RevocationTimedOut { member, .. }
+            | GroupFact::MemberLeft { member, .. } => Self {
+                actors: [None, Some(*member), None],
+                ..Self::default()
+            },
             GroupFact::StaticRejoin { member, before, .. } => Self {
                 actors: [None, Some(*member), Some(*before)],
                 ..Self::default()

@@ -167,7 +167,11 @@ impl World {
             }
             6 => {
                 let partitions = vec![partition(0)];
-                let request = OffsetFetchRequest { group, partitions };
+                let request = OffsetFetchRequest {
+                    group,
+                    member: None,
+                    partitions,
+                };
                 coordinator.handle_offset_fetch(now, &request, token, &mut out);
             }
             _ => {

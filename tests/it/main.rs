@@ -3,6 +3,7 @@
 mod broker;
 mod cluster;
 mod consumer;
+mod consumer_protocol;
 mod cooperative;
 mod coordinator;
 mod fidelity;

@@ -35,6 +35,14 @@ pub struct BrokerConfig {
     pub max_session_timeout: Span,
     /// `group.max.size`.
     pub group_max_size: u32,
+    /// `group.consumer.session.timeout.ms`.
+    pub consumer_session_timeout: Span,
+    /// `group.consumer.heartbeat.interval.ms`.
+    pub consumer_heartbeat_interval: Span,
+    /// `group.consumer.max.size`.
+    pub consumer_max_size: u32,
+    /// `group.consumer.regex.refresh.interval.ms`.
+    pub consumer_pattern_interval: Span,
     /// `group.coordinator.append.linger.ms`.
     pub coordinator_append_linger: Span,
     /// `replica.fetch.wait.max.ms`.
@@ -89,6 +97,10 @@ impl Default for BrokerConfig {
             min_session_timeout: Span::from_secs(6),
             max_session_timeout: Span::from_secs(1800),
             group_max_size: i32::MAX as u32,
+            consumer_session_timeout: Span::from_secs(45),
+            consumer_heartbeat_interval: Span::from_secs(5),
+            consumer_max_size: i32::MAX as u32,
+            consumer_pattern_interval: Span::from_secs(600),
             coordinator_append_linger: Span::from_millis(5),
             replica_fetch_wait: Span::from_millis(500),
             replica_fetch_min_bytes: 1,
@@ -149,6 +161,10 @@ pub fn resolve_broker(settings: &Settings) -> Result<(BrokerConfig, Vec<Note>), 
         min_session_timeout: reader.millis("group.min.session.timeout.ms"),
         max_session_timeout: reader.millis("group.max.session.timeout.ms"),
         group_max_size: reader.count("group.max.size", 1),
+        consumer_session_timeout: reader.millis("group.consumer.session.timeout.ms"),
+        consumer_heartbeat_interval: reader.millis("group.consumer.heartbeat.interval.ms"),
+        consumer_max_size: reader.count("group.consumer.max.size", 1),
+        consumer_pattern_interval: reader.millis("group.consumer.regex.refresh.interval.ms"),
         coordinator_append_linger: reader.millis("group.coordinator.append.linger.ms"),
         replica_fetch_wait: reader.millis("replica.fetch.wait.max.ms"),
         replica_fetch_min_bytes: reader.count("replica.fetch.min.bytes", 0),
@@ -170,6 +186,7 @@ pub fn resolve_broker(settings: &Settings) -> Result<(BrokerConfig, Vec<Note>), 
         producer_id_check: reader.millis("producer.id.expiration.check.interval.ms"),
         flush_check: storage::span(reader.number("log.flush.scheduler.interval.ms")),
     };
+    consumer_group_bounds(&mut reader);
     if config.replica_lag_time_max < config.replica_fetch_wait {
         let message = "requirement failed: replica.fetch.wait.max.ms should always be less than or \
                        equal to replica.lag.time.max.ms to prevent frequent changes in ISR";
@@ -181,6 +198,37 @@ pub fn resolve_broker(settings: &Settings) -> Result<(BrokerConfig, Vec<Note>), 
         reader.refuse(&keys, refusal, "lower the first, or raise the second");
     }
     reader.finish(config)
+}
+
+/// What a broker checks of the settings of the consumer protocol (`GroupCoordinatorConfig`).
+fn consumer_group_bounds(reader: &mut Reader) {
+    const BOUNDED: [[&str; 3]; 2] = [
+        [
+            "group.consumer.min.heartbeat.interval.ms",
+            "group.consumer.heartbeat.interval.ms",
+            "group.consumer.max.heartbeat.interval.ms",
+        ],
+        [
+            "group.consumer.min.session.timeout.ms",
+            "group.consumer.session.timeout.ms",
+            "group.consumer.max.session.timeout.ms",
+        ],
+    ];
+    for [least, key, most] in BOUNDED {
+        for (low, high) in [(least, key), (key, most)] {
+            if reader.number(high) < reader.number(low) {
+                let words = if low == least { "greater" } else { "less" };
+                let other = if low == least { least } else { most };
+                let message =
+                    format!("requirement failed: {key} must be {words} than or equal to {other}");
+                let refusal = Refusal {
+                    exception: "IllegalArgumentException",
+                    message,
+                };
+                reader.refuse(&[low, high], refusal, "move the bound too");
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -37,6 +37,15 @@ pub enum Assignor {
     CooperativeSticky,
 }
 
+/// `group.protocol`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// `classic`: members meet in rounds, and their leader assigns.
+    Classic,
+    /// `consumer` (KIP-848): the coordinator assigns, and moves one member at a time.
+    Consumer,
+}
+
 /// How a member gives partitions up (`ConsumerPartitionAssignor.RebalanceProtocol`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RebalanceProtocol {
@@ -92,8 +101,12 @@ pub struct ConsumerConfig {
     pub allow_auto_create: bool,
     /// `group.instance.id`: makes it a static member (KIP-345).
     pub instance: Option<Arc<str>>,
-    /// `partition.assignment.strategy` by preference.
+    /// `partition.assignment.strategy` by preference; empty under the consumer protocol.
     pub assignors: Vec<Assignor>,
+    /// `group.protocol`.
+    pub protocol: GroupProtocol,
+    /// `group.remote.assignor`: the coordinator's assignor that it asks for.
+    pub remote_assignor: Option<Arc<str>>,
 }
 
 impl Default for ConsumerConfig {
@@ -122,6 +135,8 @@ impl Default for ConsumerConfig {
             allow_auto_create: true,
             instance: None,
             assignors: vec![Assignor::Range, Assignor::CooperativeSticky],
+            protocol: GroupProtocol::Classic,
+            remote_assignor: None,
         }
     }
 }
@@ -215,6 +230,12 @@ fn java(settings: &Settings) -> Result<(ConsumerConfig, Vec<Note>), Vec<SettingE
         } else {
             Vec::new()
         },
+        protocol: if is_classic {
+            GroupProtocol::Classic
+        } else {
+            GroupProtocol::Consumer
+        },
+        remote_assignor: reader.text("group.remote.assignor").map(Arc::from),
     };
     if let Some(group) = group {
         group_rules(&mut reader, &group, is_classic);
@@ -269,7 +290,6 @@ fn auto_commit(reader: &mut Reader, group: Option<&str>) -> bool {
 /// `ConsumerConfig.checkUnsupportedConfigsPostProcess`: each group protocol has settings that are
 /// refused under the other. Says whether the protocol is the classic one.
 fn group_protocol(reader: &mut Reader) -> bool {
-    const CLASSIC_ONLY: [&str; 3] = [STRATEGY, "heartbeat.interval.ms", "session.timeout.ms"];
     let protocol = reader.text("group.protocol").unwrap_or_default();
     let is_classic = protocol.eq_ignore_ascii_case("classic");
     let (foreign, name): (Vec<&'static str>, &str) = if is_classic {
@@ -330,6 +350,10 @@ fn offset_reset(reader: &mut Reader) -> OffsetReset {
         _ => OffsetReset::Latest,
     }
 }
+
+/// What a member of the consumer protocol may not set.
+pub(super) const CLASSIC_ONLY: [&str; 3] =
+    [STRATEGY, "heartbeat.interval.ms", "session.timeout.ms"];
 
 const STRATEGY: &str = "partition.assignment.strategy";
 const ASSIGNOR_PACKAGE: &str = "org.apache.kafka.clients.consumer.";

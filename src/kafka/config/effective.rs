@@ -3,6 +3,7 @@
 
 use super::Settings;
 use super::catalogue::{self, Role, Setting, Status, ValueType};
+use super::consumer::CLASSIC_ONLY;
 use super::problem::{About, Note};
 use crate::kafka::client::ClientFamily;
 
@@ -46,7 +47,19 @@ pub fn effective(
         })
         .collect();
     list.sort_by_key(|effective| effective.key);
+    if speaks_consumer_protocol(&list) {
+        list.retain(|effective| !CLASSIC_ONLY.contains(&effective.key));
+    }
     list
+}
+
+/// Whether these are the settings of a member of the consumer protocol, to which those of the
+/// classic one mean nothing.
+fn speaks_consumer_protocol(list: &[Effective]) -> bool {
+    let is_consumer = |value: &String| value.eq_ignore_ascii_case("consumer");
+    list.iter().any(|setting| {
+        setting.key == "group.protocol" && setting.value.as_ref().is_some_and(is_consumer)
+    })
 }
 
 fn of_setting(setting: &Setting, given: Option<&str>, notes: &[Note]) -> Effective {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::Settings;
 use super::catalogue::Role;
-use super::consumer::{Assignor, ConsumerConfig, OffsetReset};
+use super::consumer::{Assignor, ConsumerConfig, GroupProtocol, OffsetReset};
 use super::problem::{Note, Refusal, SettingError};
 use super::producer::{PartitionerClass, ProducerConfig};
 use super::reader::Reader;
@@ -78,6 +78,8 @@ pub(super) fn consumer(
         allow_auto_create: reader.flag("allow.auto.create.topics"),
         instance: reader.text("group.instance.id").map(Arc::from),
         assignors: assignors(&mut reader),
+        protocol: GroupProtocol::Classic,
+        remote_assignor: None,
         ..defaults
     };
     if config.max_poll_interval < config.session_timeout {

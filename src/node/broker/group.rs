@@ -12,18 +12,16 @@ use super::Broker;
 use super::connections::Parked;
 use super::group_facts::LastFacts;
 use crate::base::{ConnId, GroupId, Instant, NodeId, Offset, Stream, TopicPartition};
+use crate::kafka::assignor::server::TopicUuid;
+use crate::kafka::consumer_protocol::ConsumerHeartbeatResponse;
 use crate::kafka::group::{CoordinatorRecord, OffsetAndEpoch, OffsetCommitRequest};
 use crate::kafka::message::{LoggedBatch, Request, Response};
-use crate::kafka::size::record_size;
-use crate::kafka::{Batch, ErrorCode, Payload};
+use crate::kafka::{ErrorCode, Payload};
 use crate::node::coordinator::{
-    CoordinatorConfig, GroupCoordinator, GroupEvent, MemberIds, Output, Token, WriteId,
+    CoordinatorConfig, GroupCoordinator, GroupEvent, ImageTopic, MemberIds, Output, Token, WriteId,
 };
 use crate::node::fact::FaultFact;
 use crate::node::{Ctx, FactId};
-
-/// The header of a record batch of format v2, in bytes.
-const BATCH_HEADER: u32 = 61;
 
 /// Tokens from here on belong to no connection but to the tool that sets offsets of a group.
 const FIRST_TOOL_TOKEN: u64 = u64::MAX - u32::MAX as u64;
@@ -44,6 +42,8 @@ pub(super) struct Hosted {
     /// Writes of offset commits that are not replicated.
     open_commits: usize,
     pub(super) last_facts: LastFacts,
+    /// The version of the broker's view that the coordinator has of the topics.
+    topics_version: Option<u64>,
 }
 
 /// The coordinators a broker hosts, by the place of their partition.
@@ -210,6 +210,7 @@ impl Broker {
             appended: VecDeque::new(),
             open_commits: 0,
             last_facts: LastFacts::default(),
+            topics_version: None,
         };
         for logged in self.disk.logs[slot].batches() {
             if let Payload::Coordinator(records) = &logged.batch.payload {
@@ -274,6 +275,9 @@ impl Broker {
     }
 
     fn ask(&mut self, ctx: &mut Ctx<'_>, slot: usize, token: Token, request: &Request) {
+        if matches!(request, Request::ConsumerHeartbeat(_)) {
+            self.tell_topics(slot);
+        }
         let hosted = self.memory.groups.get_mut(slot);
         let hosted = hosted.expect("a led partition of the offsets topic has a coordinator");
         let (now, because) = (ctx.now, ctx.cause.0);
@@ -291,9 +295,47 @@ impl Broker {
             Request::SyncGroup(sync) => coordinator.handle_sync(now, sync, token, &mut out),
             Request::Heartbeat(beat) => coordinator.handle_heartbeat(now, beat, token, &mut out),
             Request::LeaveGroup(leave) => coordinator.handle_leave(now, leave, token, &mut out),
+            Request::ConsumerHeartbeat(beat) => {
+                coordinator.handle_consumer_heartbeat(now, beat, token, &mut out);
+            }
             other => unreachable!("{:?} is not for a coordinator", other.api()),
         }
         self.carry_out(ctx, slot, out, Some(&group));
+    }
+
+    /// Tells a coordinator what topics there are, if it may ask by itself when a timer fires.
+    fn tell_topics_if_asked(&mut self, slot: usize) {
+        let hosted = self.memory.groups.by_slot.get(&slot);
+        if hosted.is_some_and(|hosted| hosted.coordinator.has_consumer_groups()) {
+            self.tell_topics(slot);
+        }
+    }
+
+    /// Tells a coordinator what topics there are, as this broker knows; only groups of the consumer
+    /// protocol need it.
+    fn tell_topics(&mut self, slot: usize) {
+        let version = Some(self.memory.view.version());
+        let (setup, view) = (&self.setup, &self.memory.view);
+        let hosted = self.memory.groups.by_slot.get_mut(&slot);
+        let hosted = hosted.expect("the slot is hosted");
+        if hosted.topics_version == version {
+            return;
+        }
+        hosted.topics_version = version;
+        let topics = view.partition_counts().map(|(id, partitions)| {
+            let name = setup.cast.topic(id);
+            let mut stream = Stream::new(setup.seed, "topic-id", name);
+            let topic = ImageTopic {
+                name: Arc::from(name),
+                uuid: TopicUuid {
+                    high: stream.next_u64().cast_signed(),
+                    low: stream.next_u64().cast_signed(),
+                },
+                partitions,
+            };
+            (id, topic)
+        });
+        hosted.coordinator.on_metadata(topics.collect());
     }
 
     /// Does what a coordinator asks for.
@@ -428,6 +470,7 @@ impl Broker {
         let slots: Vec<usize> = self.memory.groups.by_slot.keys().copied().collect();
         for slot in slots {
             self.append_gathered(ctx, slot);
+            self.tell_topics_if_asked(slot);
             loop {
                 ctx.cause = cause;
                 let mut out = Vec::new();
@@ -449,47 +492,6 @@ impl Broker {
     }
 }
 
-impl super::BrokerSetup {
-    /// A batch of coordinator records, about as large as it would be.
-    fn batch_of(&self, records: Vec<CoordinatorRecord>, now: Instant) -> Batch {
-        let size = |(index, record): (usize, &CoordinatorRecord)| {
-            let (key, value) = self.lengths(record);
-            record_size(index as u32, 0, Some(key), Some(value))
-        };
-        let bytes = BATCH_HEADER + records.iter().enumerate().map(size).sum::<u32>();
-        Batch {
-            payload: Payload::Coordinator(records.into()),
-            bytes,
-            producer: None,
-            max_timestamp: now,
-        }
-    }
-
-    /// The lengths of key and value of a record of `__consumer_offsets`, in bytes, by its message
-    /// schema; of a group's, what its members say of themselves is estimated.
-    fn lengths(&self, record: &CoordinatorRecord) -> (u32, u32) {
-        let text = |text: &str| 2 + text.len() as u32;
-        match record {
-            CoordinatorRecord::OffsetCommit {
-                group, partition, ..
-            } => {
-                let topic = self.cast.topic(partition.topic);
-                (2 + text(group) + text(topic) + 4, 2 + 8 + 4 + 2 + 8)
-            }
-            CoordinatorRecord::GroupMetadata { group, members, .. } => {
-                let member = |m: &crate::kafka::group::PersistedMember| {
-                    let names = text(&m.member) + text(&m.client_id) + 2 + 16;
-                    let subscription = 10 + 16 * m.subscription.topics.len() as u32;
-                    let assignment = 10 + 16 * m.assignment.len() as u32;
-                    names + 8 + subscription + assignment
-                };
-                let members: u32 = members.iter().map(member).sum();
-                (2 + text(group), 40 + members)
-            }
-        }
-    }
-}
-
 /// Whether a write stores offsets.
 fn commits_offsets(records: &[CoordinatorRecord]) -> bool {
     let is_offset =
@@ -506,6 +508,7 @@ fn group_of(request: &Request) -> &Arc<str> {
         Request::SyncGroup(r) => &r.group,
         Request::Heartbeat(r) => &r.group,
         Request::LeaveGroup(r) => &r.group,
+        Request::ConsumerHeartbeat(r) => &r.group,
         other => unreachable!("{:?} is about no group", other.api()),
     }
 }
@@ -538,6 +541,9 @@ fn refusal(request: &mut Request, error: ErrorCode) -> Response {
             assignment: Arc::from([]),
         }),
         Request::Heartbeat(_) => Response::Heartbeat(error),
+        Request::ConsumerHeartbeat(_) => {
+            Response::ConsumerHeartbeat(ConsumerHeartbeatResponse::refusal(error))
+        }
         Request::LeaveGroup(_) => Response::LeaveGroup(messages::LeaveGroupResponse {
             error,
             members: Vec::new(),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::Broker;
 use crate::base::{GroupId, NodeId};
 use crate::kafka::ErrorCode;
+use crate::kafka::consumer_protocol::ReconcileState;
 use crate::kafka::group::{Assignment, MemberId};
 use crate::kafka::message::Response;
 use crate::node::coordinator::{
@@ -56,7 +57,10 @@ fn words(reason: RebalanceReason) -> Arc<str> {
         RebalanceReason::MembersLeft(ids) => RebalanceReason::MembersLeft(all(ids)),
         RebalanceReason::SessionExpired(id) => RebalanceReason::SessionExpired(one(id)),
         RebalanceReason::SyncTimedOut(ids) => RebalanceReason::SyncTimedOut(all(ids)),
-        RebalanceReason::AssignmentNotStored(_) | RebalanceReason::OverCapacity => reason,
+        RebalanceReason::AssignmentNotStored(_)
+        | RebalanceReason::OverCapacity
+        | RebalanceReason::TopicsChanged
+        | RebalanceReason::MembersGone => reason,
     };
     Arc::from(short.to_string())
 }
@@ -85,6 +89,23 @@ impl Broker {
                     assignment: self.owners(&assignments),
                 };
                 self.note_of_members(ctx, slot, &group, round);
+                self.note_moved(ctx, &group, &moved);
+            }
+            GroupEvent::MemberReconciled {
+                group,
+                who,
+                current,
+                moved,
+            } => {
+                let step = GroupFact::MemberReconciled {
+                    group: self.group_id(&group),
+                    member: self.process(&who.client_id),
+                    epoch: current.epoch,
+                    assigned: Arc::clone(&current.assigned),
+                    revoking: Arc::clone(&current.revoking),
+                    waits: current.state == ReconcileState::UnreleasedPartitions,
+                };
+                self.note_of_members(ctx, slot, &group, step);
                 self.note_moved(ctx, &group, &moved);
             }
             other => {
@@ -174,6 +195,7 @@ impl Broker {
                 let fact = match reason {
                     RemovalReason::Left => GroupFact::MemberLeft { group, member },
                     RemovalReason::SessionExpired => GroupFact::SessionExpired { group, member },
+                    RemovalReason::DidNotRevoke => GroupFact::RevocationTimedOut { group, member },
                     _ => return None,
                 };
                 (name, fact)
@@ -183,9 +205,25 @@ impl Broker {
         Some((name, fact))
     }
 
-    /// The fact of an event that is about who is who.
+    /// The fact of an event that is about who is who, or who is to have what.
     fn fact_of_identity(&self, event: GroupEvent) -> Option<(Arc<str>, GroupFact)> {
         match event {
+            GroupEvent::TargetComputed {
+                group,
+                epoch,
+                first,
+                reason,
+                assignments,
+            } => {
+                let fact = GroupFact::TargetComputed {
+                    group: self.group_id(&group),
+                    epoch,
+                    first,
+                    reason: Arc::from(reason.to_string()),
+                    assignment: self.owners(&assignments),
+                };
+                Some((group, fact))
+            }
             GroupEvent::StaticMemberReturned { group, old, who } => {
                 let fact = GroupFact::StaticRejoin {
                     group: self.group_id(&group),
@@ -260,6 +298,11 @@ impl Broker {
 fn is_fencing(error: ErrorCode) -> bool {
     matches!(
         error,
-        ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration | ErrorCode::FencedInstanceId
+        ErrorCode::UnknownMemberId
+            | ErrorCode::IllegalGeneration
+            | ErrorCode::FencedInstanceId
+            | ErrorCode::FencedMemberEpoch
+            | ErrorCode::StaleMemberEpoch
+            | ErrorCode::UnreleasedInstanceId
     )
 }

@@ -21,6 +21,8 @@ use crate::node::{Ctx, FactId, Lane};
 #[derive(Clone, Debug, Default)]
 pub(super) struct View {
     topics: BTreeMap<TopicId, Arc<[PartitionMetadata]>>,
+    /// How often that has changed.
+    version: u64,
     /// Topics to be created, and whether the controller has been asked.
     wanted: BTreeMap<TopicId, bool>,
 }
@@ -35,8 +37,20 @@ impl View {
         self.topics.get(&tp.topic)?.get(tp.partition as usize)
     }
 
+    /// Changes with every word of the controller on topics.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Every topic there is, with its number of partitions.
+    pub(super) fn partition_counts(&self) -> impl Iterator<Item = (TopicId, u32)> + '_ {
+        let topics = self.topics.iter();
+        topics.map(|(topic, partitions)| (*topic, partitions.len() as u32))
+    }
+
     /// Takes in the controller's word on some partitions; those of a new topic all together.
     pub(super) fn update(&mut self, partitions: &[PartitionMetadata]) {
+        self.version += 1;
         for of_topic in partitions.chunk_by(|a, b| a.partition.topic == b.partition.topic) {
             let topic = of_topic[0].partition.topic;
             let known = self.topics.get(&topic);

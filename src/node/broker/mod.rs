@@ -22,6 +22,7 @@ mod fetch;
 pub mod files;
 mod group;
 mod group_facts;
+mod group_records;
 pub mod isr;
 mod lifecycle;
 pub mod log;

@@ -84,7 +84,10 @@ impl Broker {
             | Request::JoinGroup(_)
             | Request::SyncGroup(_)
             | Request::Heartbeat(_)
-            | Request::LeaveGroup(_) => return self.group(ctx, conn, correlation, request),
+            | Request::LeaveGroup(_)
+            | Request::ConsumerHeartbeat(_) => {
+                return self.group(ctx, conn, correlation, request);
+            }
         };
         self.answer(ctx, conn, correlation, response);
     }

@@ -8,9 +8,9 @@
 //! stage:     before -> doing -> after -> next step
 //! ```
 //!
-//! Instants: activities of the application itself end with its own timer; poll, commits and close
-//! go on whenever something of theirs arrives. A `commitSync` that throws is logged and the next
-//! step runs, as in applications that catch around the call, unless the group says `stop`.
+//! Activities of the application itself end with its own timer; poll, commits and close go on
+//! whenever something of theirs arrives. A `commitSync` that throws is logged and the next step
+//! runs, as in applications that catch around the call, unless the group says `stop`.
 
 use std::sync::Arc;
 
@@ -46,6 +46,9 @@ pub(super) enum Then {
     Assigned,
     /// `close()` goes on.
     Closing,
+    /// Consumer protocol: taking an assignment over goes on; everything is lost.
+    ModernStep,
+    ModernLost,
 }
 
 /// What the top frame waits for.
@@ -136,27 +139,22 @@ impl App {
         }
     }
 
-    /// Whether the application does nothing at an entry.
     pub(super) fn is_empty(&self, entry: Entry) -> bool {
         self.script.is_empty(entry)
     }
 
-    /// Whether a running or next poll ends the loop.
     pub(super) fn wants_to_end(&self) -> bool {
         !self.closing && (self.close_requested || self.stop_reason.is_some())
     }
 
-    /// Whether `close()` has told the heartbeat thread to end.
     pub(super) fn is_shut(&self) -> bool {
         self.shut
     }
 
-    /// `close()` begins.
     pub(super) fn shut(&mut self) {
         self.shut = true;
     }
 
-    /// Whether it waits in the poll of its loop.
     pub(super) fn is_polling(&self) -> bool {
         self.frames.len() == 1 && matches!(self.activity, Activity::Poll(_))
     }
@@ -165,7 +163,6 @@ impl App {
         matches!(self.activity, Activity::Ended)
     }
 
-    /// Whether the process has begun to end.
     pub(super) fn is_closing(&self) -> bool {
         self.closing || self.close_requested
     }
@@ -178,7 +175,6 @@ impl App {
         self.standing
     }
 
-    /// Whether the application's own timer has fired for what it waits for, once.
     pub(super) fn take_due(&mut self) -> bool {
         std::mem::take(&mut self.due)
     }
@@ -201,14 +197,12 @@ impl Frame {
 }
 
 impl Member {
-    /// The process begins its loop.
     pub(super) fn start_loop(&mut self, ctx: &mut Ctx<'_>) {
         let main = self.app.script.entry(Entry::Main);
         self.app.frames.push(Frame::at(main));
         self.run(ctx);
     }
 
-    /// The application goes on as far as it can without waiting.
     pub(super) fn run(&mut self, ctx: &mut Ctx<'_>) {
         for _ in 0..INSTANT_STEPS_MAX {
             if self.app.standing || self.app.is_stalled(ctx.now) || self.app.frames.is_empty() {
@@ -228,7 +222,6 @@ impl Member {
         panic!("an application takes time: its loop begins with a poll");
     }
 
-    /// The application's own timer fired.
     pub(super) fn app_due(&mut self, ctx: &mut Ctx<'_>) {
         let at = self.app.due_at.filter(|at| *at <= ctx.now);
         if at.is_some() {
@@ -241,20 +234,17 @@ impl Member {
         self.run(ctx);
     }
 
-    /// Wakes the application at an instant, not before a stall is over.
     pub(super) fn wake_app(&mut self, ctx: &mut Ctx<'_>, at: Instant) {
         self.app.due = false;
         self.app.due_at = Some(at);
         ctx.set_timer(TimerKey::application(0), at.max(self.app.stalled_until));
     }
 
-    /// The application waits.
     pub(super) fn sleep(&mut self, ctx: &mut Ctx<'_>, span: Span) {
         self.app.activity = Activity::Sleep;
         self.wake_app(ctx, ctx.now + span);
     }
 
-    /// Goes on with what the top frame waits for. Whether the application goes on.
     fn advance(&mut self, ctx: &mut Ctx<'_>) -> bool {
         match &self.app.activity {
             Activity::None => true,
@@ -280,7 +270,6 @@ impl Member {
         }
     }
 
-    /// One stage of one step.
     fn step(&mut self, ctx: &mut Ctx<'_>) {
         let frame = self.app.frame();
         let (pc, stage) = (frame.pc, frame.stage);
@@ -332,7 +321,6 @@ impl Member {
         ctx.reach(kind, phase, of);
     }
 
-    /// Whether this time the step is only counted (`every`).
     fn skips(&mut self, code: Code) -> bool {
         let Code::Commit(step) = code else {
             return false;
@@ -342,7 +330,6 @@ impl Member {
         !counter.is_multiple_of(step.every)
     }
 
-    /// Takes a step.
     fn begin(&mut self, ctx: &mut Ctx<'_>, code: Code) {
         match code {
             Code::Poll(timeout) => self.begin_poll(ctx, timeout),
@@ -363,7 +350,6 @@ impl Member {
         }
     }
 
-    /// Goes to the step after this one.
     fn next(&mut self, ctx: &mut Ctx<'_>, code: Code) {
         let pc = self.app.frame().pc;
         let target = match code {
@@ -527,7 +513,6 @@ impl Member {
         }
     }
 
-    /// Leaves the loop: `on-close`, then `close()`.
     pub(super) fn begin_close(&mut self) {
         assert!(!self.app.closing, "an application closes once");
         self.app.closing = true;
@@ -538,7 +523,6 @@ impl Member {
         self.app.frames.push(Frame::at(close));
     }
 
-    /// A fault let the application go on from the point it stood at.
     pub(super) fn resume(&mut self, ctx: &mut Ctx<'_>) {
         self.app.standing = false;
         if ctx.cause == FactId::NONE {
@@ -564,7 +548,6 @@ impl Member {
         self.run(ctx);
     }
 
-    /// The application thread stands still.
     pub(super) fn stall_app(&mut self, ctx: &mut Ctx<'_>, until: Instant) {
         self.app.stalled_until = self.app.stalled_until.max(until);
         let wake = self.app.due_at.map_or(until, |at| at.max(until));

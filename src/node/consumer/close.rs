@@ -108,7 +108,10 @@ impl Member {
     /// Calls the listener, then leaves (`onLeavePrepare`).
     fn leave_partitions(&mut self, ctx: &mut Ctx<'_>, closing: Closing) -> bool {
         self.app.activity = Activity::Close(closing);
-        let lost = self.group.has_no_generation() || self.group.is_rebalancing();
+        let lost = match &self.modern {
+            Some(_) => self.modern_has_lost(),
+            None => self.group.has_no_generation() || self.group.is_rebalancing(),
+        };
         let turn = if self.positions.is_empty() {
             Turn::Ready
         } else {
@@ -124,7 +127,10 @@ impl Member {
     pub(super) fn left_partitions(&mut self, ctx: &mut Ctx<'_>) {
         self.positions.assign(&[]);
         let coordinator = self.group.coordinator;
-        self.leave(ctx, FactId::NONE);
+        match &self.modern {
+            Some(_) => self.modern_leave(ctx),
+            None => self.leave(ctx, FactId::NONE),
+        }
         self.stop_joining();
         let Activity::Close(closing) = &mut self.app.activity else {
             unreachable!("a member leaves its partitions while it closes")

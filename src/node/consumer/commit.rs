@@ -213,7 +213,7 @@ impl Member {
             self.commit_ended(commit, CommitOutcome::Failed(failure));
             return id;
         };
-        if self.group.state != MemberState::Stable {
+        if self.modern.is_none() && self.group.state != MemberState::Stable {
             let exception = if self.group.is_rebalancing() {
                 "RebalanceInProgressException"
             } else {
@@ -302,6 +302,13 @@ impl Member {
             ErrorCode::RebalanceInProgress => {
                 self.group.rejoin_needed = true;
                 CommitFailure::of("RebalanceInProgressException", error, ctx.cause)
+            }
+            ErrorCode::UnknownMemberId
+            | ErrorCode::StaleMemberEpoch
+            | ErrorCode::FencedInstanceId
+                if self.modern.is_some() =>
+            {
+                CommitFailure::of(modern_exception(error, commit.kind), error, ctx.cause)
             }
             ErrorCode::FencedInstanceId if self.group.generation != commit.generation => {
                 let exception = if self.group.state == MemberState::Preparing {
@@ -434,6 +441,17 @@ pub(super) fn named(offsets: Vec<(TopicPartition, Offset)>) -> Offsets {
 /// The offsets alone, as facts state them.
 pub(super) fn plain(offsets: &Offsets) -> Arc<[(TopicPartition, Offset)]> {
     offsets.iter().map(|(tp, at)| (*tp, at.offset)).collect()
+}
+
+/// What a member of the consumer protocol throws (`OffsetCommitRequestState.onResponse`,
+/// `commitSyncExceptionForError`): a stale epoch is itself to everybody but `commitSync`.
+fn modern_exception(error: ErrorCode, kind: CommitKind) -> &'static str {
+    let waits = matches!(kind, CommitKind::Sync | CommitKind::AutoOnClose);
+    if error == ErrorCode::StaleMemberEpoch && !waits {
+        "StaleMemberEpochException"
+    } else {
+        "CommitFailedException"
+    }
 }
 
 /// `commitAsync` wraps what could be retried, because it does not retry itself.

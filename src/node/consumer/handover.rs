@@ -250,6 +250,8 @@ impl Member {
             Then::GaveUp => self.gave_up(ctx),
             Then::Assigned => self.assigned(),
             Then::Closing => self.left_partitions(ctx),
+            Then::ModernStep => {}
+            Then::ModernLost => self.modern_lost(ctx.now),
         }
     }
 }

@@ -103,6 +103,7 @@ impl Member {
         let coordinator = self.group.coordinator.expect("the coordinator is ready");
         self.lookup = Lookup::InFlight;
         let request = Request::OffsetFetch(OffsetFetchRequest {
+            member: self.modern.as_ref().and_then(|modern| modern.in_group()),
             group: self.setup.group_name.clone(),
             partitions,
         });

@@ -102,14 +102,14 @@ impl Generation {
 }
 
 impl Membership {
-    /// Subscribed, and not in the group yet.
-    pub(super) fn new() -> Self {
+    /// Subscribed, and not in the group yet. Members of the consumer protocol join in their own way.
+    pub(super) fn new(rejoin_needed: bool) -> Self {
         Self {
             state: MemberState::Unjoined,
             generation: Generation::none(),
             coordinator: None,
             search: Search::Idle,
-            rejoin_needed: true,
+            rejoin_needed,
             needs_prepare: true,
             prepare_until: None,
             prepare_commit: None,

@@ -6,7 +6,7 @@
 //!                   poll, sync_commit, close                           calls into the client
 //!                         |
 //!   membership, join, handover    lookup  fetcher  commit  (librdkafka)  inside poll
-//!        \                      |       |       /
+//!    (or modern)               |       |       /
 //!   liveness --- wire (connections), metadata                          background
 //! ```
 //!
@@ -16,7 +16,7 @@
 //! Kafka's heartbeat thread sleeps until then. A cooperative member that is busy with records of a
 //! partition it keeps holds its group up in this way.
 //!
-//! Not modelled: KIP-848, transactions, pause, follower fetching.
+//! Not modelled: transactions, pause, follower fetching.
 
 pub mod program;
 
@@ -32,6 +32,7 @@ mod librdkafka;
 mod liveness;
 mod lookup;
 mod membership;
+mod modern;
 mod outbox;
 mod poll;
 mod positions;
@@ -54,6 +55,7 @@ use crate::base::{
 };
 use crate::kafka::client::ClientFamily;
 use crate::kafka::config::ConsumerConfig;
+use crate::kafka::config::consumer::GroupProtocol;
 use crate::kafka::message::{OffsetSpec, Request, Response};
 use crate::node::client::{Backoff, Completed, Metadata, NetworkClient, NetworkConfig, Outcome};
 use crate::node::fact::{GroupFact, LogFact};
@@ -65,6 +67,7 @@ use fetcher::{Asked, Fetcher};
 use heart::Heart;
 use lookup::Lookup;
 use membership::{Generation, Membership};
+use modern::Modern;
 use outbox::Outbox;
 use positions::Positions;
 use script::Script;
@@ -100,6 +103,7 @@ enum Tag {
     Join(Generation),
     Sync(Generation),
     Heartbeat(Generation),
+    ConsumerHeartbeat { epoch: i32 },
     Leave,
     Commit(Commit),
     OffsetFetch(u32),
@@ -157,6 +161,10 @@ pub struct Member {
     metadata: Metadata,
     retry_backoff: Backoff,
     group: Membership,
+    /// What a member of the consumer protocol has besides.
+    modern: Option<Box<Modern>>,
+    /// How many processes this member had before.
+    starts: u32,
     heart: Heart,
     positions: Positions,
     lookup: Lookup,
@@ -186,10 +194,10 @@ impl Member {
     /// A process that has not started.
     pub fn new(setup: MemberSetup) -> Self {
         let script = Arc::new(Script::new(&setup.program));
-        Self::with(Arc::new(setup), script)
+        Self::with(Arc::new(setup), script, 0)
     }
 
-    fn with(setup: Arc<MemberSetup>, script: Arc<Script>) -> Self {
+    fn with(setup: Arc<MemberSetup>, script: Arc<Script>, starts: u32) -> Self {
         let config = &setup.config;
         let stream = |purpose: &str| Stream::new(setup.seed, purpose, &setup.name);
         let network = NetworkConfig {
@@ -200,11 +208,15 @@ impl Member {
         };
         let net = NetworkClient::new(network, stream("reconnect"));
         let retry = (config.retry_backoff, config.retry_backoff_max);
+        let is_modern = config.protocol == GroupProtocol::Consumer;
+        let modern = is_modern.then(|| Box::new(Modern::new(&setup, starts)));
         Self {
             wire: Wire::new(net, config.request_timeout),
             metadata: Metadata::new(config.metadata_max_age, config.retry_backoff),
             retry_backoff: Backoff::new(retry.0, retry.1, stream("retry")),
-            group: Membership::new(),
+            group: Membership::new(!is_modern),
+            modern,
+            starts,
             heart: Heart::new(
                 config.heartbeat_interval,
                 config.session_timeout,
@@ -299,6 +311,7 @@ impl Member {
                 self.serve_outbox(ctx);
                 self.run(ctx);
             }
+            Slot::Heart if self.modern.is_some() => self.modern_tick(ctx),
             Slot::Heart => {
                 self.heart_tick(ctx);
             }
@@ -354,7 +367,7 @@ impl Member {
     /// The process dies: memory is gone.
     pub fn crash(&mut self) {
         let failures = std::mem::take(&mut self.failures);
-        *self = Self::with(self.setup.clone(), self.app.script.clone());
+        *self = Self::with(self.setup.clone(), self.app.script.clone(), self.starts + 1);
         self.failures = failures;
     }
 
@@ -372,7 +385,11 @@ impl Member {
         let nothing_to_do = self.app.is_polling()
             && !self.app.is_closing()
             && !self.fetcher.buffer.has_records(&self.positions);
-        let nothing_under_way = self.group.is_settled()
+        let is_settled = match &self.modern {
+            Some(modern) => modern.is_settled(),
+            None => self.group.is_settled(),
+        };
+        let nothing_under_way = is_settled
             && !self.is_looking_up()
             && !self.commits.is_pending()
             && self.workers.are_idle()
@@ -421,6 +438,7 @@ impl Member {
             Tag::Join(sent) => self.join_answered(ctx, &sent, outcome),
             Tag::Sync(sent) => self.sync_answered(ctx, &sent, outcome),
             Tag::Heartbeat(sent) => self.heartbeat_answered(ctx, &sent, &outcome),
+            Tag::ConsumerHeartbeat { epoch } => self.modern_answered(ctx, epoch, outcome),
             Tag::Leave => {}
             Tag::Commit(commit) => self.commit_answered(ctx, commit, outcome),
             Tag::OffsetFetch(round) => self.committed_answered(ctx, round, outcome),
@@ -519,6 +537,7 @@ impl Member {
                 let requests = self.wire.next_deadline();
                 requests.into_iter().chain(metadata).chain(outbox).min()
             }
+            Slot::Heart if self.modern.is_some() => self.modern_due(now),
             Slot::Heart => self.heart_due(),
             Slot::Call if self.app.is_stalled(now) => None,
             Slot::Call => match &self.app.activity {

@@ -117,6 +117,9 @@ impl Member {
 
     /// The group's part (`ConsumerCoordinator.poll`).
     fn coordinator_poll(&mut self, ctx: &mut Ctx<'_>) -> Turn {
+        if self.modern.is_some() {
+            return self.modern_poll(ctx);
+        }
         self.run_commit_callbacks(ctx);
         if self.commits.fenced().is_some() || std::mem::take(&mut self.group.is_fenced) {
             return Turn::Threw(FENCED);
@@ -187,6 +190,7 @@ impl Member {
         let others = auto
             .into_iter()
             .chain(self.group.retry_at())
+            .chain(self.modern.as_ref().and_then(|modern| modern.retry_at()))
             .chain(self.lookup_retry_at())
             .chain(resets)
             .filter(|at| now < *at);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::Token;
 use crate::base::{Offset, TopicPartition};
 use crate::kafka::ErrorCode;
+use crate::kafka::consumer_protocol::CurrentAssignment;
 use crate::kafka::group::{Assignment, MemberId};
 use crate::kafka::message::Api;
 
@@ -33,6 +34,10 @@ pub enum RebalanceReason {
     AssignmentNotStored(ErrorCode),
     /// A coordinator loaded a group larger than `group.max.size`.
     OverCapacity,
+    /// Consumer protocol: the subscribed topics are not what they were.
+    TopicsChanged,
+    /// Consumer protocol: members that are out since the last target had a share of it.
+    MembersGone,
 }
 
 /// Why a member is no longer in its group.
@@ -48,6 +53,8 @@ pub enum RemovalReason {
     DidNotSync,
     /// It rejoined when the group was full already.
     GroupFull,
+    /// Consumer protocol: it did not give up in time what it was told to.
+    DidNotRevoke,
 }
 
 /// A member, and the client behind it: ids change with every restart, a `client.id` does not.
@@ -153,6 +160,30 @@ pub enum GroupEvent {
         /// The partitions that were another client's when they were last assigned.
         moved: Arc<[Moved]>,
     },
+    /// Consumer protocol: the target of an epoch was computed.
+    TargetComputed {
+        /// The group.
+        group: Arc<str>,
+        /// The group epoch it is for.
+        epoch: i32,
+        /// Whether this is the first target of the group.
+        first: bool,
+        /// Why the group epoch moved.
+        reason: RebalanceReason,
+        /// Who is meant to get what, in order of the member ids.
+        assignments: Arc<[(Who, Assignment)]>,
+    },
+    /// Consumer protocol: a member took a step towards its target.
+    MemberReconciled {
+        /// The group.
+        group: Arc<str>,
+        /// The member.
+        who: Who,
+        /// What it is to own now, and what it has to give up first.
+        current: Arc<CurrentAssignment>,
+        /// The partitions that were another client's before.
+        moved: Arc<[Moved]>,
+    },
     /// The last member is gone.
     Emptied {
         /// The group.
@@ -208,6 +239,8 @@ impl fmt::Display for RebalanceReason {
             }
             Self::AssignmentNotStored(_) => f.write_str("Error when storing group assignment"),
             Self::OverCapacity => f.write_str("Freshly-loaded group is over capacity"),
+            Self::TopicsChanged => f.write_str("Computed new metadata hash"),
+            Self::MembersGone => f.write_str("Removed members from the group"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The coordinator of one partition of `__consumer_offsets`: classic consumer groups and offsets.
+//! The coordinator of one partition of `__consumer_offsets`: consumer groups and their offsets.
 //!
 //! A state machine without any input or output of its own. Every request goes to a `handle_*`
 //! method, which *decides*: it pushes [`Output`]s, namely answers, records to write and events.
@@ -11,13 +11,14 @@
 //!
 //! Sources: `GroupMetadataManager`, `OffsetMetadataManager`, `CoordinatorRuntime` of Kafka 4.1.0.
 //! Not yet: the expiry of offsets and of groups, the deletion of groups and offsets, pending
-//! transactional offsets, groups of the consumer protocol (KIP-848).
+//! transactional offsets. Groups of the consumer protocol (KIP-848) are in [`modern`].
 
 pub mod event;
 pub mod group;
 mod join;
 mod member_id;
 mod membership;
+mod modern;
 mod offsets;
 mod rebalance;
 mod sync;
@@ -32,6 +33,8 @@ use std::sync::Arc;
 pub use event::{GroupEvent, Moved, OffsetChange, RebalanceReason, RemovalReason, Who};
 pub use group::{ClassicGroup, GroupState};
 pub use member_id::MemberIds;
+pub use modern::group::{ConsumerGroup, ConsumerGroupState, ConsumerMember};
+pub use modern::image::ImageTopic;
 pub use offsets::{CommitClaim, CommitKind, CommittedOffset};
 pub use timers::Timer;
 
@@ -43,6 +46,7 @@ use crate::kafka::group::{
 };
 use crate::kafka::message::{Api, Response};
 use group::Parked;
+use modern::image::Image;
 use offsets::Offsets;
 use timers::Timers;
 use write::{Continuation, Writes};
@@ -89,6 +93,14 @@ pub struct CoordinatorConfig {
     pub group_max_size: u32,
     /// `offsets.commit.timeout.ms`: how long any answer waits for replication.
     pub commit_timeout: Span,
+    /// `group.consumer.session.timeout.ms`.
+    pub consumer_session_timeout: Span,
+    /// `group.consumer.heartbeat.interval.ms`.
+    pub consumer_heartbeat_interval: Span,
+    /// `group.consumer.max.size`.
+    pub consumer_max_size: u32,
+    /// `group.consumer.regex.refresh.interval.ms`.
+    pub consumer_pattern_interval: Span,
 }
 
 /// The coordinator of one partition of `__consumer_offsets`.
@@ -98,6 +110,8 @@ pub struct GroupCoordinator {
     member_ids: MemberIds,
     is_loaded: bool,
     groups: BTreeMap<Arc<str>, ClassicGroup>,
+    consumer_groups: BTreeMap<Arc<str>, ConsumerGroup>,
+    image: Image,
     offsets: Offsets,
     timers: Timers,
     writes: Writes,
@@ -130,6 +144,10 @@ impl From<&BrokerConfig> for CoordinatorConfig {
             max_session_timeout: broker.max_session_timeout,
             group_max_size: broker.group_max_size,
             commit_timeout: broker.offsets_commit_timeout,
+            consumer_session_timeout: broker.consumer_session_timeout,
+            consumer_heartbeat_interval: broker.consumer_heartbeat_interval,
+            consumer_max_size: broker.consumer_max_size,
+            consumer_pattern_interval: broker.consumer_pattern_interval,
         }
     }
 }
@@ -142,6 +160,8 @@ impl GroupCoordinator {
             member_ids,
             is_loaded: false,
             groups: BTreeMap::new(),
+            consumer_groups: BTreeMap::new(),
+            image: Image::default(),
             offsets: Offsets::default(),
             timers: Timers::default(),
             writes: Writes::default(),
@@ -166,13 +186,19 @@ impl GroupCoordinator {
                     because: *because,
                 };
                 self.offsets.set(group, *partition, committed);
-                self.group_or_new(*committed_at, group);
+                if !self.consumer_groups.contains_key(group) {
+                    self.group_or_new(*committed_at, group);
+                }
             }
             CoordinatorRecord::GroupMetadata { group, .. } if !self.is_loaded => {
+                self.consumer_groups.remove(group);
                 let loaded = ClassicGroup::from_record(record);
                 self.groups.insert(Arc::clone(group), loaded);
             }
             CoordinatorRecord::GroupMetadata { .. } => {}
+            CoordinatorRecord::ConsumerGroup { group, record } => {
+                self.replay_consumer_group(group, record);
+            }
         }
     }
 
@@ -185,6 +211,7 @@ impl GroupCoordinator {
             let (group, mut turn) = self.turn(now, &name, out);
             turn.load(group.expect("a loaded group is known"));
         }
+        self.load_consumer_groups(now, out);
     }
 
     /// Another broker leads the partition now: whoever waits here is told to look for it.
@@ -231,6 +258,7 @@ impl GroupCoordinator {
             turn.refuse_join(&request.group, &request.member, token, error);
             return;
         }
+        self.consumer_groups.remove(&request.group);
         self.group_or_new(now, &request.group);
         let (group, mut turn) = self.turn(now, &request.group, out);
         let group = group.expect("the group was made if need be");
@@ -246,6 +274,8 @@ impl GroupCoordinator {
         let bounds = self.config.min_session_timeout..=self.config.max_session_timeout;
         if !bounds.contains(&request.session_timeout) {
             ErrorCode::InvalidSessionTimeout
+        } else if self.has_consumer_members(&request.group) {
+            ErrorCode::InconsistentGroupProtocol
         } else if !request.member.is_empty() && !self.groups.contains_key(&request.group) {
             ErrorCode::UnknownMemberId
         } else {
@@ -347,6 +377,9 @@ impl GroupCoordinator {
             return Some(Fired::Replication);
         }
         let timer = self.timers.pop().expect("a timer is armed");
+        if self.fire_of_consumer_group(now, &timer, out) {
+            return Some(Fired::Timer(timer));
+        }
         let (group, mut turn) = self.turn(now, timer.group(), out);
         if let Some(group) = group {
             turn.fire(group, &timer);

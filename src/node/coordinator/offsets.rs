@@ -7,6 +7,7 @@
 //! | member with its generation | Stable, and `PreparingRebalance` until the join phase is over |
 //! | the same in `CompletingRebalance` | no: `REBALANCE_IN_PROGRESS` |
 //! | anybody else | no: `UNKNOWN_MEMBER_ID`, `FENCED_INSTANCE_ID`, `ILLEGAL_GENERATION` |
+//! | member of the consumer protocol | with exactly its epoch, in any state; else `STALE_MEMBER_EPOCH` |
 //!
 //! Nothing checks who owns a partition, nor that an offset grows: a valid member may set any.
 //! An offset commit that times out stays in the log, and is read by whoever asks after it is replicated.
@@ -14,9 +15,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::event::OffsetChange;
-use super::group::{ClassicGroup, GroupState, Member};
-use super::{GroupCoordinator, GroupEvent, Output, Token};
+use super::event::{OffsetChange, Who};
+use super::group::{ClassicGroup, GroupState};
+use super::{ConsumerGroup, ConsumerMember, GroupCoordinator, GroupEvent, Output, Token};
 use crate::base::{Instant, Offset, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::kafka::group::{
@@ -27,6 +28,9 @@ use crate::kafka::message::{Api, Response};
 
 /// The first version of `OffsetCommit` that knows `GROUP_ID_NOT_FOUND`.
 const VERSION_GROUP_ID_NOT_FOUND: i16 = 9;
+
+/// The first version of `OffsetCommit` that knows member epochs.
+const VERSION_MEMBER_EPOCH: i16 = 9;
 
 /// A committed offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,24 +119,38 @@ impl GroupCoordinator {
             return turn.reply(token, commit_outcome(request, error));
         }
         let offsets = self.offset_changes(request);
-        self.group_or_new(now, &request.group);
-        let (group, mut turn) = self.turn(now, &request.group, out);
-        let group = group.expect("the group was made if need be");
-        let member = group.members.get(&request.member);
-        if let Some(member) = member {
-            turn.set_session_timer(&group.name, &member.id, member.session_timeout);
-        }
+        let who = self.committer(now, request, out);
+        let (_, mut turn) = self.turn(now, &request.group, out);
         if !request.offsets.is_empty() {
             let id = turn.write(commit_records(now, request, because));
             let event = GroupEvent::OffsetsCommitted {
                 group: Arc::clone(&request.group),
-                who: member.map(Member::who),
+                who,
                 offsets,
                 because,
             };
             turn.writes.note_when_replicated(id, event);
         }
         turn.reply_when_replicated(token, commit_outcome(request, ErrorCode::None));
+    }
+
+    /// The member that commits, if it is one. To a classic group its commit is a sign of life.
+    fn committer(
+        &mut self,
+        now: Instant,
+        request: &OffsetCommitRequest,
+        out: &mut Vec<Output>,
+    ) -> Option<Who> {
+        if let Some(group) = self.consumer_groups.get(&request.group) {
+            let member = group.members.get(&request.member);
+            return member.map(ConsumerMember::who);
+        }
+        self.group_or_new(now, &request.group);
+        let (group, mut turn) = self.turn(now, &request.group, out);
+        let group = group.expect("the group was made if need be");
+        let member = group.members.get(&request.member)?;
+        turn.set_session_timer(&group.name, &member.id, member.session_timeout);
+        Some(member.who())
     }
 
     fn offset_changes(&self, request: &OffsetCommitRequest) -> Arc<[OffsetChange]> {
@@ -167,6 +185,9 @@ impl GroupCoordinator {
         claim: CommitClaim<'_>,
         kind: CommitKind,
     ) -> ErrorCode {
+        if let Some(group) = self.consumer_groups.get(group) {
+            return consumer_commit_error(group, claim, kind);
+        }
         match (self.groups.get(group), kind) {
             (Some(group), _) => member_commit_error(group, claim, kind),
             (None, _) if claim.generation < 0 => ErrorCode::None,
@@ -174,6 +195,19 @@ impl GroupCoordinator {
                 ErrorCode::GroupIdNotFound
             }
             (None, _) => ErrorCode::IllegalGeneration,
+        }
+    }
+
+    /// A member of the consumer protocol reads with its epoch (`ConsumerGroup.validateOffsetFetch`).
+    fn offset_fetch_error(&self, request: &OffsetFetchRequest) -> ErrorCode {
+        let group = self.consumer_groups.get(&request.group);
+        let (Some(group), Some((member, epoch))) = (group, &request.member) else {
+            return ErrorCode::None;
+        };
+        match group.members.get(member) {
+            None => ErrorCode::UnknownMemberId,
+            Some(member) if member.current.epoch != *epoch => ErrorCode::StaleMemberEpoch,
+            Some(_) => ErrorCode::None,
         }
     }
 
@@ -187,7 +221,7 @@ impl GroupCoordinator {
         out: &mut Vec<Output>,
     ) {
         let error = if self.is_loaded {
-            ErrorCode::None
+            self.offset_fetch_error(request)
         } else {
             ErrorCode::CoordinatorLoadInProgress
         };
@@ -202,6 +236,34 @@ impl GroupCoordinator {
         let response = Response::OffsetFetch(OffsetFetchResponse { error, offsets });
         let (_, mut turn) = self.turn(now, &request.group, out);
         turn.reply_when_replicated(token, response);
+    }
+}
+
+/// `ConsumerGroup.validateOffsetCommit`, check by check in its order.
+fn consumer_commit_error(
+    group: &ConsumerGroup,
+    claim: CommitClaim<'_>,
+    kind: CommitKind,
+) -> ErrorCode {
+    if claim.generation < 0 && group.members.is_empty() {
+        return ErrorCode::None;
+    }
+    let is_transactional = kind == CommitKind::Transactional;
+    let names_nobody =
+        claim.generation == -1 && claim.member.is_empty() && claim.instance.is_none();
+    if is_transactional && names_nobody {
+        return ErrorCode::None;
+    }
+    let Some(member) = group.members.get(claim.member) else {
+        return ErrorCode::UnknownMemberId;
+    };
+    match kind {
+        CommitKind::Plain { version } if version < VERSION_MEMBER_EPOCH => {
+            ErrorCode::UnsupportedVersion
+        }
+        _ if claim.generation == member.current.epoch => ErrorCode::None,
+        CommitKind::Plain { .. } => ErrorCode::StaleMemberEpoch,
+        CommitKind::Transactional => ErrorCode::IllegalGeneration,
     }
 }
 

@@ -25,6 +25,7 @@ impl Turn<'_> {
             Timer::Join { .. } => self.complete_join(group),
             Timer::Sync { generation, .. } => self.sync_timed_out(group, *generation),
             Timer::Session { member, .. } => self.session_expired(group, member),
+            Timer::Rebalance { .. } | Timer::Resolution { .. } => {}
         }
     }
 

@@ -158,6 +158,7 @@ impl Bench {
 
     fn fetch(&mut self) -> Token {
         let request = OffsetFetchRequest {
+            member: None,
             group: Arc::from("g"),
             partitions: vec![P0],
         };

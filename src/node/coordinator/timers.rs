@@ -41,6 +41,22 @@ pub enum Timer {
         /// The member, joined or with an id given out only.
         member: MemberId,
     },
+    /// Consumer protocol: a member had until now to give up what it was told to.
+    Rebalance {
+        /// The group.
+        group: Arc<str>,
+        /// The member.
+        member: MemberId,
+        /// The epoch at which it was told.
+        epoch: i32,
+    },
+    /// Consumer protocol: regular expressions are to be resolved.
+    Resolution {
+        /// The group.
+        group: Arc<str>,
+        /// The expressions.
+        patterns: Arc<[Arc<str>]>,
+    },
 }
 
 /// The name of a timer: at most one is armed under each.
@@ -49,6 +65,8 @@ pub(super) enum TimerKey {
     Join(Arc<str>),
     Sync(Arc<str>),
     Session(Arc<str>, MemberId),
+    Rebalance(Arc<str>, MemberId),
+    Resolution(Arc<str>),
 }
 
 /// When something is due; at one instant, what was set first comes first.
@@ -69,7 +87,9 @@ impl Timer {
             Self::InitialJoin { group, .. }
             | Self::Join { group }
             | Self::Sync { group, .. }
-            | Self::Session { group, .. } => group,
+            | Self::Session { group, .. }
+            | Self::Rebalance { group, .. }
+            | Self::Resolution { group, .. } => group,
         }
     }
 
@@ -82,6 +102,10 @@ impl Timer {
             Self::Session { group, member } => {
                 TimerKey::Session(Arc::clone(group), Arc::clone(member))
             }
+            Self::Rebalance { group, member, .. } => {
+                TimerKey::Rebalance(Arc::clone(group), Arc::clone(member))
+            }
+            Self::Resolution { group, .. } => TimerKey::Resolution(Arc::clone(group)),
         }
     }
 }
@@ -106,6 +130,11 @@ impl Timers {
         if let Some(due) = self.by_key.remove(key) {
             self.by_due.remove(&due);
         }
+    }
+
+    /// Whether a timer is armed under this key.
+    pub(super) fn is_armed(&self, key: &TimerKey) -> bool {
+        self.by_key.contains_key(key)
     }
 
     /// When the first timer is due.

@@ -13,6 +13,7 @@ use super::group::Member;
 use super::timers::Due;
 use super::{Token, WriteId};
 use crate::kafka::ErrorCode;
+use crate::kafka::consumer_protocol::ConsumerHeartbeatResponse;
 use crate::kafka::group::{Assignment, MemberId};
 use crate::kafka::message::Response;
 
@@ -149,6 +150,9 @@ pub(super) fn failure(response: Response, error: ErrorCode) -> Response {
             leave.error = error;
             leave.members.clear();
             Response::LeaveGroup(leave)
+        }
+        Response::ConsumerHeartbeat(_) => {
+            Response::ConsumerHeartbeat(ConsumerHeartbeatResponse::refusal(error))
         }
         Response::OffsetCommit(mut commit) => {
             for (_, outcome) in &mut commit.partitions {

@@ -240,6 +240,42 @@ pub enum GroupFact {
         /// The member that had it: the same one, unless two have one id.
         before: NodeId,
     },
+    /// Coordinator, consumer protocol: the group changed, and who is to have what in the end was
+    /// computed anew.
+    TargetComputed {
+        /// The group.
+        group: GroupId,
+        /// The group epoch it is for.
+        epoch: i32,
+        /// Whether the group had no target before.
+        first: bool,
+        /// Why the group changed.
+        reason: Arc<str>,
+        /// Who is to have what.
+        assignment: Arc<[(NodeId, Arc<[TopicPartition]>)]>,
+    },
+    /// Coordinator, consumer protocol: a member took a step towards its target.
+    MemberReconciled {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        member: NodeId,
+        /// Its member epoch.
+        epoch: i32,
+        /// What it is told to own.
+        assigned: Arc<[TopicPartition]>,
+        /// What it has to give up before it goes on.
+        revoking: Arc<[TopicPartition]>,
+        /// Whether others still have partitions of its target.
+        waits: bool,
+    },
+    /// Coordinator, consumer protocol: a member did not give up in time what it was told to.
+    RevocationTimedOut {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        member: NodeId,
+    },
     /// Member: nobody called `poll` for `max.poll.interval.ms`. A static member does not leave: it
     /// says nothing any more, until its session ends or `poll` is called.
     FellSilent {
@@ -274,6 +310,9 @@ impl GroupFact {
             | Self::PositionTruncated { group, .. }
             | Self::PollFailed { group, .. }
             | Self::StaticRejoin { group, .. }
+            | Self::TargetComputed { group, .. }
+            | Self::MemberReconciled { group, .. }
+            | Self::RevocationTimedOut { group, .. }
             | Self::FellSilent { group } => *group,
         }
     }

@@ -113,6 +113,7 @@ fn an_offset_that_is_fetched_is_the_one_that_was_committed() {
     kernel.send(conn, commit(7));
     kernel.run_for(50);
     let fetch = Request::OffsetFetch(OffsetFetchRequest {
+        member: None,
         group: Arc::from("workers"),
         partitions: vec![TP],
     });

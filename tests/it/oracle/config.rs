@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kafkasim::kafka::client::ClientFamily::Java;
-use kafkasim::kafka::config::consumer::{Assignor, OffsetReset, RebalanceProtocol};
+use kafkasim::kafka::config::consumer::{Assignor, GroupProtocol, OffsetReset, RebalanceProtocol};
 use kafkasim::kafka::config::producer::PartitionerClass;
 use kafkasim::kafka::config::{
     ConsumerConfig, Mistake, ProducerConfig, Role, Setting, SettingError, Settings, catalogue,
@@ -206,7 +206,11 @@ fn consumer(config: &ConsumerConfig, grouped: bool) -> Value {
         "heartbeat.interval.ms": config.heartbeat_interval.as_millis(),
         "allow.auto.create.topics": config.allow_auto_create,
         "partition.assignment.strategy": assignors,
-        "group.protocol": "classic",
+        "group.remote.assignor": config.remote_assignor.as_deref(),
+        "implementation": match config.protocol {
+            GroupProtocol::Classic => "ClassicKafkaConsumer",
+            GroupProtocol::Consumer => "AsyncKafkaConsumer",
+        },
         "isolation.level": "read_uncommitted",
         "coordinator": grouped,
     });

@@ -103,6 +103,7 @@ impl Player {
                 Fired::Timer(Timer::Session { member, .. }) => {
                     format!("heartbeat {}", outside(&member))
                 }
+                Fired::Timer(other) => panic!("{other:?} is no timer of a classic group"),
                 Fired::Replication => panic!("every write is replicated at once"),
             };
             self.tell(json!({ "timer": name }));

@@ -15,6 +15,7 @@ mod batch_boundaries;
 mod config;
 mod error;
 mod group_classic;
+mod group_consumer;
 mod hash;
 mod hw_timeline;
 mod java_hash;
@@ -27,7 +28,7 @@ mod sticky;
 mod sticky_partitioner;
 
 /// Every file the tests read: what makes a folder a folder of oracle data.
-const FILES: [&str; 31] = [
+const FILES: [&str; 32] = [
     "batch-boundaries.jsonl",
     "batch-sizes.jsonl",
     "client-cooperative-sticky.jsonl",
@@ -47,6 +48,7 @@ const FILES: [&str; 31] = [
     "coordinator-partition.jsonl",
     "errors.jsonl",
     "group-classic-timeline.jsonl",
+    "group-consumer-timeline.jsonl",
     "hw-timeline.jsonl",
     "java-hash-order.jsonl",
     "murmur2.jsonl",

@@ -1,21 +1,24 @@
 //! Which offset commits are accepted: by state, request, member, instance and generation.
 //!
 //! A group is brought into each state of the data by requests, then every commit is tried on a copy
-//! of it. Groups of the consumer protocol are skipped. A transactional commit is not a request yet;
-//! the rule alone is asked for it.
+//! of it. A transactional commit is not a request yet; the rule alone is asked for it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafkasim::base::{Instant, Span, TopicId, TopicPartition};
 use kafkasim::kafka::ErrorCode;
+use kafkasim::kafka::assignor::server::TopicUuid;
 use kafkasim::kafka::config::BrokerConfig;
+use kafkasim::kafka::consumer_protocol::{ConsumerHeartbeatRequest, ReconcileState};
 use kafkasim::kafka::group::{
     JoinGroupRequest, JoinProtocol, LeaveGroupRequest, OffsetCommitRequest, Subscription,
     SyncGroupRequest,
 };
 use kafkasim::kafka::message::Response;
 use kafkasim::node::coordinator::{
-    CommitClaim, CommitKind, CoordinatorConfig, GroupCoordinator, MemberIds, Output, Token,
+    CommitClaim, CommitKind, ConsumerMember, CoordinatorConfig, GroupCoordinator, ImageTopic,
+    MemberIds, Output, Token,
 };
 use serde_json::{Value, json};
 
@@ -34,14 +37,18 @@ fn offset_commits_are_accepted_as_by_the_oracle() {
     for state in &states {
         let id = text(state, "id").expect("a state has an id");
         let commits = list(state, "commits");
-        if text(state, "type") == Some("consumer") {
-            for _ in commits {
-                tally.skip("offset commits to groups of the consumer protocol");
-            }
-            continue;
-        }
-        let stage = Stage::at(state);
-        tally.compare(id, stage.is_as_told(state));
+        let is_consumer = text(state, "type") == Some("consumer");
+        let stage = if is_consumer {
+            Stage::of_consumer_protocol(state)
+        } else {
+            Stage::at(state)
+        };
+        let as_told = if is_consumer {
+            stage.consumer_group_is_as_told(state)
+        } else {
+            stage.is_as_told(state)
+        };
+        tally.compare(id, as_told);
         for commit in commits {
             let ours = json!(stage.try_commit(commit));
             tally.compare_eq(&format!("{id} {commit}"), &ours, &commit[4]);
@@ -127,6 +134,120 @@ impl Stage {
         Err(format!(
             "the group was brought to {ours} {generation} with {members} members, {pending} pending"
         ))
+    }
+
+    /// A group of the consumer protocol in the state of one line of the data. The group epoch comes
+    /// from members that joined and left before.
+    fn of_consumer_protocol(line: &Value) -> Self {
+        let mut stage = Self::at(&json!({ "id": "offset-commit-none", "gen": -1 }));
+        let topic = ImageTopic {
+            name: Arc::from("t0"),
+            uuid: TopicUuid { high: 0, low: 0 },
+            partitions: 4,
+        };
+        let topics = BTreeMap::from([(TopicId(0), topic)]);
+        stage.coordinator.on_metadata(topics);
+        let wanted = number(line, "gen") as i32;
+        let id = text(line, "id").expect("a state has an id");
+        let before = match id.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-') {
+            "offset-commit-consumer/Empty" => 4,
+            "offset-commit-consumer/Stable" => 2,
+            "offset-commit-consumer/Assigning" => 4,
+            "offset-commit-consumer/Reconciling" => 3,
+            "offset-commit-consumer/static-left" => 2,
+            other => panic!("how to reach {other} is not known"),
+        };
+        for _ in 0..(wanted - before) / 2 {
+            stage.beat("z", None, 0, &[]);
+            stage.beat("z", None, -1, &[]);
+        }
+        let (mine, all) = (&[0, 1], &[0, 1, 2, 3]);
+        stage.beat("a", None, 0, &[]);
+        stage.beat("b", Some("s2"), 0, &[]);
+        let epoch = wanted - before + 2;
+        stage.beat("a", None, epoch - 1, all);
+        stage.beat("a", None, epoch - 1, &stage.owned_by("a"));
+        stage.beat("b", Some("s2"), epoch, mine);
+        match before {
+            4 if id.contains("Empty") => {
+                stage.beat("a", None, -1, &[]);
+                stage.beat("b", Some("s2"), -1, &[]);
+            }
+            4 => {
+                stage.beat("c", None, 0, &[]);
+                stage.beat("c", None, -1, &[]);
+            }
+            3 => {
+                stage.beat("c", None, 0, &[]);
+                stage.beat("a", None, epoch, &stage.owned_by("a"));
+                stage.beat("a", None, epoch, &stage.owned_by("a"));
+            }
+            _ if id.contains("static-left") => stage.beat("b", Some("s2"), -2, &[]),
+            _ => {}
+        }
+        stage
+    }
+
+    /// The partitions a member is to own.
+    fn owned_by(&self, member: &str) -> Vec<u32> {
+        let group = self.coordinator.consumer_group(GROUP);
+        let member = group.and_then(|group| group.members.get(member));
+        let assigned = member.map(|member| Arc::clone(&member.current.assigned));
+        let assigned = assigned.expect("the member is there");
+        assigned.iter().map(|tp| tp.partition).collect()
+    }
+
+    /// A heartbeat of the consumer protocol; with epoch 0 it says everything.
+    fn beat(&mut self, member: &str, instance: Option<&str>, epoch: i32, owned: &[u32]) {
+        let joins = epoch == 0;
+        let owned = owned.iter().map(|n| TopicPartition::new(TopicId(0), *n));
+        let request = ConsumerHeartbeatRequest {
+            group: Arc::from(GROUP),
+            member: Arc::from(member),
+            epoch,
+            instance: instance.map(Arc::from),
+            client_id: Arc::from("c"),
+            rebalance_timeout: joins.then_some(REBALANCE),
+            topics: joins.then(|| Arc::from([TopicId(0)])),
+            pattern: None,
+            assignor: None,
+            owned: Some(owned.collect()),
+        };
+        let (token, mut out) = (self.next_token(), Vec::new());
+        self.coordinator
+            .handle_consumer_heartbeat(self.now, &request, token, &mut out);
+        self.settle(out);
+    }
+
+    /// Whether a group of the consumer protocol stands as the data says, its members too.
+    fn consumer_group_is_as_told(&self, line: &Value) -> Result<(), String> {
+        let group = self.coordinator.consumer_group(GROUP);
+        let group = group.ok_or("there is no such group")?;
+        let member = |member: &ConsumerMember| {
+            let state = match member.current.state {
+                ReconcileState::Stable => "STABLE",
+                ReconcileState::UnrevokedPartitions => "UNREVOKED_PARTITIONS",
+                ReconcileState::UnreleasedPartitions => "UNRELEASED_PARTITIONS",
+            };
+            let mut told = json!({ "epoch": member.current.epoch, "st": state });
+            if let Some(instance) = &member.subscription.instance {
+                told["i"] = json!(**instance);
+            }
+            told
+        };
+        let members = group.members.iter();
+        let members: BTreeMap<&str, Value> = members.map(|(id, m)| (&**id, member(m))).collect();
+        let ours = json!({
+            "gen": group.epoch,
+            "members": members,
+            "state": format!("{:?}", group.state()),
+        });
+        for key in ["gen", "members", "state"] {
+            if ours[key] != line[key] {
+                return Err(format!("the group was brought to {ours}"));
+            }
+        }
+        Ok(())
     }
 
     /// The error of one commit to a copy of this group.

@@ -1,0 +1,213 @@
+//! Groups of the consumer protocol (KIP-848) in whole worlds: brokers, coordinator and members
+//! together, by the file's words.
+
+use std::sync::Arc;
+
+use kafkasim::lab::Experiment;
+use kafkasim::node::fact::GroupFact;
+use kafkasim::node::{Fact, Stated};
+use kafkasim::scenario;
+use kafkasim::sim::Sim;
+
+/// Two members and six partitions under the consumer protocol.
+const WORLD: &str = "
+title: The consumer protocol
+topics: { orders: { partitions: 6, replication.factor: 3 } }
+producers: { shop: { topic: orders, records: 600, every: 200ms, keys: { random: 100 } } }
+groups:
+  workers:
+    topics: [orders]
+    members: 2
+    config: { auto.offset.reset: earliest, group.protocol: consumer }
+";
+
+fn load(text: &str) -> Result<scenario::Loaded, String> {
+    let no_file = |name: &str| Err(format!("{name} is not read here"));
+    let options = scenario::Options::default();
+    scenario::load(text.as_bytes(), "test.yaml", &no_file, &options)
+        .map_err(|errors| format!("{errors:?}"))
+}
+
+fn experiment(more: &str) -> Experiment {
+    let loaded = load(&format!("{WORLD}{more}")).unwrap_or_else(|errors| panic!("{errors}"));
+    Experiment::new(&loaded.runs[0]).expect("a checked scenario compiles")
+}
+
+fn facts_of(more: &str) -> Vec<Stated> {
+    let mut facts = Vec::new();
+    let setup = Arc::clone(&experiment(more).setup);
+    Sim::new(setup).run(&mut |stated| facts.push(stated.clone()));
+    facts
+}
+
+fn group_facts(facts: &[Stated]) -> impl Iterator<Item = (u64, &GroupFact)> {
+    facts.iter().filter_map(|stated| match &stated.fact {
+        Fact::Group(fact) => Some((stated.at.as_millis(), fact)),
+        _ => None,
+    })
+}
+
+/// How many facts of the group match.
+fn count(facts: &[Stated], wanted: impl Fn(&GroupFact) -> bool) -> usize {
+    group_facts(facts).filter(|(_, fact)| wanted(fact)).count()
+}
+
+/// How many partitions have gone through a listener's hands that match.
+fn partitions(facts: &[Stated], what: &str, from: u64) -> usize {
+    let sizes = group_facts(facts).filter(|(at, _)| from <= *at);
+    let sizes = sizes.map(|(_, fact)| match fact {
+        GroupFact::Assigned { partitions, .. } if what == "assigned" => partitions.len(),
+        GroupFact::Revoked { partitions, .. } if what == "revoked" => partitions.len(),
+        GroupFact::Lost { partitions, .. } if what == "lost" => partitions.len(),
+        _ => 0,
+    });
+    sizes.sum()
+}
+
+fn processed(facts: &[Stated]) -> usize {
+    let commits = group_facts(facts).filter_map(|(_, fact)| match fact {
+        GroupFact::OffsetCommitted {
+            partition, offset, ..
+        } => Some((*partition, *offset)),
+        _ => None,
+    });
+    let last: std::collections::BTreeMap<_, _> = commits.collect();
+    last.values().sum::<u64>() as usize
+}
+
+#[test]
+fn a_member_that_joins_takes_only_its_share_and_nobody_else_stops() {
+    let facts = facts_of(
+        "    except: { workers-2: { start-at: 30s } }
+",
+    );
+    let from = 30_000;
+    assert_eq!(
+        partitions(&facts, "revoked", from),
+        3,
+        "the new one's share"
+    );
+    assert_eq!(partitions(&facts, "assigned", from), 3, "and nothing else");
+    assert_eq!(partitions(&facts, "lost", 0), 0);
+    let rebalances = count(&facts, |fact| {
+        matches!(fact, GroupFact::TargetComputed { first: false, .. })
+    });
+    assert_eq!(rebalances, 1, "one target for one change");
+    assert_eq!(processed(&facts), 600, "everything is read to its end");
+}
+
+#[test]
+fn a_crashed_member_is_missed_for_the_brokers_session_timeout_and_its_share_is_taken_over() {
+    let facts = facts_of("faults: [{ crash: workers-2, at: 40s }]\n");
+    let expired = group_facts(&facts).find_map(|(at, fact)| match fact {
+        GroupFact::SessionExpired { .. } => Some(at),
+        _ => None,
+    });
+    let expired = expired.expect("the session of the crashed member ends");
+    assert!(
+        (80_000..=85_000).contains(&expired),
+        "45 s after a heartbeat that left within 5 s of the crash, not at {expired}"
+    );
+    assert_eq!(partitions(&facts, "assigned", expired), 3);
+    assert_eq!(partitions(&facts, "revoked", 40_000), 0);
+    assert_eq!(processed(&facts), 600);
+}
+
+#[test]
+fn a_member_that_is_told_to_close_says_farewell_and_the_other_takes_over_with_its_next_heartbeat() {
+    let facts = facts_of("faults: [{ close: workers-2, at: 40s }]\n");
+    let left = group_facts(&facts).find_map(|(at, fact)| match fact {
+        GroupFact::MemberLeft { .. } => Some(at),
+        _ => None,
+    });
+    let left = left.expect("it leaves");
+    assert!(left < 41_000, "at once, not at {left}");
+    let taken = group_facts(&facts).find_map(|(at, fact)| match fact {
+        GroupFact::Assigned { partitions, .. } if left < at => Some((at, partitions.len())),
+        _ => None,
+    });
+    let (at, share) = taken.expect("the other takes over");
+    assert_eq!(share, 3);
+    assert!(
+        at <= left + 5_100,
+        "a heartbeat interval later, not at {at}"
+    );
+}
+
+#[test]
+fn a_member_that_does_not_poll_leaves_loses_its_share_and_joins_anew() {
+    let facts = facts_of(
+        "    process: 1ms
+    except: { workers-2: { config: { auto.offset.reset: earliest, group.protocol: consumer, max.poll.interval.ms: 10000 } } }
+faults: [{ stall: workers-2, at: 40s, for: 30s }]
+",
+    );
+    let exceeded = count(&facts, |fact| {
+        matches!(fact, GroupFact::PollIntervalExceeded { .. })
+    });
+    assert_eq!(exceeded, 1);
+    assert_eq!(
+        partitions(&facts, "lost", 40_000),
+        3,
+        "told when it polls again"
+    );
+    let joins = count(&facts, |fact| {
+        matches!(fact, GroupFact::TargetComputed { first: false, .. })
+    });
+    assert!(3 <= joins, "joined, left, joined anew: {joins} targets");
+    assert_eq!(processed(&facts), 600);
+}
+
+#[test]
+fn no_partition_is_handed_to_a_member_before_the_one_that_has_it_gave_it_up() {
+    let facts = facts_of(
+        "    except: { workers-2: { start-at: 20s } }
+faults:
+  - { crash: workers-1, at: 50s, restart-after: 10s }
+  - { pause: workers-2, at: 70s, for: 60s }
+",
+    );
+    let mut holders = std::collections::BTreeMap::new();
+    for (at, fact) in group_facts(&facts) {
+        match fact {
+            GroupFact::MemberReconciled {
+                member,
+                assigned,
+                revoking,
+                ..
+            } => {
+                holders.retain(|_, holder| holder != member);
+                for partition in assigned.iter().chain(revoking.iter()) {
+                    let before = holders.insert(*partition, *member);
+                    assert_eq!(before, None, "{partition:?} has two holders at {at}");
+                }
+            }
+            GroupFact::SessionExpired { member, .. }
+            | GroupFact::RevocationTimedOut { member, .. }
+            | GroupFact::MemberLeft { member, .. } => {
+                holders.retain(|_, holder| holder != member);
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(holders.len(), 6, "everything has a holder in the end");
+    assert_eq!(processed(&facts), 600);
+}
+
+#[test]
+fn a_group_whose_members_differ_in_protocol_is_refused() {
+    let mixed = format!(
+        "{WORLD}    except: {{ workers-2: {{ config: {{ group.protocol: classic }} }} }}\n"
+    );
+    let errors = load(&mixed).map(|_| ()).unwrap_err();
+    assert!(errors.contains("differ in `group.protocol`"), "{errors}");
+    let foreign = WORLD.replace(
+        "group.protocol: consumer",
+        "group.protocol: consumer, session.timeout.ms: 10000",
+    );
+    let errors = load(&foreign).map(|_| ()).unwrap_err();
+    assert!(
+        errors.contains("session.timeout.ms cannot be set when group.protocol=CONSUMER"),
+        "{errors}"
+    );
+}
