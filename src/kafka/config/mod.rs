@@ -71,6 +71,8 @@ mod tests {
                 "RoundRobinAssignor",
                 "roundrobin",
                 "murmur2_random",
+                "consumer",
+                "range",
             ]
             .map(str::to_owned)
             .to_vec(),
@@ -93,14 +95,19 @@ mod tests {
             if role == Role::Consumer {
                 base.insert("group.id".to_owned(), "workers".to_owned());
             }
-            let default = resolved(family, role, &base).expect("defaults resolve");
+            assert!(resolved(family, role, &base).is_some(), "defaults resolve");
             let modelled = catalogue::settings(family, role)
                 .filter(|setting| setting.status == Status::Modelled && setting.key != "group.id");
             for setting in modelled {
                 let changes = |text: String| {
                     let mut settings = base.clone();
+                    if setting.key == "group.remote.assignor" {
+                        settings.insert("group.protocol".to_owned(), "consumer".to_owned());
+                    }
+                    let without = resolved(family, role, &settings);
                     settings.insert(setting.key.to_owned(), text);
-                    resolved(family, role, &settings).is_some_and(|config| config != default)
+                    let with = resolved(family, role, &settings);
+                    with.is_some() && with != without
                 };
                 let obeyed = others(setting).into_iter().any(changes);
                 assert!(obeyed, "{family:?} {role:?} {}", setting.key);
