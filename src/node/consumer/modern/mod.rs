@@ -286,12 +286,6 @@ impl Member {
             protocol: None,
         };
     }
-
-    /// Whether `close()` revokes what it owns, or has lost it already.
-    pub(super) fn modern_has_lost(&self) -> bool {
-        let modern = self.modern.as_deref();
-        modern.is_some_and(|modern| modern.in_group().is_none())
-    }
 }
 
 /// 128 random bits as Kafka writes an id: 22 digits of base64.
