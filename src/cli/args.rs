@@ -367,6 +367,8 @@ pub enum ChartKind {
     Lag,
     /// From send to offset commit, by record.
     Life,
+    /// The copies of the partition to which most happened: logs, leaders, who is in sync.
+    Replicas,
 }
 
 /// What a chart is written as.

@@ -89,6 +89,7 @@ fn kinds(named: &[ChartKind]) -> Vec<Kind> {
         ChartKind::Owners => Kind::Owners,
         ChartKind::Lag => Kind::Lag,
         ChartKind::Life => Kind::Life,
+        ChartKind::Replicas => Kind::Replicas,
     };
     named.iter().map(kind).collect()
 }

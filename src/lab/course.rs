@@ -99,9 +99,37 @@ pub enum IncidentKind {
     TooSlow,
     /// `seek` was called.
     Sought,
+    /// It was chosen to lead.
+    Elected,
+    /// The others do not hear it.
+    CutOff,
+    /// They hear it again.
+    Back,
 }
 
 impl IncidentKind {
+    /// What a fault is to the process that it strikes; nothing if it strikes a message or a link.
+    pub(super) const fn of(fact: &FaultFact) -> Option<Self> {
+        match fact {
+            FaultFact::Crashed | FaultFact::PowerLost => Some(Self::Crashed),
+            FaultFact::Restarted | FaultFact::Started => Some(Self::Restarted),
+            FaultFact::Paused | FaultFact::Stalled => Some(Self::Halted),
+            FaultFact::Resumed | FaultFact::StallEnded => Some(Self::WentOn),
+            FaultFact::Closed => Some(Self::Left),
+            FaultFact::Sought => Some(Self::Sought),
+            FaultFact::OffsetsSet { .. }
+            | FaultFact::RequestLost { .. }
+            | FaultFact::ResponseLost { .. }
+            | FaultFact::RequestHeld { .. }
+            | FaultFact::ResponseHeld { .. }
+            | FaultFact::RequestRefused { .. }
+            | FaultFact::CutMade { .. }
+            | FaultFact::CutHealed { .. }
+            | FaultFact::Slowed { .. }
+            | FaultFact::SlowEnded { .. } => None,
+        }
+    }
+
     /// The word for it behind an actor's name.
     pub const fn word(self) -> &'static str {
         match self {
@@ -113,6 +141,9 @@ impl IncidentKind {
             Self::Expelled => "is expelled",
             Self::TooSlow => "polls too late",
             Self::Sought => "seeks",
+            Self::Elected => "is elected",
+            Self::CutOff => "is cut off",
+            Self::Back => "is back",
         }
     }
 }
@@ -301,23 +332,8 @@ impl<'c> Watcher<'c> {
         if !is_member && actor.role != Role::Broker {
             return;
         }
-        let what = match fact {
-            FaultFact::Crashed | FaultFact::PowerLost => IncidentKind::Crashed,
-            FaultFact::Restarted | FaultFact::Started => IncidentKind::Restarted,
-            FaultFact::Paused | FaultFact::Stalled => IncidentKind::Halted,
-            FaultFact::Resumed | FaultFact::StallEnded => IncidentKind::WentOn,
-            FaultFact::Closed => IncidentKind::Left,
-            FaultFact::Sought => IncidentKind::Sought,
-            FaultFact::OffsetsSet { .. }
-            | FaultFact::RequestLost { .. }
-            | FaultFact::ResponseLost { .. }
-            | FaultFact::RequestHeld { .. }
-            | FaultFact::ResponseHeld { .. }
-            | FaultFact::RequestRefused { .. }
-            | FaultFact::CutMade { .. }
-            | FaultFact::CutHealed { .. }
-            | FaultFact::Slowed { .. }
-            | FaultFact::SlowEnded { .. } => return,
+        let Some(what) = IncidentKind::of(fact) else {
+            return;
         };
         if what == IncidentKind::Crashed && is_member {
             self.gone(stated.at, stated.who);

@@ -5,6 +5,7 @@
 
 pub mod compare;
 pub mod conform;
+pub mod copies;
 pub mod course;
 pub mod determinism;
 pub mod explain;

@@ -6,12 +6,13 @@ use super::comparison::Compared;
 use crate::lab::Comparison;
 
 /// The charts of a page, in their order, and what a page says above each kind.
-const KINDS: [(Kind, &str); 5] = [
+const KINDS: [(Kind, &str); 6] = [
     (Kind::Outcomes, "Outcomes"),
     (Kind::Offsets, "Offsets over time"),
     (Kind::Owners, "Who owned what"),
     (Kind::Lag, "Lag"),
     (Kind::Life, "The lives of records"),
+    (Kind::Replicas, "The copies of a partition"),
 ];
 
 /// A chart of more records or partitions than a page holds grows beyond this, and is left out.
@@ -98,7 +99,7 @@ fn is_telling(chart: &Chart, comparison: &Comparison) -> bool {
         .iter()
         .flat_map(|(_, outcome)| &outcome.verdict.groups);
     match chart.kind {
-        Kind::Outcomes | Kind::Offsets | Kind::Lag => true,
+        Kind::Outcomes | Kind::Offsets | Kind::Lag | Kind::Replicas => true,
         Kind::Owners => groups.any(|g| 0 < g.moved + g.partitions_stopped + g.idle_members),
         Kind::Life => groups.all(charts::lives_fit),
     }

@@ -316,7 +316,7 @@ impl Sim {
             .collect()
     }
 
-    fn state_of(&self, tp: TopicPartition) -> Option<&PartitionMetadata> {
+    pub(super) fn state_of(&self, tp: TopicPartition) -> Option<&PartitionMetadata> {
         let controller = self.setup.cluster.controllers[0];
         let Node::Controller(controller) = &self.nodes[controller.index()] else {
             unreachable!("the first controller of a setup is a controller")

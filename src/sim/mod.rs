@@ -11,6 +11,7 @@
 pub mod audit;
 mod build;
 mod connections;
+mod copies;
 mod dispatch;
 mod drain;
 mod event;
@@ -29,6 +30,7 @@ use crate::engine::{Network, Queue, Timers};
 use crate::kafka::message::Api;
 use crate::node::{Effect, FactId, Point, Stated, StepMask};
 
+pub use copies::CopyState;
 use dispatch::Node;
 use event::Event;
 use fault::Faults;

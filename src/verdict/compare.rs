@@ -226,12 +226,15 @@ impl Comparison<'_> {
     }
 
     fn time(&self, claim: &Claim) -> Option<Span> {
+        let group = self.groups(&claim.of).into_iter().next();
         let latency = match claim.of.kind() {
             SubjectKind::Producer => self.producers(&claim.of).first().and_then(|p| p.latency),
-            _ => self.groups(&claim.of).first().and_then(|g| g.latency),
+            _ => group.and_then(|g| g.latency),
         };
         match claim.quantity {
-            Quantity::LongestStop => self.groups(&claim.of).first().map(|g| g.longest_stop),
+            Quantity::LongestStop => group.map(|g| g.longest_stop),
+            Quantity::StoppedTime => group.map(|g| g.stopped_time),
+            Quantity::LongestStandstill => group.map(|g| g.longest_standstill),
             Quantity::LatencyP50 => latency.map(|l| l.p50),
             Quantity::LatencyP99 => latency.map(|l| l.p99),
             Quantity::LatencyMax => latency.map(|l| l.max),
@@ -415,6 +418,8 @@ fn group_number(group: &GroupVerdict, quantity: Quantity) -> u64 {
         Quantity::ProcessedAgain => group.totals.processed_again,
         Quantity::Rebalances => group.rebalances,
         Quantity::Moved => group.moved,
+        Quantity::Moves => group.moves,
+        Quantity::MovesNeeded => group.moves_needed,
         Quantity::PartitionsStopped => group.partitions_stopped,
         Quantity::IdleMembers => group.idle_members,
         other => unreachable!("{other} is no count of a group"),

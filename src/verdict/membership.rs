@@ -2,7 +2,8 @@
 //!
 //! Two views are kept apart: the coordinator's (rounds and what they assign) and the members' own
 //! (from `onPartitionsAssigned` until the partition is revoked, lost, or its process is gone). A
-//! *stop* is the time in which no member has a partition that had an owner before.
+//! *stop* is the time in which no member has a partition that had an owner before; a *standstill*
+//! the time in which no member has any.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,6 +20,14 @@ pub(super) struct Membership {
     pub(super) rebalances: u64,
     pub(super) idle_members: u64,
     moved: BTreeSet<TopicPartition>,
+    /// Changes of owner, each counted.
+    pub(super) moves: u64,
+    /// How many of them an even spread needed, over all changes of membership.
+    pub(super) moves_needed: u64,
+    /// Who had each partition last by the coordinator's word.
+    last_owners: BTreeMap<TopicPartition, NodeId>,
+    /// The members of the last round.
+    in_last_round: BTreeSet<NodeId>,
     /// What the coordinator last assigned.
     pub(super) assignment: BTreeMap<NodeId, Arc<[TopicPartition]>>,
     /// Members that the coordinator has removed since.
@@ -26,6 +35,24 @@ pub(super) struct Membership {
     /// Calls of each member's rebalance listener.
     pub(super) calls: BTreeMap<NodeId, Vec<ListenerCall>>,
     ownership: BTreeMap<TopicPartition, Ownership>,
+    /// How many partitions have an owner in the members' view.
+    owned: usize,
+    /// Since when no partition has one, after some had.
+    standing_since: Option<Instant>,
+    longest_standstill: Span,
+}
+
+/// The times without an owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stops {
+    /// How many partitions had none for a while.
+    pub(super) partitions: u64,
+    /// The longest such while of a partition.
+    pub(super) longest: Span,
+    /// All of them together.
+    pub(super) total: Span,
+    /// The longest while in which no partition had one.
+    pub(super) standstill: Span,
 }
 
 /// One call of a rebalance listener.
@@ -42,6 +69,7 @@ struct Ownership {
     /// Since when nobody has it, after somebody had.
     stopped_at: Option<Instant>,
     longest_stop: Span,
+    stopped: Span,
 }
 
 impl Membership {
@@ -62,6 +90,7 @@ impl Membership {
                 self.rebalances += u64::from(!first && self.warm_up <= at);
                 let idle = assignment.iter().filter(|(_, has)| has.is_empty()).count();
                 self.idle_members = self.idle_members.max(idle as u64);
+                self.count_needed(at, assignment);
                 self.assignment = assignment.iter().cloned().collect();
                 self.removed.clear();
             }
@@ -85,6 +114,7 @@ impl Membership {
             GroupFact::GroupEmpty { .. } => self.assignment.clear(),
             GroupFact::PartitionMoved { partition, .. } if self.warm_up <= at => {
                 self.moved.insert(*partition);
+                self.moves += 1;
             }
             GroupFact::Assigned { partitions, .. } => {
                 self.call(at, who, "assigned", partitions);
@@ -133,21 +163,54 @@ impl Membership {
         let warm_up = self.warm_up;
         let ownership = self.ownership.entry(partition).or_default();
         ownership.stop_ends(at, warm_up);
-        ownership.owner = Some(member);
+        if ownership.owner.replace(member).is_none() {
+            self.owned += 1;
+            self.standstill_ends(at);
+        }
+    }
+
+    fn standstill_ends(&mut self, at: Instant) {
+        if let Some(start) = self.standing_since.take() {
+            let lasted = at.since(start.max(self.warm_up).min(at));
+            self.longest_standstill = self.longest_standstill.max(lasted);
+        }
     }
 
     fn loses(&mut self, at: Instant, member: NodeId, partitions: &[TopicPartition]) {
         for partition in partitions {
             if let Some(ownership) = self.ownership.get_mut(partition) {
-                ownership.lost_by(at, member);
+                self.owned -= usize::from(ownership.lost_by(at, member));
             }
+        }
+        self.note_standstill(at);
+    }
+
+    fn note_standstill(&mut self, at: Instant) {
+        if self.owned == 0 && !self.ownership.is_empty() {
+            self.standing_since.get_or_insert(at);
         }
     }
 
     /// A member's process died, or its session expired: it has no partition any more.
     pub(super) fn member_died(&mut self, at: Instant, member: NodeId) {
         for ownership in self.ownership.values_mut() {
-            ownership.lost_by(at, member);
+            self.owned -= usize::from(ownership.lost_by(at, member));
+        }
+        self.note_standstill(at);
+    }
+
+    /// Adds what this round has to move if its members differ from those of the round before.
+    fn count_needed(&mut self, at: Instant, assignment: &[(NodeId, Arc<[TopicPartition]>)]) {
+        let members: BTreeSet<NodeId> = assignment.iter().map(|(member, _)| *member).collect();
+        if members != self.in_last_round && self.warm_up <= at {
+            let mut known: BTreeSet<TopicPartition> = self.last_owners.keys().copied().collect();
+            known.extend(assignment.iter().flat_map(|(_, has)| has.iter()));
+            self.moves_needed += needed(&self.last_owners, &members, known.len());
+        }
+        self.in_last_round = members;
+        for (member, has) in assignment {
+            let has = has.iter().map(|partition| (*partition, *member));
+            self.last_owners.extend(has);
         }
     }
 
@@ -164,7 +227,14 @@ impl Membership {
         };
         if self.warm_up <= at {
             self.moved.extend(partitions.iter());
+            self.moves += partitions.len() as u64;
+            self.moves_needed += partitions.len() as u64;
         }
+        if self.in_last_round.remove(&before) {
+            self.in_last_round.insert(member);
+        }
+        let has = partitions.iter().map(|partition| (*partition, member));
+        self.last_owners.extend(has);
         self.assignment.insert(member, partitions);
     }
 
@@ -173,16 +243,21 @@ impl Membership {
         self.moved.len() as u64
     }
 
-    /// How many partitions had no owner for a while, and the longest such while; stops that last
-    /// until the run's end are counted up to there.
-    pub(super) fn stops(&self, end: Instant) -> (u64, Span) {
-        let mut all = self.ownership.clone();
-        for ownership in all.values_mut() {
+    /// The times without an owner; those that last until the run's end are counted up to there.
+    pub(super) fn stops(&self, end: Instant) -> Stops {
+        let mut ended = self.clone();
+        ended.standstill_ends(end);
+        let mut stops = Stops {
+            standstill: ended.longest_standstill,
+            ..Stops::default()
+        };
+        for ownership in ended.ownership.values_mut() {
             ownership.stop_ends(end, self.warm_up);
+            stops.partitions += u64::from(Span::ZERO < ownership.longest_stop);
+            stops.longest = stops.longest.max(ownership.longest_stop);
+            stops.total = stops.total.saturating_add(ownership.stopped);
         }
-        let stops = all.values().map(|o| o.longest_stop);
-        let stopped = stops.clone().filter(|&s| Span::ZERO < s).count();
-        (stopped as u64, stops.max().unwrap_or(Span::ZERO))
+        stops
     }
 
     /// Every member with what it has by the coordinator's word, in the order of the file.
@@ -203,16 +278,74 @@ impl Membership {
 }
 
 impl Ownership {
-    fn lost_by(&mut self, at: Instant, member: NodeId) {
-        if self.owner == Some(member) {
+    /// Whether it was this member's.
+    fn lost_by(&mut self, at: Instant, member: NodeId) -> bool {
+        let was = self.owner == Some(member);
+        if was {
             self.owner = None;
             self.stopped_at = Some(at);
         }
+        was
     }
 
     fn stop_ends(&mut self, at: Instant, warm_up: Instant) {
         if let Some(start) = self.stopped_at.take() {
-            self.longest_stop = self.longest_stop.max(at.since(start.max(warm_up)));
+            let lasted = at.since(start.max(warm_up).min(at));
+            self.longest_stop = self.longest_stop.max(lasted);
+            self.stopped = self.stopped.saturating_add(lasted);
         }
+    }
+}
+
+/// How many partitions have to change owner, at least, until these members have equally many of all.
+fn needed(
+    owners: &BTreeMap<TopicPartition, NodeId>,
+    members: &BTreeSet<NodeId>,
+    partitions: usize,
+) -> u64 {
+    if members.is_empty() {
+        return 0;
+    }
+    let mut counts: BTreeMap<NodeId, usize> = members.iter().map(|member| (*member, 0)).collect();
+    for owner in owners.values() {
+        if let Some(count) = counts.get_mut(owner) {
+            *count += 1;
+        }
+    }
+    let mut counts: Vec<usize> = counts.into_values().collect();
+    counts.sort_unstable_by(|a, b| b.cmp(a));
+    let (share, larger) = (partitions / members.len(), partitions % members.len());
+    let quota = |place: usize| share + usize::from(place < larger);
+    let kept = counts.iter().enumerate();
+    let kept: usize = kept.map(|(place, count)| quota(place).min(*count)).sum();
+    (owners.len() - kept) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::TopicId;
+
+    #[test]
+    fn an_even_spread_needs_what_leavers_had_and_what_exceeds_a_share() {
+        let owners = |shares: &[(u32, u32)]| {
+            let mut owners = BTreeMap::new();
+            for (member, count) in shares {
+                for _ in 0..*count {
+                    let next = TopicPartition::new(TopicId(0), owners.len() as u32);
+                    owners.insert(next, NodeId(*member));
+                }
+            }
+            owners
+        };
+        let members = |ids: &[u32]| ids.iter().map(|id| NodeId(*id)).collect();
+        let two = owners(&[(1, 3), (2, 3)]);
+        assert_eq!(needed(&two, &members(&[1, 2]), 6), 0);
+        assert_eq!(needed(&two, &members(&[1, 2, 3]), 6), 2);
+        assert_eq!(needed(&two, &members(&[1]), 6), 3);
+        assert_eq!(needed(&two, &members(&[]), 6), 0);
+        let uneven = owners(&[(1, 4), (2, 3)]);
+        assert_eq!(needed(&uneven, &members(&[1, 2, 3]), 7), 2);
+        assert_eq!(needed(&uneven, &members(&[1, 2]), 9), 0, "two are new");
     }
 }

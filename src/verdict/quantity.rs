@@ -34,10 +34,19 @@ words! {
         Rebalances = "rebalances",
         /// Partitions that changed owner.
         Moved = "moved",
+        /// Changes of owner, each counted: a partition that moves twice counts twice.
+        Moves = "moves",
+        /// How many changes of owner an even spread needed, at least, each time other members were
+        /// in a round than before; as if every member could have every partition.
+        MovesNeeded = "moves-needed",
         /// Partitions that had an owner and then none for a while.
         PartitionsStopped = "partitions-stopped",
         /// The longest time a partition had no owner.
         LongestStop = "longest-stop",
+        /// The time without an owner, summed over all partitions.
+        StoppedTime = "stopped-time",
+        /// The longest time in which no partition of the group had an owner.
+        LongestStandstill = "longest-standstill",
         /// The median latency.
         LatencyP50 = "latency-p50",
         /// The 99th percentile of the latency.
@@ -340,7 +349,9 @@ impl Shape {
             Q::Lost => Self::LostRecords,
             Q::Delivered | Q::Processed | Q::ProcessedAgain | Q::Rebalances => Self::Count,
             Q::Moved | Q::PartitionsStopped | Q::IdleMembers => Self::Count,
+            Q::Moves | Q::MovesNeeded => Self::Count,
             Q::LongestStop | Q::LatencyP50 | Q::LatencyP99 | Q::LatencyMax => Self::Time,
+            Q::StoppedTime | Q::LongestStandstill => Self::Time,
             Q::Callbacks => Self::Calls,
             Q::Assignment => Self::Partitions,
             Q::Committed | Q::Position | Q::ResumedAt | Q::LargestLag => Self::Offsets,

@@ -129,10 +129,18 @@ pub struct GroupVerdict {
     pub rebalances: u64,
     /// Partitions that changed owner.
     pub moved: u64,
+    /// Changes of owner.
+    pub moves: u64,
+    /// How many of them an even spread needed, at least.
+    pub moves_needed: u64,
     /// Partitions that had an owner and then none for a while.
     pub partitions_stopped: u64,
     /// The longest time a partition had no owner.
     pub longest_stop: Span,
+    /// The time without an owner, summed over partitions.
+    pub stopped_time: Span,
+    /// The longest time in which no partition had an owner.
+    pub longest_standstill: Span,
     /// The most members without a partition at the end of a round.
     pub idle_members: u64,
     /// From `send()` to the first effect.
@@ -351,7 +359,7 @@ impl Ledger {
         let outcomes = self.outcomes(id, drained);
         let named = |ids| self.named(ids, &group.topics);
         let overtakers = self.overtaken(id, keys);
-        let (partitions_stopped, longest_stop) = membership.stops(end.at);
+        let stops = membership.stops(end.at);
         let Outcomes {
             once,
             duplicated,
@@ -379,8 +387,12 @@ impl Ledger {
             totals: group.totals,
             rebalances: membership.rebalances,
             moved: membership.moved(),
-            partitions_stopped,
-            longest_stop,
+            moves: membership.moves,
+            moves_needed: membership.moves_needed,
+            partitions_stopped: stops.partitions,
+            longest_stop: stops.longest,
+            stopped_time: stops.total,
+            longest_standstill: stops.standstill,
             idle_members: membership.idle_members,
             latency: group.latencies.summary(),
             callbacks: self.callbacks(group),

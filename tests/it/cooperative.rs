@@ -94,6 +94,9 @@ fn a_cooperative_member_gives_up_what_moves_after_the_first_round_and_the_second
     assert_eq!((group.rebalances, group.moved), (2, 2));
     assert_eq!(group.partitions_stopped, 2, "the other four never stop");
     assert_eq!(group.longest_stop, Span::from_secs(3));
+    assert_eq!(group.stopped_time, Span::from_secs(6));
+    assert_eq!(group.longest_standstill, Span::ZERO);
+    assert_eq!((group.moves, group.moves_needed), (2, 2));
     // Who polls on while it joins cannot commit until it has joined.
     let failures = commit_failures(&facts);
     assert!(!failures.is_empty());
@@ -119,6 +122,9 @@ fn an_eager_sticky_group_stops_whole_and_moves_no_more_than_the_cooperative_one(
     assert_eq!((group.rebalances, group.moved), (1, 2));
     assert_eq!(group.partitions_stopped, 6);
     assert_eq!(group.longest_stop, Span::from_millis(5));
+    assert_eq!(group.stopped_time, Span::from_millis(30));
+    assert_eq!(group.longest_standstill, Span::from_millis(5));
+    assert_eq!((group.moves, group.moves_needed), (2, 2));
 }
 
 #[test]

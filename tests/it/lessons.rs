@@ -15,6 +15,10 @@ const LESSONS: &[(&str, &[&str])] = &[
         &["--variant", "acks-1", "--from", "13700ms"],
     ),
     (
+        "cluster/the-coordinator-fails",
+        &["--variant", "one-copy", "--from", "24s", "--to", "46s"],
+    ),
+    (
         "cluster/too-few-in-sync",
         &["--variant", "refuses", "--from", "9800ms", "--to", "56s"],
     ),
@@ -49,7 +53,31 @@ const LESSONS: &[(&str, &[&str])] = &[
     ),
     (
         "groups/a-worker-crashes",
-        &["--variant", "kip-848", "--group", "workers", "--from", "29900ms"],
+        &[
+            "--variant",
+            "kip-848",
+            "--group",
+            "workers",
+            "--from",
+            "29900ms",
+        ],
+    ),
+    (
+        "groups/four-assignors",
+        &[
+            "--variant",
+            "cooperative-sticky",
+            "--group",
+            "workers",
+            "--from",
+            "29900ms",
+            "--to",
+            "34s",
+        ],
+    ),
+    (
+        "groups/members-of-a-group-crash",
+        &["--group", "workers", "--from", "29900ms", "--to", "76s"],
     ),
     (
         "groups/n-topics-fewer-consumers",
@@ -64,7 +92,16 @@ const LESSONS: &[(&str, &[&str])] = &[
     ("groups/one-consumer-reads-all", &["--group", "solo"]),
     (
         "groups/one-more-worker",
-        &["--variant", "kip-848", "--group", "workers", "--from", "29900ms", "--to", "40s"],
+        &[
+            "--variant",
+            "kip-848",
+            "--group",
+            "workers",
+            "--from",
+            "29900ms",
+            "--to",
+            "40s",
+        ],
     ),
     ("groups/one-topic-one-consumer", &[]),
     (
@@ -86,6 +123,7 @@ const LESSONS: &[(&str, &[&str])] = &[
         "offsets/resumes-at-2713",
         &["--record", "historical.reannotation-2@2712"],
     ),
+    ("offsets/rewind-and-skip", &["--variant", "forward"]),
     (
         "sinks/idempotent-consumer",
         &["--variant", "idempotent", "--from", "13s"],
@@ -152,6 +190,10 @@ const LESSONS: &[(&str, &[&str])] = &[
     ),
     ("topics/five-tasks-three-partitions", &[]),
     ("topics/hot-key", &["--from", "9s", "--to", "10050ms"]),
+    (
+        "topics/linger-and-batch-size",
+        &["--variant", "five", "--to", "5050ms"],
+    ),
     ("topics/no-partition-count", &["--to", "10050ms"]),
     ("topics/order-within-a-partition", &[]),
     (

@@ -10,7 +10,9 @@ use crate::lab::Experiment;
 use crate::lab::keys::KeyBook;
 use crate::node::Fact;
 use crate::node::Stated;
-use crate::node::fact::{AppFact, CommitKind, FaultFact, GroupFact, LogFact, ProduceFact};
+use crate::node::fact::{
+    AppFact, CommitKind, FaultFact, GroupFact, LogFact, ProduceFact, StorageFact,
+};
 use crate::scenario::Scenario;
 use crate::scenario::resolved::client::{Records as Sent, Values};
 use crate::verdict::Ending;
@@ -86,8 +88,9 @@ impl<'e> Teller<'e> {
             Fact::Group(fact) => self.hear_group(stated.who, fact),
             Fact::App(fact) => self.hear_app(stated, fact),
             Fact::Fault(fact) => self.hear_fault(stated.who, fact),
+            Fact::Storage(fact) => self.hear_storage(fact),
             // Only scenarios without a sink and without failing brokers are compared.
-            Fact::Sink(_) | Fact::Cluster(_) | Fact::Storage(_) => {}
+            Fact::Sink(_) | Fact::Cluster(_) => {}
         }
     }
 
@@ -119,6 +122,15 @@ impl<'e> Teller<'e> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Whoever reads the log at the end finds what was not deleted.
+    fn hear_storage(&mut self, fact: &StorageFact) {
+        if let StorageFact::RecordsDeleted { partition, to, .. } = fact
+            && let Some(log) = self.logs.get_mut(partition)
+        {
+            *log = log.split_off(to);
         }
     }
 

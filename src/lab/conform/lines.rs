@@ -105,7 +105,7 @@ impl Reader<'_> {
                         .send_failed(producer, number, line["error"].as_str()?),
                 }
             }
-            "offsets-set" => {}
+            "offsets-set" | "records-deleted" => {}
             "log" => self.log(line)?,
             "stored" => self.stored(line)?,
             "committed" => {

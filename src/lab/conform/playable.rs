@@ -156,12 +156,9 @@ fn of_action(scenario: &Scenario, action: &Action) -> Option<String> {
     if length.is_some_and(|length| matches!(length, Drawn::Between(..))) {
         return Some("a fault that lasts as long as is drawn".to_owned());
     }
-    if matches!(action, Action::SetOffsets { .. }) {
-        return None;
-    }
     match action {
+        Action::SetOffsets { .. } | Action::DeleteRecords { .. } => return None,
         Action::AddPartitions { .. } => return Some("partitions that are added".to_owned()),
-        Action::DeleteRecords { .. } => return Some("records that are deleted".to_owned()),
         _ => {}
     }
     if action.link().is_some() {

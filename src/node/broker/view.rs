@@ -24,6 +24,12 @@ impl Broker {
         self.led_slot(tp).is_ok()
     }
 
+    /// The leader epoch in which this broker leads a partition, if it does.
+    pub fn leads_in(&self, tp: TopicPartition) -> Option<u32> {
+        let slot = self.led_slot(tp).ok()?;
+        Some(self.memory.partitions[slot].replica.leader_epoch())
+    }
+
     /// Produce requests and offset commits that are waiting to be read, at work or parked, and
     /// offset commits that are not replicated yet.
     pub fn open_data_requests(&self) -> usize {

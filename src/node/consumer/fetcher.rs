@@ -244,7 +244,7 @@ impl Member {
         let Some(spec) = reset_spec(policy) else {
             return Some("OffsetOutOfRangeException");
         };
-        owned.state = PositionState::AwaitingReset { spec, seek: false };
+        owned.becomes(PositionState::AwaitingReset { spec, seek: false });
         None
     }
 }

@@ -154,7 +154,7 @@ impl Member {
                 self.positions.confirm(&[(*tp, *at)]);
             } else if let Some(spec) = spec {
                 let owned = self.positions.get_mut(*tp).expect("looked at just before");
-                owned.state = PositionState::AwaitingReset { spec, seek: false };
+                owned.becomes(PositionState::AwaitingReset { spec, seek: false });
             } else {
                 missing = true;
             }
@@ -314,8 +314,7 @@ impl Member {
             SeekRequest::Latest => OffsetSpec::Latest,
         };
         for owned in self.positions.iter_mut() {
-            owned.state = PositionState::AwaitingReset { spec, seek: true };
-            owned.retry_at = ctx.now;
+            owned.becomes(PositionState::AwaitingReset { spec, seek: true });
         }
     }
 }

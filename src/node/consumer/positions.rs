@@ -101,6 +101,13 @@ impl Owned {
         }
     }
 
+    /// A new state may be acted on at once, whatever the old one waited for
+    /// (`SubscriptionState.TopicPartitionState`).
+    pub(super) fn becomes(&mut self, state: PositionState) {
+        self.state = state;
+        self.retry_at = Instant::ZERO;
+    }
+
     /// Whether records of it may be fetched and handed out.
     pub(super) fn is_fetchable(&self) -> bool {
         self.state == PositionState::Fetching && !self.leaving && !self.arriving
@@ -167,11 +174,10 @@ impl Positions {
         let owned = self
             .get_mut(tp)
             .expect("a position is set where it is owned");
-        owned.state = match at.leader_epoch {
+        owned.becomes(match at.leader_epoch {
             Some(_) => PositionState::AwaitingValidation,
             None => PositionState::Fetching,
-        };
-        owned.retry_at = Instant::ZERO;
+        });
         owned.offset = offset;
         owned.epoch = at.leader_epoch;
         owned.since = since;

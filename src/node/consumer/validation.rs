@@ -11,7 +11,7 @@
 use super::fetcher::reset_spec;
 use super::positions::PositionState;
 use super::{Member, Tag};
-use crate::base::{Instant, Offset, TopicPartition};
+use crate::base::{Offset, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::kafka::group::OffsetAndEpoch;
 use crate::kafka::message::{AskedEpoch, EpochEnd, Request, Response};
@@ -47,8 +47,7 @@ impl Member {
             }
             owned.leader_epoch = now;
             if owned.epoch.is_some() {
-                owned.state = PositionState::AwaitingValidation;
-                owned.retry_at = Instant::ZERO;
+                owned.becomes(PositionState::AwaitingValidation);
             }
         }
     }
@@ -99,7 +98,7 @@ impl Member {
                 Some(EpochEnd {
                     end: Some((_, end)),
                     ..
-                }) if position.offset <= *end => owned.state = PositionState::Fetching,
+                }) if position.offset <= *end => owned.becomes(PositionState::Fetching),
                 Some(known) => self.truncated(ctx, *position, known.end),
                 None => {
                     owned.retry_at = ctx.now + retry_backoff;
@@ -126,8 +125,7 @@ impl Member {
         match (reset_spec(self.setup.config.offset_reset), end) {
             (None, _) => self.is_truncated = true,
             (Some(spec), None) => {
-                owned.state = PositionState::AwaitingReset { spec, seek: false };
-                owned.retry_at = Instant::ZERO;
+                owned.becomes(PositionState::AwaitingReset { spec, seek: false });
             }
             (Some(_), Some((epoch, offset))) => {
                 let at = OffsetAndEpoch {
@@ -136,7 +134,7 @@ impl Member {
                 };
                 self.set_position(ctx, tp, at, (PositionSource::Truncation, since));
                 if let Some(owned) = self.positions.get_mut(tp) {
-                    owned.state = PositionState::Fetching;
+                    owned.becomes(PositionState::Fetching);
                 }
             }
         }

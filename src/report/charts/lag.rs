@@ -214,7 +214,13 @@ pub(super) fn scene(variants: &[Variant<'_>], title: &str, source: &str, size: S
     }
     if let ([panel], [variant]) = (panels.as_slice(), variants) {
         let panels = [panel.clone()];
-        plot::incidents(&mut frame, variant.cast, variant.course, &panels, strip);
+        plot::incidents(
+            &mut frame,
+            variant.cast,
+            &variant.course.incidents,
+            &panels,
+            strip,
+        );
     }
     for column in plot::columns(&panels, grid) {
         if let Some(last) = column.last() {

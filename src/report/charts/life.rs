@@ -168,7 +168,7 @@ pub(super) fn scene(
         area,
     };
     let panels = [panel];
-    plot::incidents(&mut frame, cast, course, &panels, strip);
+    plot::incidents(&mut frame, cast, &course.incidents, &panels, strip);
     let [panel] = panels;
     // Where rows are lower than letters, only some have a name.
     let stride = (style.size + height - 1) as usize / height as usize;

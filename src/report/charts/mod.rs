@@ -2,7 +2,7 @@
 //!
 //! | file | is |
 //! |---|---|
-//! | `outcomes`, `offsets`, `owners`, `lag`, `life` | a kind of chart each |
+//! | `outcomes`, `offsets`, `owners`, `lag`, `life`, `replicas` | a kind of chart each |
 //! | `finding`, `course_finding` | their titles |
 //! | `plot`, `timeline` | panels over time, and their time axis |
 //! | `frame`, `size` | what all charts share: title, key, room, letters |
@@ -23,6 +23,7 @@ mod outcomes;
 mod owners;
 mod palette;
 mod plot;
+mod replicas;
 mod scene;
 mod size;
 mod table;
@@ -30,6 +31,7 @@ mod timeline;
 mod type_face;
 
 use crate::kafka::Cast;
+use crate::lab::copies::copies;
 use crate::lab::course::{self, Course};
 use crate::lab::lives::lives;
 use crate::lab::{Comparison, Experiment, Outcome};
@@ -51,6 +53,8 @@ pub enum Kind {
     Lag,
     /// From send to offset commit, by record.
     Life,
+    /// The copies of the partition to which most happened: logs, leaders, who is in sync.
+    Replicas,
 }
 
 /// A chart.
@@ -100,7 +104,28 @@ pub fn of(comparison: &Comparison, kinds: &[Kind], size: Size) -> Vec<Chart> {
                 .map(|name| lag_of(&runs, name, several, &source, size)),
         );
     }
+    if kinds.contains(&Kind::Replicas) {
+        let experiments = comparison.runs.iter().map(|(experiment, _)| experiment);
+        charts.extend(experiments.filter_map(|one| replicas_of(one, &source, size)));
+    }
     charts
+}
+
+/// The copies of a partition of one run, if anything happened to them.
+fn replicas_of(experiment: &Experiment, source: &Source, size: Size) -> Option<Chart> {
+    let course = copies(experiment)?;
+    let cast = &experiment.setup.cast;
+    let variant = experiment.variant.clone();
+    let title = replicas::title(&course, cast);
+    let line = source.line(variant.as_deref(), None);
+    Some(Chart {
+        kind: Kind::Replicas,
+        variant,
+        group: None,
+        scene: replicas::scene(&course, cast, (&title, &line), size),
+        csv: replicas::csv(&course, cast),
+        title,
+    })
 }
 
 /// Every group of every variant.
@@ -170,7 +195,7 @@ impl Run<'_> {
         let variant = self.experiment.variant.clone();
         let line = source.line(variant.as_deref(), group.as_deref());
         let (title, scene, csv) = match kind {
-            Kind::Outcomes | Kind::Lag => return None,
+            Kind::Outcomes | Kind::Lag | Kind::Replicas => return None,
             Kind::Offsets => {
                 let title = course_finding::of_offsets(course, cast);
                 let scene = offsets::scene(course, cast, &title, &line, size);
@@ -224,12 +249,13 @@ impl Source {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Outcomes,
         Self::Offsets,
         Self::Owners,
         Self::Lag,
         Self::Life,
+        Self::Replicas,
     ];
 
     /// Its word on the command line and in file names.
@@ -240,6 +266,7 @@ impl Kind {
             Self::Owners => "owners",
             Self::Lag => "lag",
             Self::Life => "life",
+            Self::Replicas => "replicas",
         }
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn scene(course: &Course, cast: &Cast, title: &str, source: &str, siz
         panel.axis.draw(&mut frame.scene, panel.area.bottom);
     }
     for column in plot::columns(&panels, grid) {
-        plot::incidents(&mut frame, cast, course, &column, strip);
+        plot::incidents(&mut frame, cast, &course.incidents, &column, strip);
         if let Some(last) = column.last() {
             last.instants(&mut frame);
         }

@@ -35,7 +35,7 @@ pub(super) fn scene(course: &Course, cast: &Cast, title: &str, source: &str, siz
     frame.room.bottom -= size.small().line() + size.gap(4);
     let panels = [panel(&frame, course, cast, &timeline)];
     panels[0].rebalances(&mut frame.scene, &course.rebalances);
-    plot::incidents(&mut frame, cast, course, &panels, strip);
+    plot::incidents(&mut frame, cast, &course.incidents, &panels, strip);
     let [panel] = panels;
     let height = panel.area.height() / rows.max(1);
     for (index, partition) in course.partitions.iter().enumerate() {

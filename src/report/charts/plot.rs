@@ -9,7 +9,7 @@ use super::timeline::{Axis, Timeline};
 use super::type_face;
 use crate::base::Instant;
 use crate::kafka::Cast;
-use crate::lab::course::{Course, IncidentKind, PartitionCourse, Rebalance, Steps};
+use crate::lab::course::{Course, Incident, IncidentKind, PartitionCourse, Rebalance, Steps};
 
 /// Behind a rebalance.
 pub(super) const REBALANCE: Fill = Fill::plain(Colour(0xdd, 0xec, 0xf7));
@@ -235,7 +235,7 @@ pub(super) fn columns(panels: &[Panel], grid: Grid) -> Vec<Vec<Panel>> {
 pub(super) fn incidents(
     frame: &mut Frame,
     cast: &Cast,
-    course: &Course,
+    incidents: &[Incident],
     panels: &[Panel],
     strip: i32,
 ) {
@@ -245,7 +245,7 @@ pub(super) fn incidents(
     let style = frame.size.small();
     let mut flags: Vec<Flag> = Vec::new();
     // From the right, so that what stands further left can stand above and no line meets a label.
-    for incident in course.incidents.iter().rev() {
+    for incident in incidents.iter().rev() {
         let x = first.axis.x(incident.at);
         let words = format!("{} {}", cast.actor(incident.who), incident.what.word());
         let width = style.width(&words) + style.size / 2;
@@ -308,11 +308,13 @@ pub(super) const fn strip_height(size: Size) -> i32 {
 pub(super) const fn colour(what: IncidentKind) -> Colour {
     match what {
         IncidentKind::Crashed | IncidentKind::Expelled | IncidentKind::TooSlow => STRUCK,
-        IncidentKind::Halted => STRUCK,
+        IncidentKind::Halted | IncidentKind::CutOff => STRUCK,
         IncidentKind::Restarted
         | IncidentKind::WentOn
         | IncidentKind::Left
-        | IncidentKind::Sought => DONE,
+        | IncidentKind::Sought
+        | IncidentKind::Elected
+        | IncidentKind::Back => DONE,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Claims about whole charts, of runs large and small.
 
 use super::*;
+use crate::scenario;
 use crate::scenario::written::{Fault, Group, Producer, Scenario, Topic};
 use crate::verdict::names::NamedSet;
 
@@ -60,9 +61,53 @@ fn labels_stand_apart_with_few_and_many_partitions_records_and_members() {
     }
 }
 
+/// The lesson in which a leader dies with records that only it has.
+fn dead_leader() -> Comparison {
+    const LESSON: &str = include_str!("../../../scenarios/cluster/acks-and-a-dead-leader.yaml");
+    let no_file = |name: &str| Err(format!("{name} is not read here"));
+    let options = scenario::Options::default();
+    let loaded = scenario::load(LESSON.as_bytes(), "lesson.yaml", &no_file, &options);
+    let runs = loaded.expect("a lesson has no mistake").runs;
+    let experiments = runs
+        .iter()
+        .map(|run| Experiment::new(run).expect("it was checked"));
+    Comparison::new(experiments.collect())
+}
+
+#[test]
+fn the_copies_of_a_partition_show_what_their_cluster_went_through() {
+    let charts = of(&dead_leader(), &[Kind::Replicas], Size::Page);
+    let titles: Vec<&str> = charts.iter().map(|chart| chart.title.as_str()).collect();
+    assert_eq!(
+        titles,
+        [
+            "broker-2 leads orders-0 from 23 s on; 30 records are gone from the log of broker-1",
+            "broker-2 leads orders-0 from 23 s on; 30 records are gone from the log of broker-1",
+            "broker-2 leads orders-0 from 23 s on; no log loses its end",
+        ]
+    );
+    for chart in &charts {
+        assert_eq!(chart.scene.collision(), None, "{:?}", chart.variant);
+        let rows = cells(&chart.csv);
+        let ends = |broker: &str| {
+            let own = rows.iter().filter(|row| row[1] == broker);
+            own.map(|row| row[3].parse::<u64>().expect("a number"))
+                .collect::<Vec<_>>()
+        };
+        let falls = ends("broker-1").windows(2).any(|pair| pair[1] < pair[0]);
+        assert_eq!(falls, chart.variant.as_deref() != Some("acks-all"));
+        assert_eq!(
+            ends("broker-1").last(),
+            ends("broker-3").last(),
+            "all agree in the end"
+        );
+    }
+}
+
 #[test]
 fn there_is_a_chart_of_every_kind_and_no_two_have_one_name() {
-    let charts = of(&both(), &Kind::ALL, Size::Slide);
+    let mut charts = of(&both(), &Kind::ALL, Size::Slide);
+    charts.extend(of(&dead_leader(), &[Kind::Replicas], Size::Slide));
     for kind in Kind::ALL {
         assert!(charts.iter().any(|chart| chart.kind == kind), "{kind:?}");
     }

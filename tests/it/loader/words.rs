@@ -152,14 +152,15 @@ const WORDS: &[(&str, &str)] = &[
         "expect: { WORD: x }\n",
         "ends anomalies groups topics producers sinks queues some-seed every-seed at once \
          duplicated lost reordered overtaken handed-on waiting delivered processed processed-again \
-         past-unprocessed rebalances moved partitions-stopped idle-members sent acknowledged \
+         past-unprocessed rebalances moved moves moves-needed partitions-stopped idle-members sent acknowledged \
          failed requests retries batches",
     ),
     ("expect: { ends: WORD }\n", "drained stuck any"),
     (
         "expect: { groups: { workers: { WORD: x } } }\n",
         "once duplicated lost reordered overtaken handed-on waiting delivered processed processed-again \
-         past-unprocessed rebalances moved partitions-stopped longest-stop latency-p50 \
+         past-unprocessed rebalances moved moves moves-needed partitions-stopped longest-stop \
+         stopped-time longest-standstill latency-p50 \
          latency-p99 latency-max callbacks idle-members assignment committed position resumed-at \
          largest-lag",
     ),

@@ -326,6 +326,10 @@ final class Conductor implements AutoCloseable {
             OffsetReset.set(cluster.bootstrap(), scenario, fault, journal);
             return;
         }
+        if (verb.equals("delete-records")) {
+            RecordDeletion.carryOut(cluster.bootstrap(), fault, journal);
+            return;
+        }
         for (MemberProcess member : targets(fault.get(verb))) {
             switch (verb) {
                 case "crash" -> {

@@ -57,7 +57,7 @@ final class Points {
     /** What a fault does. */
     static String verb(JsonNode fault) {
         for (String verb : new String[] {"crash", "close", "pause", "stall", "seek", "start", "set-offsets",
-                "lose-request", "lose-response"}) {
+                "delete-records", "lose-request", "lose-response"}) {
             if (fault.has(verb)) {
                 return verb;
             }
