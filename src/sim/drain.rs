@@ -5,8 +5,8 @@
 //! that carries records or offsets is open; what is auto-committed is committed. A loop that commits
 //! by itself does so after records only, so once it is quiet nothing more can come of it. A group
 //! without a living member has no positions; under the consumer protocol its members have come to
-//! one epoch. Where brokers can fail, the cluster has settled: who is
-//! down is fenced, who is up is not, and is in sync with every partition that has a leader.
+//! one epoch. Where brokers can fail, the cluster has settled: who is down is fenced, who is up is
+//! not, and is in sync with every partition that has a leader.
 
 use std::collections::BTreeSet;
 
