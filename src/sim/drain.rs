@@ -4,8 +4,9 @@
 //! everything and heard of it; each group's positions are at the end of what it may read; no request
 //! that carries records or offsets is open; what is auto-committed is committed. A loop that commits
 //! by itself does so after records only, so once it is quiet nothing more can come of it. A group
-//! without a living member has no positions. Where brokers can fail, the cluster has settled: who is
-//! down is fenced, who is up is not, and is in sync with every partition that has a leader.
+//! without a living member has no positions; under the consumer protocol its members have come to
+//! one epoch. Where brokers can fail, the cluster has settled: who is down is fenced, who is up is
+//! not, and is in sync with every partition that has a leader.
 
 use std::collections::BTreeSet;
 
@@ -156,6 +157,8 @@ impl Sim {
     fn waits_of_group(&self, index: usize) -> Option<Wait> {
         let group = &self.setup.groups[index];
         let mut owned = BTreeSet::new();
+        // Under the consumer protocol everybody ends in the epoch of the group.
+        let mut epoch = None;
         let mut alive = group.members.iter().filter(|m| self.is_up(**m)).peekable();
         alive.peek()?;
         for &node in alive {
@@ -163,6 +166,11 @@ impl Sim {
                 continue;
             };
             if !member.quiet() {
+                return Some(Wait::Rest(node));
+            }
+            if let Some(its) = member.epoch()
+                && its != *epoch.get_or_insert(its)
+            {
                 return Some(Wait::Rest(node));
             }
             for (partition, position) in member.positions() {

@@ -204,6 +204,12 @@ fn rule_group(q: &Question<'_>, who: NodeId, fact: &GroupFact, part: Part) -> Op
              (partition.assignment.strategy)."
                 .to_owned()
         }
+        GroupFact::Revoked { .. } if is_cooperative(q, who) => {
+            "Cooperative protocol: a member gives up only what its new assignment no longer has, and \
+             joins again so that somebody else may have it (ConsumerCoordinator.onJoinComplete, \
+             KIP-429)."
+                .to_owned()
+        }
         GroupFact::Revoked { .. } => {
             "Eager protocol: before it joins again a member gives all its partitions up \
              (ConsumerCoordinator.onJoinPrepare)."
@@ -222,6 +228,12 @@ fn rule_group(q: &Question<'_>, who: NodeId, fact: &GroupFact, part: Part) -> Op
              at {offset}, whatever was done after it."
         ),
         GroupFact::CommitRequested { kind, .. } => rule_commit(q, who, *kind),
+        GroupFact::CommitFailed { exception, .. } if *exception == BETWEEN_GENERATIONS => {
+            "The member is in the group, but between two generations: it has to call poll() to take \
+             part in the rebalance, and may then commit again what it still owns \
+             (REBALANCE_IN_PROGRESS); what it did stays done."
+                .to_owned()
+        }
         GroupFact::CommitFailed { .. } => {
             "A member that is no longer in the group, or of an older generation, may not commit \
              offsets (UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION); what it did stays done."
@@ -229,6 +241,19 @@ fn rule_group(q: &Question<'_>, who: NodeId, fact: &GroupFact, part: Part) -> Op
         }
         GroupFact::PositionSet { source, .. } => rule_position(q, who, *source, lost),
         _ => return None,
+    })
+}
+
+/// The exception of an offset commit in the middle of a rebalance of the classic protocol.
+const BETWEEN_GENERATIONS: &str = "RebalanceInProgressException";
+
+/// Whether a member of the classic protocol keeps what it has through a rebalance: each of its
+/// assignors has to allow it.
+fn is_cooperative(q: &Question<'_>, member: NodeId) -> bool {
+    let assignors = (q.setting)(member, "partition.assignment.strategy");
+    assignors.is_some_and(|assignors| {
+        let each = |one: &str| one.to_ascii_lowercase().contains("cooperative");
+        assignors.split(',').all(each)
     })
 }
 
@@ -267,8 +292,39 @@ fn rule_modern(q: &Question<'_>, who: NodeId, fact: &GroupFact) -> Option<String
                 .to_owned()
         }
         GroupFact::Revoked { .. } if is_modern(q, who) => {
-            "Consumer protocol: a member gives up only what its target no longer has, inside poll() \
-             (AbstractMembershipManager.revokeAndAssign)."
+            "Consumer protocol: a member gives up only what its target no longer has, inside poll(). \
+             The coordinator hears of it once a later round of poll() has called \
+             onPartitionsAssigned too (AbstractMembershipManager.revokeAndAssign)."
+                .to_owned()
+        }
+        GroupFact::Lost { .. } if is_modern(q, who) => {
+            "A member that the coordinator refuses (UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH), or whose \
+             application does not poll, has lost what it had, and joins anew with epoch 0 \
+             (AbstractMembershipManager.transitionToFenced, transitionToStale)."
+                .to_owned()
+        }
+        GroupFact::CommitRequested {
+            kind: CommitKind::Auto,
+            ..
+        } if is_modern(q, who) => format!(
+            "{}: poll() commits the position that the poll() before it left, once {} is over; it \
+             takes for done what was handed out (CommitRequestManager.updateTimerAndMaybeCommit).",
+            setting(q, who, "enable.auto.commit"),
+            setting(q, who, "auto.commit.interval.ms")
+        ),
+        GroupFact::CommitRequested {
+            kind: CommitKind::AutoBeforeRebalance,
+            ..
+        } if is_modern(q, who) => {
+            "With auto-commit a member commits its positions before it takes a new assignment over, \
+             and reads on meanwhile (CommitRequestManager.maybeAutoCommitSyncBeforeRebalance)."
+                .to_owned()
+        }
+        GroupFact::CommitRequested {
+            kind: CommitKind::AutoOnClose,
+            ..
+        } if is_modern(q, who) => {
+            "With auto-commit close() commits the positions (AsyncKafkaConsumer.autoCommitOnClose)."
                 .to_owned()
         }
         GroupFact::CommitFailed { .. } if is_modern(q, who) => {

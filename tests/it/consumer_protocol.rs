@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use kafkasim::lab::Experiment;
-use kafkasim::node::fact::GroupFact;
+use kafkasim::node::fact::{AppFact, GroupFact};
 use kafkasim::node::{Fact, Stated};
 use kafkasim::scenario;
 use kafkasim::sim::Sim;
@@ -94,6 +94,31 @@ fn a_member_that_joins_takes_only_its_share_and_nobody_else_stops() {
     });
     assert_eq!(rebalances, 1, "one target for one change");
     assert_eq!(processed(&facts), 600, "everything is read to its end");
+}
+
+#[test]
+fn records_at_hand_are_returned_between_giving_up_and_saying_so() {
+    let facts = facts_of(
+        "    process: 500ms
+    except: { workers-2: { start-at: 30s } }
+",
+    );
+    let revoked = facts
+        .iter()
+        .position(|stated| matches!(&stated.fact, Fact::Group(GroupFact::Revoked { .. })));
+    let revoked = revoked.expect("the first member gives its surplus up");
+    let who = facts[revoked].who;
+    let mut next = facts[revoked + 1..].iter().filter(|one| one.who == who);
+    let next = next.find_map(|stated| match &stated.fact {
+        Fact::App(AppFact::Polled { .. }) => Some("records"),
+        Fact::Group(GroupFact::Assigned { .. }) => Some("assigned"),
+        _ => None,
+    });
+    assert_eq!(
+        next,
+        Some("records"),
+        "one call of the listener in a round of poll"
+    );
 }
 
 #[test]

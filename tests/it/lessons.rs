@@ -52,6 +52,17 @@ const LESSONS: &[(&str, &[&str])] = &[
         &["--group", "workers", "--from", "29900ms", "--to", "31s"],
     ),
     (
+        "groups/a-worker-crashes",
+        &[
+            "--variant",
+            "kip-848",
+            "--group",
+            "workers",
+            "--from",
+            "29900ms",
+        ],
+    ),
+    (
         "groups/four-assignors",
         &[
             "--variant",
@@ -79,6 +90,19 @@ const LESSONS: &[(&str, &[&str])] = &[
     ("groups/n-topics-n-consumers", &["--group", "readers"]),
     ("groups/n-topics-one-consumer", &[]),
     ("groups/one-consumer-reads-all", &["--group", "solo"]),
+    (
+        "groups/one-more-worker",
+        &[
+            "--variant",
+            "kip-848",
+            "--group",
+            "workers",
+            "--from",
+            "29900ms",
+            "--to",
+            "40s",
+        ],
+    ),
     ("groups/one-topic-one-consumer", &[]),
     (
         "groups/partitions-and-members",

@@ -109,7 +109,9 @@ impl Member {
     fn leave_partitions(&mut self, ctx: &mut Ctx<'_>, closing: Closing) -> bool {
         self.app.activity = Activity::Close(closing);
         let lost = match &self.modern {
-            Some(_) => self.modern_has_lost(),
+            // Kafka goes by the last epoch that it told the application, which a member that is
+            // out keeps (AsyncKafkaConsumer.runRebalanceCallbacksOnClose).
+            Some(_) => false,
             None => self.group.has_no_generation() || self.group.is_rebalancing(),
         };
         let turn = if self.positions.is_empty() {

@@ -397,6 +397,12 @@ impl Member {
         nothing_to_do && nothing_under_way && self.seeks.is_empty()
     }
 
+    /// The member epoch, if this is a member of the consumer protocol that is in its group.
+    pub fn epoch(&self) -> Option<i32> {
+        let (_, epoch) = self.modern.as_ref()?.in_group()?;
+        Some(epoch)
+    }
+
     /// The positions of the owned partitions, `None` where there is none yet.
     pub fn positions(&self) -> impl Iterator<Item = (TopicPartition, Option<Offset>)> + '_ {
         self.positions

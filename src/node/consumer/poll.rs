@@ -43,6 +43,9 @@ pub(super) struct Polling {
     pub(super) deadline: Instant,
     entered: bool,
     blocked: bool,
+    /// Until then it only waits for records: a member of the consumer protocol looks at nothing
+    /// else before it begins its next round.
+    waits_until: Option<Instant>,
 }
 
 impl Polling {
@@ -51,6 +54,7 @@ impl Polling {
             deadline: now + timeout.max(EMPTY_POLL),
             entered: false,
             blocked: false,
+            waits_until: None,
         }
     }
 
@@ -83,6 +87,9 @@ impl Member {
             self.send_fetches(ctx);
             return self.poll_returns(ctx, Vec::new());
         }
+        if polling.entered && polling.waits_until.is_some_and(|until| ctx.now < until) {
+            return false;
+        }
         let turn = match self.coordinator_poll(ctx) {
             Turn::Ready => self.update_positions(ctx),
             other => other,
@@ -112,7 +119,19 @@ impl Member {
         if over {
             return self.poll_returns(ctx, Vec::new());
         }
+        self.wait_for_records(ctx.now);
         false
+    }
+
+    /// A member of the consumer protocol waits for records alone (`FetchBuffer.awaitNotEmpty`): what
+    /// comes meanwhile for the group, or an empty fetch, does not end the wait.
+    fn wait_for_records(&mut self, now: Instant) {
+        let Some(until) = self.modern_waits_until(now) else {
+            return;
+        };
+        if let Activity::Poll(polling) = &mut self.app.activity {
+            polling.waits_until = Some(until);
+        }
     }
 
     /// The group's part (`ConsumerCoordinator.poll`).
@@ -194,6 +213,9 @@ impl Member {
             .chain(self.lookup_retry_at())
             .chain(resets)
             .filter(|at| now < *at);
-        others.chain([polling.deadline]).min()
+        match polling.waits_until.filter(|until| now < *until) {
+            Some(until) => Some(until.min(polling.deadline)),
+            None => others.chain([polling.deadline]).min(),
+        }
     }
 }

@@ -162,6 +162,12 @@ impl Positions {
         }
     }
 
+    /// Gives up what is not among these, ascending; takes nothing new.
+    pub(super) fn retain(&mut self, kept: &[TopicPartition]) {
+        self.owned
+            .retain(|owned| kept.binary_search(&owned.tp).is_ok());
+    }
+
     /// Sets a position, valid if it needs no validation. What was processed counts from there.
     pub(super) fn set(&mut self, tp: TopicPartition, at: OffsetAndEpoch, since: FactId) {
         let offset = at.offset;

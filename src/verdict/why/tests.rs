@@ -487,3 +487,50 @@ fn every_symptom_of_a_record_is_named() {
     );
     assert_eq!(symptoms(&verdict, RecordId(3)), []);
 }
+
+/// The rule of one fact of a member with these settings.
+fn rule_with(settings: &[(&str, &str)], fact: GroupFact) -> String {
+    let mut story = Story::with_records(0..1);
+    story.states(ONE, fact);
+    let setting = |_: NodeId, name: &str| {
+        let found = settings.iter().find(|(key, _)| *key == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    let stated = story.facts.last().expect("a fact was just stated");
+    let rule = crate::verdict::rule_of(&story.cast, &setting, stated);
+    rule.expect("the fact has a rule")
+}
+
+#[test]
+fn what_a_member_gives_up_is_explained_by_its_own_protocol() {
+    let revoked = || GroupFact::Revoked {
+        group: WORKERS,
+        partitions: [P0].into(),
+    };
+    let strategy =
+        |assignors| rule_with(&[("partition.assignment.strategy", assignors)], revoked());
+    assert!(strategy("RangeAssignor").starts_with("Eager"));
+    assert!(strategy("CooperativeStickyAssignor").starts_with("Cooperative"));
+    let default = strategy("RangeAssignor,CooperativeStickyAssignor");
+    assert!(
+        default.starts_with("Eager"),
+        "one eager assignor makes the member eager: {default}"
+    );
+    let modern = rule_with(&[("group.protocol", "consumer")], revoked());
+    assert!(modern.starts_with("Consumer protocol"), "{modern}");
+}
+
+#[test]
+fn a_commit_between_two_generations_is_told_apart_from_one_of_a_member_that_is_out() {
+    let failed = |exception, error| GroupFact::CommitFailed {
+        group: WORKERS,
+        kind: CommitKind::Sync,
+        exception,
+        error,
+    };
+    let between = rule_with(&[], failed("RebalanceInProgressException", None));
+    assert!(between.contains("call poll()"), "{between}");
+    let out = failed("CommitFailedException", Some(ErrorCode::UnknownMemberId));
+    let out = rule_with(&[], out);
+    assert!(out.contains("no longer in the group"), "{out}");
+}

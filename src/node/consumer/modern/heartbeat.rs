@@ -69,6 +69,7 @@ impl Member {
             .is_some_and(|at| at <= ctx.now)
         {
             self.send_modern_heartbeat(ctx);
+            self.begin_in_background(ctx);
         }
     }
 
@@ -240,5 +241,6 @@ impl Member {
             }
         }
         self.carry_epoch();
+        self.begin_in_background(ctx);
     }
 }

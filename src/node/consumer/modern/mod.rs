@@ -10,10 +10,11 @@
 //! ```
 //!
 //! Heartbeats go on in the background ([`heartbeat`]); what they bring is taken over inside `poll`,
-//! one assignment at a time ([`reconcile`]), while the partitions that stay are read on. Simplified:
-//! the listener runs as soon as an application that is in `poll` can know, where Kafka's waits until
-//! its look into the fetch buffer is over; and there is always a listener, so that nothing is given
-//! up behind the application's back.
+//! one assignment at a time ([`reconcile`]), while the partitions that stay are read on. A `poll`
+//! goes in rounds: the group's part, with one call of the listener at most, then records, and if
+//! there are none a wait for nothing but records, until a heartbeat or an auto-commit is due. What
+//! comes meanwhile for the group is looked at in the next round. Simplified: there is always a
+//! listener, so that nothing is given up behind the application's back.
 
 mod heartbeat;
 mod reconcile;
@@ -66,6 +67,8 @@ enum Step {
     },
     /// The listener is to give up what goes.
     Revoking,
+    /// It has: what comes is the matter of the next round.
+    Revoked,
     /// The listener is to be given what comes.
     Assigning,
     /// The listener has returned.
@@ -206,14 +209,42 @@ impl Member {
         if self.modern().state == State::Unsubscribed {
             self.join_anew(ctx.now);
         }
-        let turn = self.reconcile(ctx);
-        if turn != Turn::Ready {
-            return turn;
-        }
-        if self.modern().under_way.is_none() {
+        self.end_commit_before(ctx);
+        // The commit before a reconciliation takes the place of the one by the clock.
+        if !self.commits_for_reconciliation() {
             self.auto_commit_in_poll(ctx);
         }
-        Turn::Ready
+        self.reconcile(ctx)
+    }
+
+    /// Whether an offset commit for a new assignment is under way or about to be.
+    fn commits_for_reconciliation(&mut self) -> bool {
+        let modern = self.modern();
+        match &modern.under_way {
+            Some(under_way) => matches!(under_way.step, Step::Committing { .. }),
+            None => modern.state == State::Reconciling && modern.current != modern.target,
+        }
+    }
+
+    /// Until when a round of `poll` that found no records waits for some
+    /// (`AsyncKafkaConsumer.pollForFetches`, `maximumTimeToWait` of its managers); `None` if the
+    /// next round begins with whatever comes.
+    pub(super) fn modern_waits_until(&self, now: Instant) -> Option<Instant> {
+        let modern = self.modern.as_deref()?;
+        let beats_now = matches!(modern.state, State::Joining | State::Acknowledging);
+        if beats_now && !modern.in_flight {
+            return None;
+        }
+        let half_the_rest = self.heart.poll_due_at.since(now).0 / 2;
+        let polled_half = now + Span::from_nanos(half_the_rest);
+        let mut until = modern.beat_at.min(polled_half);
+        if self.setup.config.auto_commit {
+            until = until.min(self.commits.auto_at);
+        }
+        if !self.positions.all_valid() {
+            until = until.min(now + self.setup.config.retry_backoff);
+        }
+        (now < until).then_some(until)
     }
 
     /// The next heartbeat joins, at once (`transitionToJoining`).
@@ -254,12 +285,6 @@ impl Member {
             member,
             protocol: None,
         };
-    }
-
-    /// Whether `close()` revokes what it owns, or has lost it already.
-    pub(super) fn modern_has_lost(&self) -> bool {
-        let modern = self.modern.as_deref();
-        modern.is_some_and(|modern| modern.in_group().is_none())
     }
 }
 

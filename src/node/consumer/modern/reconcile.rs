@@ -3,7 +3,9 @@
 //! Auto-commit of all positions, retried until `max.poll.interval.ms` is over and then forgotten;
 //! `onPartitionsRevoked` for what goes; `onPartitionsAssigned` for what comes, even if that is
 //! nothing; then the next heartbeat says what the member owns, which is the acknowledgement. What
-//! goes is neither fetched nor handed out from the beginning on, what stays is.
+//! goes is neither fetched nor handed out from the beginning on, what stays is. Each call of the
+//! listener takes a round of `poll`: records at hand are returned between the two, and the work on
+//! them is in front of the acknowledgement. Without auto-commit it begins in the background.
 
 use std::sync::Arc;
 
@@ -42,8 +44,17 @@ impl Member {
                     continue;
                 }
                 Step::Revoking => {
+                    if !self.revoke_gone(ctx, &under_way.target) {
+                        self.go_to(Step::Assigning);
+                        continue;
+                    }
+                    self.go_to(Step::Revoked);
+                    self.call_listener(ctx, Entry::Revoked, Then::ModernStep)
+                }
+                Step::Revoked => {
+                    self.positions.retain(&under_way.target);
                     self.go_to(Step::Assigning);
-                    self.revoke_gone(ctx, &under_way.target)
+                    return Turn::Ready;
                 }
                 Step::Assigning => {
                     self.go_to(Step::Done);
@@ -57,6 +68,15 @@ impl Member {
             if turn != Turn::Ready {
                 return turn;
             }
+        }
+    }
+
+    /// Without auto-commit nothing has to wait for a `poll` to begin (`maybeReconcile(false)`).
+    pub(super) fn begin_in_background(&mut self, ctx: &mut Ctx<'_>) {
+        let modern = self.modern();
+        let idle = modern.under_way.is_none() && modern.current != modern.target;
+        if modern.state == State::Reconciling && idle && !self.setup.config.auto_commit {
+            self.begin_reconciliation(ctx);
         }
     }
 
@@ -84,6 +104,17 @@ impl Member {
             Step::Revoking
         };
         self.modern().under_way = Some(Reconciliation { target, step });
+    }
+
+    /// The offset commit before may have been answered since the last round: then the listener's
+    /// turn has come.
+    pub(super) fn end_commit_before(&mut self, ctx: &mut Ctx<'_>) {
+        let is_reconciling = self.modern().state == State::Reconciling;
+        let step = self.modern().under_way.as_ref().map(|one| &one.step);
+        let commits = matches!(step, Some(Step::Committing { .. }));
+        if is_reconciling && commits && self.commit_before_reconciling(ctx) {
+            self.go_to(Step::Revoking);
+        }
     }
 
     /// Whether the offset commit before is done with, one way or another
@@ -139,8 +170,8 @@ impl Member {
         false
     }
 
-    /// `onPartitionsRevoked`, if anything goes.
-    fn revoke_gone(&mut self, ctx: &mut Ctx<'_>, target: &[TopicPartition]) -> Turn {
+    /// States what goes. Whether anything does, of which the listener is to hear.
+    fn revoke_gone(&mut self, ctx: &mut Ctx<'_>, target: &[TopicPartition]) -> bool {
         let goes = |tp: &TopicPartition| target.binary_search(tp).is_err();
         let gone: Arc<[_]> = self
             .positions
@@ -149,7 +180,7 @@ impl Member {
             .filter(goes)
             .collect();
         if gone.is_empty() {
-            return Turn::Ready;
+            return false;
         }
         let told_by = self.modern().told_by;
         let fact = GroupFact::Revoked {
@@ -158,7 +189,7 @@ impl Member {
         };
         ctx.note_since(fact, told_by);
         self.drop_queued(ctx, &gone);
-        self.call_listener(ctx, Entry::Revoked, Then::ModernStep)
+        true
     }
 
     /// `onPartitionsAssigned` for what comes.
