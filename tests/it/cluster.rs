@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafkasim::base::{NodeId, Seed, Stream, TopicPartition};
-use kafkasim::node::fact::{ClusterFact, GroupFact, LogFact};
+use kafkasim::node::fact::{ClusterFact, FaultFact, GroupFact, LogFact};
 use kafkasim::node::{Fact, Stated};
 use kafkasim::sim::Sim;
 use kafkasim::verdict::{Ending, FactWord};
@@ -108,6 +108,28 @@ fn a_leader_that_closes_hands_over_at_once() {
     });
     let at = elected.expect("another leads").at.as_millis();
     assert!(at < 5_100, "no session has to end first: {at}");
+}
+
+#[test]
+fn a_broker_that_takes_longer_to_close_than_its_restart_is_off_begins_anew_when_it_has_closed() {
+    let text = world(
+        "",
+        "{ pause: active controller, at: 3s, for: 20s }, { close: broker-1, at: 5s, restart-after: 5s }",
+    );
+    let facts = facts_of(&experiment(&text));
+    let began = |s: &&Stated| s.fact == Fact::Fault(FaultFact::Restarted);
+    let began: Vec<u64> = facts.iter().filter(began).map(|s| s.at.as_millis()).collect();
+    let [at] = began[..] else {
+        panic!("it begins anew once: {began:?}");
+    };
+    assert!(
+        (23_000..24_000).contains(&at),
+        "a broker awaits the controller's leave to stop: {at}"
+    );
+    let outcome = run(&text);
+    assert_eq!(outcome.verdict.ends, Ending::Drained);
+    let orders = outcome.verdict.topic("orders").expect("it is in the file");
+    assert_eq!(orders.partitions[0].isr.len(), 3);
 }
 
 #[test]

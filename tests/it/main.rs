@@ -8,6 +8,7 @@ mod cooperative;
 mod coordinator;
 mod fidelity;
 mod growth;
+mod idempotence;
 mod lessons;
 mod library;
 mod loader;
