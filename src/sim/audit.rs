@@ -21,7 +21,11 @@ impl Sim {
         let differ = if looks { self.disagreement() } else { None };
         let differ = differ.map(|(tp, offset)| Finding::Disagreement(tp, offset));
         let forgets = self.setup.cluster.config.expires_producers();
-        let broken = if forgets { None } else { self.broken_sequence() };
+        let broken = if forgets {
+            None
+        } else {
+            self.broken_sequence()
+        };
         let broken = broken.map(|(tp, offset)| Finding::Sequence(tp, offset));
         differ.into_iter().chain(broken).collect()
     }

@@ -13,6 +13,7 @@ mod lessons;
 mod library;
 mod loader;
 mod map;
+mod mistakes;
 mod network;
 mod oracle;
 mod producer;

@@ -259,7 +259,11 @@ limits: { drain: 3min }
 ");
     assert_eq!(outcome.verdict.ends, Ending::Drained);
     let seen = outcome.ledger.seen();
-    assert_eq!(seen.count(FactWord::IsrExpanded), 1, "it is in sync for good");
+    assert_eq!(
+        seen.count(FactWord::IsrExpanded),
+        1,
+        "it is in sync for good"
+    );
 }
 
 #[test]

@@ -161,6 +161,7 @@ fn of_action(scenario: &Scenario, action: &Action) -> Option<String> {
     }
     match action {
         Action::AddPartitions { .. } => return Some("partitions that are added".to_owned()),
+        Action::ElectLeader { .. } => return Some("an election that is asked for".to_owned()),
         Action::DeleteRecords { .. } => return Some("records that are deleted".to_owned()),
         _ => {}
     }

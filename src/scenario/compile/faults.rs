@@ -7,7 +7,9 @@ use crate::base::{NodeId, RecordId, Span, TopicPartition};
 use crate::node::{Phase, StepKind};
 use crate::scenario::decode::keyed::{self, Keyed};
 use crate::scenario::resolved::Fault;
-use crate::scenario::resolved::fault::{self as resolved, Action, Breakage, Moment, Reset, Tail};
+use crate::scenario::resolved::fault::{
+    self as resolved, Action, Breakage, Election, Moment, Reset, Tail,
+};
 use crate::scenario::resolved::step::StepName;
 use crate::scenario::value;
 use crate::sim::setup::{
@@ -102,6 +104,9 @@ impl Compiler<'_> {
             Action::Refuse(_, error) => Verb::Refuse { error: *error },
             Action::AddPartitions { to, .. } => Verb::AddPartitions { to: *to },
             Action::DeleteRecords { up_to, .. } => Verb::DeleteRecords { up_to: *up_to },
+            Action::ElectLeader { election, .. } => Verb::ElectLeader {
+                unclean: *election == Election::Unclean,
+            },
         }
     }
 
@@ -125,7 +130,9 @@ impl Compiler<'_> {
         if let Action::AddPartitions { topic, .. } = action {
             return Target::Topic(self.topic(topic));
         }
-        if let Action::DeleteRecords { partition, .. } = action {
+        if let Action::DeleteRecords { partition, .. } | Action::ElectLeader { partition, .. } =
+            action
+        {
             return Target::Partition(self.partition(partition));
         }
         if let Some(link) = action.link() {

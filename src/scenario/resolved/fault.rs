@@ -171,6 +171,13 @@ pub enum Action {
         /// Everything before goes; everything before the high watermark if absent.
         up_to: Option<u64>,
     },
+    /// `ElectLeaders`: an administrator asks the controller for an election.
+    ElectLeader {
+        /// The partition, such as `orders-0`.
+        partition: String,
+        /// Of whom.
+        election: Election,
+    },
     /// `CreatePartitions`: the topic has more partitions from then on.
     AddPartitions {
         /// The topic.
@@ -178,6 +185,15 @@ pub enum Action {
         /// How many it has then.
         to: u32,
     },
+}
+
+/// Whom an administrator wants to lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Election {
+    /// The first replica, if it is in sync.
+    Preferred,
+    /// Where nobody leads, the first replica that is alive, in sync or not.
+    Unclean,
 }
 
 /// How much of what was not flushed a loss of power takes.
@@ -308,6 +324,8 @@ words! {
         AddPartitions = "add-partitions",
         /// The beginning of a partition is deleted.
         DeleteRecords = "delete-records",
+        /// An administrator has a leader elected.
+        ElectLeader = "elect-leader",
     }
 }
 
@@ -365,6 +383,7 @@ impl Action {
             Self::Refuse(..) => Verb::Refuse,
             Self::AddPartitions { .. } => Verb::AddPartitions,
             Self::DeleteRecords { .. } => Verb::DeleteRecords,
+            Self::ElectLeader { .. } => Verb::ElectLeader,
         }
     }
 
@@ -400,7 +419,9 @@ impl Action {
             | Self::Seek { who, .. } => who,
             Self::SetOffsets { group, .. } => std::slice::from_ref(group),
             Self::AddPartitions { topic, .. } => std::slice::from_ref(topic),
-            Self::DeleteRecords { partition, .. } => std::slice::from_ref(partition),
+            Self::DeleteRecords { partition, .. } | Self::ElectLeader { partition, .. } => {
+                std::slice::from_ref(partition)
+            }
             Self::Cut { .. } | Self::Heal { .. } | Self::Slow { .. } => &[],
             Self::LoseRequest(message, _)
             | Self::LoseResponse(message, _)
@@ -519,6 +540,13 @@ impl Action {
                 Some(offset) => map.serialize_entry("up-to", offset),
                 None => map.serialize_entry("up-to", "latest"),
             },
+            Self::ElectLeader { election, .. } => {
+                let word = match election {
+                    Election::Preferred => "preferred",
+                    Election::Unclean => "unclean",
+                };
+                map.serialize_entry("type", word)
+            }
             Self::Seek { to, .. } => map.serialize_entry("to", &to.text()),
             Self::SetOffsets { to, .. } => match to {
                 Reset::To(target) => map.serialize_entry("to", &target.text()),
