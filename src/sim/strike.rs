@@ -207,9 +207,7 @@ impl Sim {
             | Verb::Refuse { .. }
             | Verb::AddPartitions { .. }
             | Verb::DeleteRecords { .. }
-            | Verb::ElectLeader { .. } => {
-                unreachable!("these verbs strike no process")
-            }
+            | Verb::ElectLeader { .. } => unreachable!("these verbs strike no process"),
         }
     }
 

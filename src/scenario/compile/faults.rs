@@ -7,9 +7,7 @@ use crate::base::{NodeId, RecordId, Span, TopicPartition};
 use crate::node::{Phase, StepKind};
 use crate::scenario::decode::keyed::{self, Keyed};
 use crate::scenario::resolved::Fault;
-use crate::scenario::resolved::fault::{
-    self as resolved, Action, Breakage, Election, Moment, Reset, Tail,
-};
+use crate::scenario::resolved::fault::{self as resolved, Action, Breakage, Moment, Reset, Tail};
 use crate::scenario::resolved::step::StepName;
 use crate::scenario::value;
 use crate::sim::setup::{
@@ -104,9 +102,7 @@ impl Compiler<'_> {
             Action::Refuse(_, error) => Verb::Refuse { error: *error },
             Action::AddPartitions { to, .. } => Verb::AddPartitions { to: *to },
             Action::DeleteRecords { up_to, .. } => Verb::DeleteRecords { up_to: *up_to },
-            Action::ElectLeader { election, .. } => Verb::ElectLeader {
-                unclean: *election == Election::Unclean,
-            },
+            Action::ElectLeader { unclean, .. } => Verb::ElectLeader { unclean: *unclean },
         }
     }
 

@@ -7,9 +7,7 @@ use super::producer::known_topic;
 use super::{fault_network, fault_rules};
 use crate::scenario::diagnostic::{Kind, Problem, line_of};
 use crate::scenario::not_yet::{self, Area};
-use crate::scenario::resolved::fault::{
-    Action, Election, Moment, Reset, Tail, Target, Trigger, Verb,
-};
+use crate::scenario::resolved::fault::{Action, Moment, Reset, Tail, Target, Trigger, Verb};
 use crate::scenario::resolved::{Fault, Topic};
 use crate::scenario::tree::{Entry, Node, Value};
 use crate::scenario::value::{self, Drawn};
@@ -274,11 +272,11 @@ fn elect_leader(
     let partition = context.text(&entry.node);
     let partition =
         partition.and_then(|text| names.known_partition(context, &text, entry.node.place));
-    let election = match fields.get("type") {
-        None => Election::Preferred,
+    let unclean = match fields.get("type") {
+        None => false,
         Some(node) => match node.text() {
-            Some("preferred") => Election::Preferred,
-            Some("unclean") => Election::Unclean,
+            Some("preferred") => false,
+            Some("unclean") => true,
             _ => {
                 context.expected("`preferred` or `unclean`", node);
                 return None;
@@ -286,10 +284,7 @@ fn elect_leader(
         },
     };
     let partition = partition?;
-    Some(Action::ElectLeader {
-        partition,
-        election,
-    })
+    Some(Action::ElectLeader { partition, unclean })
 }
 
 /// How long a fault lasts that has to say so.

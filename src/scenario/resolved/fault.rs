@@ -175,8 +175,8 @@ pub enum Action {
     ElectLeader {
         /// The partition, such as `orders-0`.
         partition: String,
-        /// Of whom.
-        election: Election,
+        /// Of whoever is alive where nobody leads, instead of the preferred leader.
+        unclean: bool,
     },
     /// `CreatePartitions`: the topic has more partitions from then on.
     AddPartitions {
@@ -185,15 +185,6 @@ pub enum Action {
         /// How many it has then.
         to: u32,
     },
-}
-
-/// Whom an administrator wants to lead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Election {
-    /// The first replica, if it is in sync.
-    Preferred,
-    /// Where nobody leads, the first replica that is alive, in sync or not.
-    Unclean,
 }
 
 /// How much of what was not flushed a loss of power takes.
@@ -540,12 +531,8 @@ impl Action {
                 Some(offset) => map.serialize_entry("up-to", offset),
                 None => map.serialize_entry("up-to", "latest"),
             },
-            Self::ElectLeader { election, .. } => {
-                let word = match election {
-                    Election::Preferred => "preferred",
-                    Election::Unclean => "unclean",
-                };
-                map.serialize_entry("type", word)
+            Self::ElectLeader { unclean, .. } => {
+                map.serialize_entry("type", ["preferred", "unclean"][usize::from(*unclean)])
             }
             Self::Seek { to, .. } => map.serialize_entry("to", &to.text()),
             Self::SetOffsets { to, .. } => match to {
