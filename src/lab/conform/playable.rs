@@ -175,6 +175,7 @@ fn of_action(scenario: &Scenario, action: &Action) -> Option<String> {
     match action {
         Action::SetOffsets { .. } | Action::DeleteRecords { .. } => return None,
         Action::AddPartitions { .. } => return Some("partitions that are added".to_owned()),
+        Action::ElectLeader { .. } => return Some("an election that is asked for".to_owned()),
         _ => {}
     }
     if action.link().is_some() {
