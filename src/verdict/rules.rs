@@ -216,34 +216,6 @@ fn rule_group(q: &Question<'_>, who: NodeId, fact: &GroupFact, part: Part) -> Op
              does not leave; session.timeout.ms later the coordinator gives it up (KIP-345).",
             setting(q, who, "max.poll.interval.ms")
         ),
-        GroupFact::MemberLeft { .. } => {
-            "LeaveGroup: who leaves by itself is replaced at once, without waiting for a session to \
-             expire."
-                .to_owned()
-        }
-        GroupFact::RebalanceStarted { .. } => {
-            "Whoever joins, leaves or is given up makes the group agree anew who has what.".to_owned()
-        }
-        GroupFact::RoundCompleted { .. } => {
-            "The leader of the group divides all partitions among the members that joined \
-             (partition.assignment.strategy)."
-                .to_owned()
-        }
-        GroupFact::Revoked { .. } if is_cooperative(q, who) => {
-            "Cooperative protocol: a member gives up only what its new assignment no longer has, and \
-             joins again so that somebody else may have it (ConsumerCoordinator.onJoinComplete, \
-             KIP-429)."
-                .to_owned()
-        }
-        GroupFact::Revoked { .. } => {
-            "Eager protocol: before it joins again a member gives all its partitions up \
-             (ConsumerCoordinator.onJoinPrepare)."
-                .to_owned()
-        }
-        GroupFact::Lost { .. } => {
-            "A member that was removed meanwhile cannot commit offsets for its partitions any more."
-                .to_owned()
-        }
         GroupFact::OffsetCommitted { offset, .. } if lost && part == Part::Symptom => format!(
             "The group is now past everything below {offset}, processed or not: Kafka does not ask \
              (the broker stores the number it is given)."
@@ -265,6 +237,36 @@ fn rule_group(q: &Question<'_>, who: NodeId, fact: &GroupFact, part: Part) -> Op
                 .to_owned()
         }
         GroupFact::PositionSet { source, .. } => rule_position(q, who, *source, lost),
+        _ => return rule_rebalance(q, who, fact).map(str::to_owned),
+    })
+}
+
+/// The rules of a rebalance of the classic protocol.
+fn rule_rebalance(q: &Question<'_>, who: NodeId, fact: &GroupFact) -> Option<&'static str> {
+    Some(match fact {
+        GroupFact::MemberLeft { .. } => {
+            "LeaveGroup: who leaves by itself is replaced at once, without waiting for a session to \
+             expire."
+        }
+        GroupFact::RebalanceStarted { .. } => {
+            "Whoever joins, leaves or is given up makes the group agree anew who has what."
+        }
+        GroupFact::RoundCompleted { .. } => {
+            "The leader of the group divides all partitions among the members that joined \
+             (partition.assignment.strategy)."
+        }
+        GroupFact::Revoked { .. } if is_cooperative(q, who) => {
+            "Cooperative protocol: a member gives up only what its new assignment no longer has, and \
+             joins again so that somebody else may have it (ConsumerCoordinator.onJoinComplete, \
+             KIP-429)."
+        }
+        GroupFact::Revoked { .. } => {
+            "Eager protocol: before it joins again a member gives all its partitions up \
+             (ConsumerCoordinator.onJoinPrepare)."
+        }
+        GroupFact::Lost { .. } => {
+            "A member that was removed meanwhile cannot commit offsets for its partitions any more."
+        }
         _ => return None,
     })
 }
