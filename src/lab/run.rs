@@ -181,6 +181,12 @@ impl Experiment {
             found.map(|(setup, _)| setup.config.acks)
         };
         ledger.look_for_lost(at, |node| acks_of(node) == Some(Acks::All));
+        if !self.setup.cluster.config.expires_producers() {
+            ledger.look_for_twice(at, |node| {
+                let found = producers.iter().find(|(setup, _)| setup.node == node);
+                found.is_some_and(|(setup, _)| setup.config.idempotence)
+            });
+        }
     }
 
     /// The record of that name, as it stands after the run. A span names its first record.

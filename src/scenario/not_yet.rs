@@ -93,7 +93,7 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     (Area::GroupType, &["share"]),
     (Area::Effect, &["send"]),
     (Area::Mode, &["zookeeper"]),
-    (Area::Verb, &["disk-loss", "elect-leader", "change-config"]),
+    (Area::Verb, &["disk-loss", "change-config"]),
     (
         Area::FaultStep,
         &[

@@ -53,6 +53,7 @@ impl Sim {
             data_in_flight: 0,
             requests: Requests::none(count),
             at_work: None,
+            closing: Vec::new(),
             silenced: Vec::new(),
             calm_since: None,
             setup,

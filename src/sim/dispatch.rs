@@ -59,6 +59,9 @@ pub(super) enum Call {
     /// An administrator deletes the records of a partition up to an offset, or up to the high
     /// watermark, at its leader.
     DeleteRecords(TopicPartition, Option<Offset>),
+    /// An administrator asks for an election, an unclean one or one of the preferred leader, at the
+    /// controller.
+    ElectLeader(TopicPartition, bool),
 }
 
 impl Node {
@@ -85,7 +88,8 @@ impl Node {
                 | Call::LosePower(_)
                 | Call::ResetOffsets(..)
                 | Call::AddPartitions(..)
-                | Call::DeleteRecords(..)) => {
+                | Call::DeleteRecords(..)
+                | Call::ElectLeader(..)) => {
                     unreachable!("a producer is never told {other:?}")
                 }
             },
@@ -107,7 +111,8 @@ impl Node {
                 | Call::LosePower(_)
                 | Call::ResetOffsets(..)
                 | Call::AddPartitions(..)
-                | Call::DeleteRecords(..)) => {
+                | Call::DeleteRecords(..)
+                | Call::ElectLeader(..)) => {
                     unreachable!("a member is never told {other:?}")
                 }
             },
@@ -174,6 +179,7 @@ fn handle_controller(controller: &mut Controller, ctx: &mut Ctx<'_>, call: Call)
         },
         Call::Timer(key) => controller.on_timer(ctx, key),
         Call::AddPartitions(topic, to) => controller.add_partitions(ctx, topic, to),
+        Call::ElectLeader(tp, unclean) => controller.elect_leader(ctx, tp, unclean),
         other => unreachable!("a controller is never told {other:?}"),
     }
 }

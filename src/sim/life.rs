@@ -34,6 +34,8 @@ impl Sim {
                 if status == Status::Down {
                     let cause = self.note(node, by, FaultFact::Restarted, scratch);
                     self.start(node, cause, scratch);
+                } else if let Some((.., due)) = self.closing.iter_mut().find(|c| c.0 == node) {
+                    *due = true;
                 }
             }
             Turn::Resume => self.resume(node, by, scratch),
@@ -143,7 +145,8 @@ impl Sim {
         }
     }
 
-    /// The process is no more: its timers are off, its connections close.
+    /// The process is no more: its timers are off, its connections close. One that took longer to
+    /// close than its restart was off begins anew at once.
     pub(super) fn gone(&mut self, node: NodeId, cause: FactId) {
         self.has_a_turn(node);
         self.status[node.index()] = Status::Down;
@@ -152,6 +155,12 @@ impl Sim {
         }
         for conn in self.network.open_of(node) {
             self.close(conn, node, cause);
+        }
+        if let Some(at) = self.closing.iter().position(|closing| closing.0 == node) {
+            let (_, by, is_due) = self.closing.remove(at);
+            if is_due {
+                self.plan(node, Turn::Restart, self.now, by);
+            }
         }
     }
 
@@ -163,6 +172,8 @@ impl Sim {
         scratch: &mut Scratch,
     ) -> FactId {
         let cause = self.note(node, by, FaultFact::Closed, scratch);
+        self.closing.retain(|closing| closing.0 != node);
+        self.closing.push((node, cause, false));
         self.call(node, cause, scratch, Call::Close);
         cause
     }

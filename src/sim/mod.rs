@@ -155,6 +155,9 @@ pub struct Sim {
     requests: Requests,
     /// A producer found at work when last looked for, until it has another turn.
     at_work: Option<NodeId>,
+    /// Who was told to close and is still at it, with the fact of the close, and whether its restart
+    /// is due already.
+    closing: Vec<(NodeId, FactId, bool)>,
     /// Connections that a loss of power has silenced, by the machine that is down.
     silenced: Vec<(NodeId, ConnId)>,
     /// Since when only the drain is left.

@@ -362,6 +362,11 @@ pub enum Verb {
         /// To here; to the high watermark if absent.
         up_to: Option<Offset>,
     },
+    /// An administrator asks the controller for an election of a partition's leader.
+    ElectLeader {
+        /// Of any replica that is alive, where nobody leads; else of the preferred one.
+        unclean: bool,
+    },
     /// Nothing passes between the sides of a link.
     Cut {
         /// For so long; until a `heal`, if absent.

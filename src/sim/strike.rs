@@ -52,9 +52,12 @@ impl Sim {
                 }
             }
             Target::Partition(tp) => {
-                if let Verb::DeleteRecords { up_to } = setup.faults[index].verb
-                    && self.delete_records(*tp, up_to, by, scratch)
-                {
+                let has_struck = match setup.faults[index].verb {
+                    Verb::DeleteRecords { up_to } => self.delete_records(*tp, up_to, by, scratch),
+                    Verb::ElectLeader { unclean } => self.elect_leader(*tp, unclean, by, scratch),
+                    _ => false,
+                };
+                if has_struck {
                     self.has_struck(index);
                 }
             }
@@ -102,6 +105,23 @@ impl Sim {
             self.call(leader, by, scratch, Call::DeleteRecords(tp, up_to));
         }
         before < self.log_start(tp)
+    }
+
+    /// `ElectLeaders`, at the active controller. Whether somebody else leads then: it is refused where
+    /// no election is needed, or nobody can be elected.
+    fn elect_leader(
+        &mut self,
+        tp: TopicPartition,
+        unclean: bool,
+        by: FactId,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let controller = self.setup.cluster.controllers[0];
+        let before = self.leader_of(tp);
+        if self.is_up(controller) {
+            self.call(controller, by, scratch, Call::ElectLeader(tp, unclean));
+        }
+        before != self.leader_of(tp)
     }
 
     pub(super) fn has_struck(&mut self, index: usize) {
@@ -186,9 +206,8 @@ impl Sim {
             | Verb::HoldResponse { .. }
             | Verb::Refuse { .. }
             | Verb::AddPartitions { .. }
-            | Verb::DeleteRecords { .. } => {
-                unreachable!("these verbs strike no process")
-            }
+            | Verb::DeleteRecords { .. }
+            | Verb::ElectLeader { .. } => unreachable!("these verbs strike no process"),
         }
     }
 

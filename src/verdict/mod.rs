@@ -27,6 +27,7 @@ pub mod range;
 pub mod record;
 mod removal;
 mod removals;
+mod renumbering;
 mod rules;
 mod said;
 pub mod seen;

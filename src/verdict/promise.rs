@@ -7,12 +7,13 @@
 //! | high watermarks grow | a leader whose high watermark goes back within one leadership |
 //! | logs agree | two in-sync replicas that differ below both high watermarks |
 //! | sequences are contiguous | a log that misses a batch of an idempotent producer, or has it twice |
+//! | once in an epoch | a record of an idempotent producer that is twice in a log, although its producer kept its epoch or no broker began anew |
 //! | acknowledged is kept | a record acknowledged with acks=all that is in no log, with no unclean election and nothing lost with the power |
 //!
 //! The first three are read off the facts as they come, the others off the logs at the end of a
 //! run. A broken one is a mistake of the simulator, never an outcome: it fails the run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -21,7 +22,8 @@ use super::ledger::Ledger;
 use super::quantity::FactWord;
 use crate::base::{Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
 use crate::kafka::Cast;
-use crate::node::fact::{ClusterFact, Fact, LogFact, Stated};
+use crate::kafka::cast::Role;
+use crate::node::fact::{ClusterFact, Fact, FaultFact, LogFact, ProduceFact, Stated};
 
 /// No more than so many broken promises are kept of a run: one is enough to look into.
 const KEPT: usize = 8;
@@ -54,6 +56,12 @@ pub enum Promise {
     SequencesAreContiguous {
         /// The offset.
         offset: Offset,
+    },
+    /// So many records of an idempotent producer are in a log more than once, and nothing happened by
+    /// which Kafka lets that come about.
+    OnceInAnEpoch {
+        /// How many.
+        records: u64,
     },
     /// So many records acknowledged with acks=all are in no log.
     AcknowledgedIsKept {
@@ -92,6 +100,10 @@ struct Known {
 pub(super) struct Promises {
     topics: Vec<Vec<Known>>,
     broken: Vec<Broken>,
+    /// The producers that raised their epoch.
+    raised: BTreeSet<NodeId>,
+    /// Who began anew, brokers among them.
+    restarted: BTreeSet<NodeId>,
 }
 
 impl Promises {
@@ -136,6 +148,14 @@ impl Promises {
                 leader_epoch,
                 ..
             }) => self.is_elected(*partition, *leader_epoch),
+            Fact::Produce(ProduceFact::ProducerEpochBumped { .. }) => {
+                self.raised.insert(stated.who);
+                return;
+            }
+            Fact::Fault(FaultFact::Restarted) => {
+                self.restarted.insert(stated.who);
+                return;
+            }
             _ => return,
         };
         if let Err((partition, promise)) = kept {
@@ -247,6 +267,42 @@ impl Ledger {
         }
     }
 
+    /// Looks for records that are in a log more than once although their producer is idempotent.
+    ///
+    /// Kafka 4.1.0 does write such a record again: a broker that begins anew knows the last batch of
+    /// a producer only (the snapshot of `ProducerStateManager` has no more), so it refuses a retry of
+    /// the one before as out of order; the producer raises its epoch, numbers what it has under way
+    /// anew (`TransactionManager.canRetry`), and everything is appended again. Nothing else does it.
+    pub fn look_for_twice(&mut self, at: Instant, is_idempotent: impl Fn(NodeId) -> bool) {
+        if self.seen.count(FactWord::Retry) == 0 {
+            return;
+        }
+        let actors = &self.cast.actors;
+        let is_broker = |node: &NodeId| actors[node.index()].role == Role::Broker;
+        let has_begun_anew = self.promises.restarted.iter().any(is_broker);
+        let topics: Vec<TopicId> = (0..self.topics.len() as u32).map(TopicId).collect();
+        for topic in topics {
+            let partitions: Vec<_> = self.logs(topic).map(|(partition, _)| partition).collect();
+            for partition in partitions {
+                let twice = self.appended_twice(&[partition]);
+                let wrong = twice.iter().filter(|id| {
+                    let producer = self.cast.sender(RecordId(*id as u32)).0;
+                    let excused = has_begun_anew && self.promises.raised.contains(&producer);
+                    is_idempotent(producer) && !excused
+                });
+                let records = wrong.count() as u64;
+                if 0 < records {
+                    let promise = Promise::OnceInAnEpoch { records };
+                    self.promises.is_broken(Broken {
+                        at,
+                        partition,
+                        promise,
+                    });
+                }
+            }
+        }
+    }
+
     /// What was not kept, as sentences.
     pub(super) fn broken_promises(&self) -> Vec<String> {
         let broken = self.promises.broken().iter();
@@ -288,6 +344,11 @@ impl fmt::Display for Promise {
                 f,
                 "the batch at offset {offset} does not follow the one before of its producer"
             ),
+            Self::OnceInAnEpoch { records } => write!(
+                f,
+                "{records} records of an idempotent producer are there twice, in one producer epoch \
+                 or with no broker that began anew"
+            ),
             Self::AcknowledgedIsKept { records } => write!(
                 f,
                 "{records} records acknowledged with acks=all are in no log, with no unclean election"
@@ -298,8 +359,9 @@ impl fmt::Display for Promise {
 
 #[cfg(test)]
 mod tests {
+    use super::super::story::*;
     use super::*;
-    use crate::kafka::Records;
+    use crate::kafka::{ErrorCode, Records};
     use crate::node::fact::FactId;
 
     const TP: TopicPartition = TopicPartition::new(TopicId(0), 0);
@@ -373,6 +435,53 @@ mod tests {
         let broken = vec![appended(1, 0), begins(2, 1), appended(1, 1)];
         let epoch = 1;
         assert_eq!(told(broken), [Promise::OneLeaderPerEpoch { epoch }]);
+    }
+
+    /// Records 0 to 3 are written, and 2 is written again after what `between` tells.
+    fn twice(between: impl Fn(&mut Story)) -> Vec<Promise> {
+        let mut story = Story::with_records(0..4);
+        between(&mut story);
+        let records = records(2..3);
+        let (partition, error) = (P0, ErrorCode::RequestTimedOut);
+        let retry = ProduceFact::Retry {
+            partition,
+            records,
+            error,
+        };
+        story.states(SHOP, retry);
+        story.appended(P0, 4, 2..3);
+        let mut ledger = story.ledger();
+        ledger.look_for_twice(story.now, |node| node == SHOP);
+        let broken = ledger.promises.broken().iter();
+        broken.map(|broken| broken.promise).collect()
+    }
+
+    #[test]
+    fn a_record_is_written_twice_only_in_two_epochs_and_after_a_broker_began_anew() {
+        let raised = ProduceFact::ProducerEpochBumped { epoch: 1 };
+        let restarted = |story: &mut Story, who| {
+            story.states(who, FaultFact::Restarted);
+        };
+        let broken = [Promise::OnceInAnEpoch { records: 1 }];
+        assert_eq!(twice(|_| {}), broken);
+        assert_eq!(
+            twice(|story| {
+                story.states(SHOP, raised.clone());
+            }),
+            broken,
+            "no broker began anew"
+        );
+        assert_eq!(twice(|story| restarted(story, BROKER)), broken);
+        let other = |story: &mut Story| {
+            restarted(story, ONE);
+            story.states(SHOP, raised.clone());
+        };
+        assert_eq!(twice(other), broken, "a member is no broker");
+        let both = |story: &mut Story| {
+            restarted(story, BROKER);
+            story.states(SHOP, raised.clone());
+        };
+        assert_eq!(twice(both), []);
     }
 
     #[test]

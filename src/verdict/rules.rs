@@ -6,6 +6,7 @@
 use super::removal;
 use super::why::{Part, Question, Settings, Symptom};
 use crate::base::{GroupId, NodeId, RecordId};
+use crate::kafka::cast::Role;
 use crate::kafka::message::Api;
 use crate::kafka::{Cast, ErrorCode};
 use crate::node::fact::{
@@ -23,7 +24,7 @@ pub(super) fn rule(q: &Question<'_>, stated: &Stated, part: Part) -> Option<Stri
         Fact::Group(fact) => rule_group(q, stated.who, fact, part),
         Fact::App(fact) => rule_app(q, fact, part),
         Fact::Sink(fact) => rule_sink(fact, part).map(str::to_owned),
-        Fact::Fault(fact) => rule_fault(fact).map(str::to_owned),
+        Fact::Fault(fact) => rule_fault(q, stated.who, fact).map(str::to_owned),
     }
 }
 
@@ -120,6 +121,12 @@ fn rule_produce(q: &Question<'_>, who: NodeId, fact: &ProduceFact) -> Option<Str
              written."
                 .to_owned()
         }
+        ProduceFact::ProducerEpochBumped { .. } => {
+            "No earlier batch of its own can be what is missing, so the producer begins a new epoch and \
+             numbers from 0 what it has not heard of, written or not \
+             (TransactionManager.bumpIdempotentEpochAndResetIdIfNeeded)."
+                .to_owned()
+        }
         ProduceFact::Sent { .. } => {
             "send() only puts a record into the producer's memory (RecordAccumulator).".to_owned()
         }
@@ -157,11 +164,29 @@ fn rule_log(q: &Question<'_>, who: NodeId, fact: &LogFact, part: Part) -> Option
             LogFact::Appended { .. },
             Symptom::AppendedTwice(_) | Symptom::Duplicated(_),
             Part::Symptom | Part::State | Part::Warning,
+        ) if is_idempotent(q, producer) => {
+            "A retry is known by producer epoch and sequence number, and the batch has others now: to \
+             the broker it is a new one."
+                .to_owned()
+        }
+        (
+            LogFact::Appended { .. },
+            Symptom::AppendedTwice(_) | Symptom::Duplicated(_),
+            Part::Symptom | Part::State | Part::Warning,
         ) => format!(
             "{}: without a producer id and sequence numbers the broker cannot tell a retry from a \
              new batch (KIP-98), and writes it again.",
             setting(q, producer, "enable.idempotence")
         ),
+        (
+            LogFact::AppendRefused {
+                error: ErrorCode::OutOfOrderSequenceNumber,
+                ..
+            },
+            ..,
+        ) => "A batch that is not among those the broker remembers of its producer has to follow the \
+              last of them (ProducerAppendInfo.checkSequence)."
+            .to_owned(),
         (LogFact::AppendRefused { .. }, ..) => "A refused batch is not written.".to_owned(),
         _ => return None,
     })
@@ -257,6 +282,11 @@ fn is_cooperative(q: &Question<'_>, member: NodeId) -> bool {
         let each = |one: &str| one.to_ascii_lowercase().contains("cooperative");
         assignors.split(',').all(each)
     })
+}
+
+/// Whether a producer is idempotent.
+fn is_idempotent(q: &Question<'_>, producer: NodeId) -> bool {
+    (q.setting)(producer, "enable.idempotence").is_some_and(|value| value == "true")
 }
 
 /// Whether a member speaks the consumer protocol.
@@ -497,7 +527,8 @@ fn rule_sink(fact: &SinkFact, part: Part) -> Option<&'static str> {
     })
 }
 
-fn rule_fault(fact: &FaultFact) -> Option<&'static str> {
+fn rule_fault(q: &Question<'_>, who: NodeId, fact: &FaultFact) -> Option<&'static str> {
+    let is_broker = q.cast.actors[who.index()].role == Role::Broker;
     Some(match fact {
         FaultFact::PowerLost => {
             "The process and the page cache are gone, only what was flushed is left; nobody is told, \
@@ -524,6 +555,10 @@ fn rule_fault(fact: &FaultFact) -> Option<&'static str> {
         FaultFact::Sought => "The application may read on from wherever it likes.",
         FaultFact::OffsetsSet { .. } => {
             "Kafka accepts offsets from outside only while the group has no members."
+        }
+        FaultFact::Restarted if is_broker => {
+            "A broker that begins anew has its log; of each producer it knows the last batch only, as a \
+             snapshot keeps no more (ProducerStateManager)."
         }
         FaultFact::Restarted => {
             "A new process is a new member with a new member id, unless group.instance.id is set."

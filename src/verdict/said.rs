@@ -211,8 +211,10 @@ fn what_log(q: &Question<'_>, who: &str, fact: &LogFact) -> String {
         LogFact::RetryDeduplicated { .. } => {
             format!("{who} recognises the batch and does not write it again")
         }
-        LogFact::AppendRefused { error, .. } => {
-            format!("{who} refuses the batch: {}", error.name())
+        LogFact::AppendRefused { error, records, .. } => {
+            let which = ["another batch", "the batch"];
+            let which = which[usize::from(records.position(q.record).is_some())];
+            format!("{who} refuses {which}: {}", error.name())
         }
         LogFact::Replicated { partition, to, .. } => {
             format!("{} is replicated up to {to}", q.cast.partition(*partition))

@@ -412,6 +412,7 @@ impl Trail<'_> {
         let first = self.first_from(0, here)?;
         let second = self.first_from(first + 1, here)?;
         let mut picked = self.resending((first, second));
+        picked.merge(self.renumbering((first, second)));
         picked.add(Some(first), Part::First);
         picked.add(Some(second), Part::Symptom);
         Some(picked)

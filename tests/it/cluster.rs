@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafkasim::base::{NodeId, Seed, Stream, TopicPartition};
-use kafkasim::node::fact::{ClusterFact, GroupFact, LogFact};
+use kafkasim::node::fact::{ClusterFact, FaultFact, GroupFact, LogFact};
 use kafkasim::node::{Fact, Stated};
 use kafkasim::sim::Sim;
 use kafkasim::verdict::{Ending, FactWord};
@@ -108,6 +108,74 @@ fn a_leader_that_closes_hands_over_at_once() {
     });
     let at = elected.expect("another leads").at.as_millis();
     assert!(at < 5_100, "no session has to end first: {at}");
+}
+
+#[test]
+fn a_broker_that_takes_longer_to_close_than_its_restart_is_off_begins_anew_when_it_has_closed() {
+    let text = world(
+        "",
+        "{ pause: active controller, at: 3s, for: 20s }, { close: broker-1, at: 5s, restart-after: 5s }",
+    );
+    let facts = facts_of(&experiment(&text));
+    let began = |s: &&Stated| s.fact == Fact::Fault(FaultFact::Restarted);
+    let began: Vec<u64> = facts
+        .iter()
+        .filter(began)
+        .map(|s| s.at.as_millis())
+        .collect();
+    let [at] = began[..] else {
+        panic!("it begins anew once: {began:?}");
+    };
+    assert!(
+        (23_000..24_000).contains(&at),
+        "a broker awaits the controller's leave to stop: {at}"
+    );
+    let outcome = run(&text);
+    assert_eq!(outcome.verdict.ends, Ending::Drained);
+    let orders = outcome.verdict.topic("orders").expect("it is in the file");
+    assert_eq!(orders.partitions[0].isr.len(), 3);
+}
+
+#[test]
+fn an_administrator_has_the_preferred_leader_lead_again_once_it_is_in_sync() {
+    let crash = "{ crash: broker-1, at: 5s, restart-after: 10s }";
+    let ask = |at: &str| format!("{crash}, {{ elect-leader: orders-0, at: {at}, optional: true }}");
+    let leader_of = |faults: &str| {
+        let outcome = run(&world("", faults));
+        assert_eq!(outcome.verdict.ends, Ending::Drained);
+        let orders = outcome.verdict.topic("orders").expect("it is in the file");
+        assert_eq!((orders.appended, orders.appended_twice.len()), (300, 0));
+        orders.partitions[0].leader.clone()
+    };
+    assert_eq!(leader_of(crash).as_deref(), Some("broker-2"));
+    assert_eq!(
+        leader_of(&ask("14500ms")).as_deref(),
+        Some("broker-2"),
+        "PREFERRED_LEADER_NOT_AVAILABLE: it is not in sync"
+    );
+    assert_eq!(leader_of(&ask("25s")).as_deref(), Some("broker-1"));
+}
+
+#[test]
+fn an_administrator_has_an_unclean_leader_elected_where_nobody_leads() {
+    let crashes =
+        "{ crash: [broker-2, broker-3], at: 3s, restart-after: 40s }, { crash: broker-1, at: 30s }";
+    let unclean = |at: &str| {
+        let faults = format!(
+            "{crashes}, {{ elect-leader: orders-0, type: unclean, at: {at}, optional: true }}"
+        );
+        let text = world("", &faults).replace("min.insync.replicas: 2", "min.insync.replicas: 1");
+        let facts = facts_of(&experiment(&text));
+        let unclean = facts.iter().filter(|s| {
+            matches!(
+                s.fact,
+                Fact::Cluster(ClusterFact::LeaderElected { unclean: true, .. })
+            )
+        });
+        unclean.count()
+    };
+    assert_eq!(unclean("20s"), 0, "ELECTION_NOT_NEEDED: broker-1 leads");
+    assert_eq!(unclean("50s"), 1, "broker-2 is alive and was not in sync");
 }
 
 #[test]

@@ -243,6 +243,30 @@ fn a_held_fetch_of_a_follower_holds_the_high_watermark_back() {
 }
 
 #[test]
+fn a_held_fetch_of_a_process_that_is_gone_does_not_disturb_the_one_that_follows_it() {
+    let outcome = run("
+title: A fetch from the past
+cluster: { config: { offsets.topic.num.partitions: 1 } }
+topics:
+  orders: { replica-assignment: [[1, 2, 3]], config: { min.insync.replicas: 2 } }
+producers:
+  shop: { topic: orders, records: 50, every: 100ms }
+  late: { topic: orders, records: 1, every: 1s, start-at: 70s }
+faults:
+  - { hold-request: broker-2, request: Fetch, nth: 5, for: 20s }
+  - { crash: broker-2, at: 2s, restart-after: 2s }
+limits: { drain: 3min }
+");
+    assert_eq!(outcome.verdict.ends, Ending::Drained);
+    let seen = outcome.ledger.seen();
+    assert_eq!(
+        seen.count(FactWord::IsrExpanded),
+        1,
+        "it is in sync for good"
+    );
+}
+
+#[test]
 fn a_refused_request_does_nothing_and_is_sent_again_if_the_error_allows_it() {
     let retried =
         "{ refuse: shop, request: Produce, error: NOT_ENOUGH_REPLICAS, nth: 5, times: 3 }";

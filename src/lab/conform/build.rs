@@ -228,6 +228,12 @@ fn tell(life: &mut Life, threads: u32, what: Happened) {
         }
         Happened::PollFailed(error) => Step::new(Kind::PollFailed, error),
         Happened::Processed(place) => return work(life, threads, Kind::Processed, &place),
+        Happened::RowsStored(places) => {
+            for place in &places {
+                work(life, threads, Kind::RowStored, place);
+            }
+            return;
+        }
         Happened::ProcessingFailed(at) => return work(life, threads, Kind::ProcessingFailed, &at),
         Happened::Skipped(place) => return work(life, threads, Kind::Skipped, &place),
         Happened::HandedOn(place) => return work(life, threads, Kind::HandedOn, &place),
@@ -311,7 +317,9 @@ pub(super) fn joined(steps: &[Step]) -> Vec<Step> {
     let mut result: Vec<Step> = Vec::new();
     for step in steps {
         let joins = match step.kind {
-            Kind::Processed | Kind::Skipped => result.last().filter(|last| last.kind == step.kind),
+            Kind::Processed | Kind::Skipped | Kind::RowStored => {
+                result.last().filter(|last| last.kind == step.kind)
+            }
             _ => None,
         };
         let places = joins.and_then(|last| Place::parse(&last.what).zip(Place::parse(&step.what)));

@@ -187,6 +187,7 @@ fn tell(story: &Story, aspect: Aspect) -> Lines {
             let steps: Vec<Step> = life.steps.iter().chain(&life.workers).cloned().collect();
             let work = [
                 Kind::Processed,
+                Kind::RowStored,
                 Kind::ProcessingFailed,
                 Kind::Skipped,
                 Kind::HandedOn,

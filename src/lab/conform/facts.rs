@@ -11,7 +11,7 @@ use crate::lab::keys::KeyBook;
 use crate::node::Fact;
 use crate::node::Stated;
 use crate::node::fact::{
-    AppFact, CommitKind, FaultFact, GroupFact, LogFact, ProduceFact, StorageFact,
+    AppFact, CommitKind, FaultFact, GroupFact, LogFact, ProduceFact, SinkFact, StorageFact,
 };
 use crate::scenario::Scenario;
 use crate::scenario::resolved::client::{Records as Sent, Values};
@@ -89,8 +89,9 @@ impl<'e> Teller<'e> {
             Fact::App(fact) => self.hear_app(stated, fact),
             Fact::Fault(fact) => self.hear_fault(stated.who, fact),
             Fact::Storage(fact) => self.hear_storage(fact),
-            // Only scenarios without a sink and without failing brokers are compared.
-            Fact::Sink(_) | Fact::Cluster(_) => {}
+            Fact::Sink(fact) => self.hear_sink(fact),
+            // Only scenarios without failing brokers are compared.
+            Fact::Cluster(_) => {}
         }
     }
 
@@ -131,6 +132,21 @@ impl<'e> Teller<'e> {
             && let Some(log) = self.logs.get_mut(partition)
         {
             *log = log.split_off(to);
+        }
+    }
+
+    fn hear_sink(&mut self, fact: &SinkFact) {
+        if let SinkFact::RowsStored {
+            group,
+            from,
+            partition,
+            first_offset,
+            records,
+            ..
+        } = fact
+        {
+            let place = self.place(*partition, *first_offset, records);
+            self.happened(*from, *group, Happened::RowsStored(vec![place]));
         }
     }
 

@@ -169,6 +169,7 @@ impl Reader<'_> {
             "polled" => Happened::Polled(spans(&line["records"])?),
             "poll-failed" => Happened::PollFailed(text(line, "error")?),
             "processed" => Happened::Processed(place(line)?),
+            "rows-stored" => Happened::RowsStored(spans(&line["records"])?),
             "processing-failed" => Happened::ProcessingFailed(place(line)?),
             "skipped" => Happened::Skipped(place(line)?),
             "handed-on" => Happened::HandedOn(place(line)?),

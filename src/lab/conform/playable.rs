@@ -8,6 +8,7 @@ use crate::kafka::client::ClientFamily;
 use crate::scenario::Scenario;
 use crate::scenario::resolved::client::{Keys, Member, Producer, Sender, Values};
 use crate::scenario::resolved::fault::{Action, Fault, Moment, Trigger};
+use crate::scenario::resolved::sink::{Sink, Unique};
 use crate::scenario::resolved::step::StepName;
 use crate::scenario::resolved::{Create, Creation, Topic};
 use crate::scenario::value::{Drawn, Timing};
@@ -38,13 +39,28 @@ pub fn why_not(scenario: &Scenario, has_librdkafka: bool) -> Option<String> {
 }
 
 fn cluster(scenario: &Scenario) -> Option<String> {
-    if !scenario.sinks.is_empty() {
-        return Some("a sink".to_owned());
+    if let Some(reason) = scenario.sinks.iter().find_map(|(_, sink)| of_sink(sink)) {
+        return Some(reason.to_owned());
     }
     let later = |topic: &Topic| topic.create != Creation::By(Create::BeforeStart);
     let mut topics = scenario.topics.iter();
     let topic = topics.find(|(_, topic)| later(topic));
     topic.map(|(name, _)| format!("topic `{name}`, which is created later"))
+}
+
+/// A sink there takes every row, at once, and knows none again.
+fn of_sink(sink: &Sink) -> Option<&'static str> {
+    let is_quick =
+        |timing: &Timing| matches!(timing, Timing(Dist::Constant(span)) if *span <= LATENCY_MAX);
+    if sink.unique != Unique::None {
+        Some("a sink that knows rows again")
+    } else if sink.capacity.is_some() || sink.queue.is_some() {
+        Some("a sink that is full")
+    } else if !is_quick(&sink.latency) || !is_quick(&sink.per_row) {
+        Some("a slow sink")
+    } else {
+        None
+    }
 }
 
 fn network(scenario: &Scenario) -> Option<String> {
@@ -159,6 +175,7 @@ fn of_action(scenario: &Scenario, action: &Action) -> Option<String> {
     match action {
         Action::SetOffsets { .. } | Action::DeleteRecords { .. } => return None,
         Action::AddPartitions { .. } => return Some("partitions that are added".to_owned()),
+        Action::ElectLeader { .. } => return Some("an election that is asked for".to_owned()),
         _ => {}
     }
     if action.link().is_some() {

@@ -71,6 +71,8 @@ words! {
         PollFailed = "poll-failed",
         /// The effect of a record was applied.
         Processed = "processed",
+        /// A record's row is in the sink.
+        RowStored = "row-stored",
         /// The work on a record failed.
         ProcessingFailed = "processing-failed",
         /// The application went on without a record.
@@ -131,6 +133,8 @@ pub enum Happened {
     PollFailed(String),
     /// Records took effect.
     Processed(Place),
+    /// Rows of records are in the sink.
+    RowsStored(Vec<Place>),
     /// The work on a record failed.
     ProcessingFailed(Place),
     /// A record was given up.

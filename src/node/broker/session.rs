@@ -35,6 +35,8 @@ struct Wanted {
 struct Session {
     follower: NodeId,
     conn: Option<ConnId>,
+    /// The newest connection it ever fetched on; connections are numbered in order.
+    newest: Option<ConnId>,
     last_fetch: Option<Instant>,
     listed: Vec<Option<Listed>>,
     /// The partitions that may have something to tell.
@@ -54,6 +56,7 @@ impl Session {
         Self {
             follower,
             conn: None,
+            newest: None,
             last_fetch: None,
             listed: Vec::new(),
             marked: Vec::new(),
@@ -63,6 +66,15 @@ impl Session {
             },
             is_parked: false,
         }
+    }
+
+    /// A session begins on a new connection.
+    fn begin(&mut self, conn: ConnId) {
+        *self = Self {
+            conn: Some(conn),
+            newest: Some(conn),
+            ..Self::new(self.follower)
+        };
     }
 
     fn mark(&mut self, slot: usize) {
@@ -124,7 +136,10 @@ impl Sessions {
     pub(super) fn close(&mut self, conn: ConnId) {
         for session in &mut self.by_broker {
             if session.conn == Some(conn) {
-                *session = Session::new(session.follower);
+                *session = Session {
+                    newest: session.newest,
+                    ..Session::new(session.follower)
+                };
             }
         }
     }
@@ -132,7 +147,9 @@ impl Sessions {
 
 impl Broker {
     /// Handles a follower's fetch. Its offsets are taken in at arrival, whether or not it is then
-    /// parked; an answer given at once tells the high watermarks from before.
+    /// parked; an answer given at once tells the high watermarks from before. One that comes late, on
+    /// a connection given up for another, is of a session that is gone and proves nothing
+    /// (`FETCH_SESSION_ID_NOT_FOUND`, or the older broker epoch of KIP-903).
     pub(super) fn follower_fetch(
         &mut self,
         ctx: &mut Ctx<'_>,
@@ -145,9 +162,11 @@ impl Broker {
             unreachable!("only brokers fetch as followers")
         };
         let session = &mut self.memory.sessions.by_broker[index];
+        if session.newest.is_some_and(|newest| conn < newest) {
+            return self.answer(ctx, conn, correlation, Response::Fetch(Vec::new()));
+        }
         if session.conn != Some(conn) {
-            *session = Session::new(follower);
-            session.conn = Some(conn);
+            session.begin(conn);
         }
         session.wanted = Wanted {
             min_bytes: request.min_bytes,

@@ -97,6 +97,9 @@ pub struct Controller {
     registry: Registry,
     /// Whether leaders are looked at in a while.
     balances: bool,
+    /// When leaders were looked at last, or the process became active: the looks are a whole number of
+    /// intervals from there on.
+    looked: Instant,
     /// What the administrator has yet to create.
     creations: Vec<Creation>,
 }
@@ -175,6 +178,7 @@ impl Controller {
             topics: BTreeMap::new(),
             registry: Registry::formed(&setup.brokers, setup.config.session_timeout),
             balances: false,
+            looked: Instant::ZERO,
             creations: setup.creations.clone(),
             untold: untold.collect(),
             setup: Arc::new(setup),
@@ -214,6 +218,7 @@ impl Controller {
         if self.setup.can_fail {
             self.registry.start(ctx.now);
             self.watch_sessions(ctx);
+            self.looked = ctx.now;
             self.balance_later(ctx);
         }
         self.create_due(ctx);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::election::{self, Changed};
 use super::{BALANCE, Controller, SESSIONS, Word};
-use crate::base::{ConnId, NodeId, TopicPartition};
+use crate::base::{ConnId, NodeId, Span, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::kafka::message::{
     Body, Envelope, IsrAnswer, IsrChange, PartitionMetadata, Request, Response,
@@ -268,20 +268,44 @@ impl Controller {
         }
     }
 
-    /// While another than the preferred leader leads somewhere, leaders are looked at in a while.
+    /// An administrator asks for an election (`ReplicationControlManager.electLeader`): of the preferred
+    /// leader, or, where nobody leads, of any replica that is alive. Nothing happens where that elects
+    /// nobody else (`ELECTION_NOT_NEEDED`, `PREFERRED_LEADER_NOT_AVAILABLE`,
+    /// `ELIGIBLE_LEADERS_NOT_AVAILABLE`).
+    pub fn elect_leader(&mut self, ctx: &mut Ctx<'_>, tp: TopicPartition, unclean: bool) {
+        let Some(state) = self.state_of(tp) else {
+            return;
+        };
+        let active = |node| self.registry.is_active(node);
+        let changed = match (unclean, state.leader) {
+            (false, _) => election::prefer(state, active),
+            (true, None) => election::change(state, &state.isr.clone(), true, active),
+            (true, Some(_)) => None,
+        };
+        let cause = ctx.cause;
+        self.commit(ctx, cause, changed.into_iter().collect());
+        self.tell(ctx);
+    }
+
+    /// While another than the preferred leader leads somewhere, leaders are looked at with the next of
+    /// the looks, which go on every so often since the process became active
+    /// (`PeriodicTaskControlManager`). Those that would find nothing are left out.
     pub(super) fn balance_later(&mut self, ctx: &mut Ctx<'_>) {
         let is_other = |state: &PartitionMetadata| state.leader != state.replicas.first().copied();
         let mut states = self.topics.values().flat_map(|all| all.iter());
         let config = &self.setup.config;
         if !self.balances && config.auto_leader_rebalance && states.any(is_other) {
             self.balances = true;
-            ctx.set_timer(BALANCE, ctx.now + config.leader_imbalance_check);
+            let every = config.leader_imbalance_check;
+            let looks = ctx.now.since(self.looked).0 / every.0 + 1;
+            ctx.set_timer(BALANCE, self.looked + Span(looks * every.0));
         }
     }
 
     /// Preferred leaders lead again where they are in sync.
     pub(super) fn balance(&mut self, ctx: &mut Ctx<'_>) {
         self.balances = false;
+        self.looked = ctx.now;
         let states = self.topics.values().flat_map(|all| all.iter());
         let active = |node| self.registry.is_active(node);
         let changes: Vec<_> = states

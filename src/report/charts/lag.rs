@@ -213,14 +213,8 @@ pub(super) fn scene(variants: &[Variant<'_>], title: &str, source: &str, size: S
         one(&mut frame, panel, variant, sum);
     }
     if let ([panel], [variant]) = (panels.as_slice(), variants) {
-        let panels = [panel.clone()];
-        plot::incidents(
-            &mut frame,
-            variant.cast,
-            &variant.course.incidents,
-            &panels,
-            strip,
-        );
+        let (panels, cast) = ([panel.clone()], variant.cast);
+        plot::incidents(&mut frame, cast, &variant.course.incidents, &panels, strip);
     }
     for column in plot::columns(&panels, grid) {
         if let Some(last) = column.last() {

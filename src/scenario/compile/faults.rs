@@ -102,6 +102,7 @@ impl Compiler<'_> {
             Action::Refuse(_, error) => Verb::Refuse { error: *error },
             Action::AddPartitions { to, .. } => Verb::AddPartitions { to: *to },
             Action::DeleteRecords { up_to, .. } => Verb::DeleteRecords { up_to: *up_to },
+            Action::ElectLeader { unclean, .. } => Verb::ElectLeader { unclean: *unclean },
         }
     }
 
@@ -125,7 +126,9 @@ impl Compiler<'_> {
         if let Action::AddPartitions { topic, .. } = action {
             return Target::Topic(self.topic(topic));
         }
-        if let Action::DeleteRecords { partition, .. } = action {
+        if let Action::DeleteRecords { partition, .. } | Action::ElectLeader { partition, .. } =
+            action
+        {
             return Target::Partition(self.partition(partition));
         }
         if let Some(link) = action.link() {

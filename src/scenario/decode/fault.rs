@@ -41,9 +41,12 @@ fn fault(context: &mut Context, node: &Node, names: &Names<'_>) -> Option<Fault>
     let mut fields = Fields::of(context, node, format!("a `{verb}` fault"), Area::Fault);
     fields.get(verb.word());
     let who = match verb {
-        Verb::AddPartitions | Verb::DeleteRecords | Verb::Cut | Verb::Heal | Verb::Slow => {
-            Vec::new()
-        }
+        Verb::AddPartitions
+        | Verb::DeleteRecords
+        | Verb::ElectLeader
+        | Verb::Cut
+        | Verb::Heal
+        | Verb::Slow => Vec::new(),
         _ => who(context, &entry.node, verb, names),
     };
     let action = action(context, &mut fields, entry, verb, who, names);
@@ -191,6 +194,7 @@ fn action(
         | Verb::Refuse => fault_network::message_action(context, fields, entry, verb, who, names)?,
         Verb::AddPartitions => add_partitions(context, fields, entry, names)?,
         Verb::DeleteRecords => delete_records(context, fields, entry, names)?,
+        Verb::ElectLeader => elect_leader(context, fields, entry, names)?,
     })
 }
 
@@ -256,6 +260,31 @@ fn delete_records(
     };
     let partition = partition?;
     Some(Action::DeleteRecords { partition, up_to })
+}
+
+/// `elect-leader: orders-0`, `elect-leader: orders-0, type: unclean`.
+fn elect_leader(
+    context: &mut Context,
+    fields: &mut Fields<'_>,
+    entry: &Entry,
+    names: &Names<'_>,
+) -> Option<Action> {
+    let partition = context.text(&entry.node);
+    let partition =
+        partition.and_then(|text| names.known_partition(context, &text, entry.node.place));
+    let unclean = match fields.get("type") {
+        None => false,
+        Some(node) => match node.text() {
+            Some("preferred") => false,
+            Some("unclean") => true,
+            _ => {
+                context.expected("`preferred` or `unclean`", node);
+                return None;
+            }
+        },
+    };
+    let partition = partition?;
+    Some(Action::ElectLeader { partition, unclean })
 }
 
 /// How long a fault lasts that has to say so.

@@ -33,7 +33,7 @@ pub(super) fn check_one(
 ) {
     let passive = match fault.action {
         Action::AddPartitions { .. } => Some("a topic"),
-        Action::DeleteRecords { .. } => Some("a partition"),
+        Action::DeleteRecords { .. } | Action::ElectLeader { .. } => Some("a partition"),
         _ => fault.action.link().map(|_| "a link"),
     };
     if let Some(what) = passive {

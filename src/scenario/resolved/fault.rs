@@ -171,6 +171,13 @@ pub enum Action {
         /// Everything before goes; everything before the high watermark if absent.
         up_to: Option<u64>,
     },
+    /// `ElectLeaders`: an administrator asks the controller for an election.
+    ElectLeader {
+        /// The partition, such as `orders-0`.
+        partition: String,
+        /// Of whoever is alive where nobody leads, instead of the preferred leader.
+        unclean: bool,
+    },
     /// `CreatePartitions`: the topic has more partitions from then on.
     AddPartitions {
         /// The topic.
@@ -308,6 +315,8 @@ words! {
         AddPartitions = "add-partitions",
         /// The beginning of a partition is deleted.
         DeleteRecords = "delete-records",
+        /// An administrator has a leader elected.
+        ElectLeader = "elect-leader",
     }
 }
 
@@ -365,6 +374,7 @@ impl Action {
             Self::Refuse(..) => Verb::Refuse,
             Self::AddPartitions { .. } => Verb::AddPartitions,
             Self::DeleteRecords { .. } => Verb::DeleteRecords,
+            Self::ElectLeader { .. } => Verb::ElectLeader,
         }
     }
 
@@ -400,7 +410,9 @@ impl Action {
             | Self::Seek { who, .. } => who,
             Self::SetOffsets { group, .. } => std::slice::from_ref(group),
             Self::AddPartitions { topic, .. } => std::slice::from_ref(topic),
-            Self::DeleteRecords { partition, .. } => std::slice::from_ref(partition),
+            Self::DeleteRecords { partition, .. } | Self::ElectLeader { partition, .. } => {
+                std::slice::from_ref(partition)
+            }
             Self::Cut { .. } | Self::Heal { .. } | Self::Slow { .. } => &[],
             Self::LoseRequest(message, _)
             | Self::LoseResponse(message, _)
@@ -519,6 +531,9 @@ impl Action {
                 Some(offset) => map.serialize_entry("up-to", offset),
                 None => map.serialize_entry("up-to", "latest"),
             },
+            Self::ElectLeader { unclean, .. } => {
+                map.serialize_entry("type", ["preferred", "unclean"][usize::from(*unclean)])
+            }
             Self::Seek { to, .. } => map.serialize_entry("to", &to.text()),
             Self::SetOffsets { to, .. } => match to {
                 Reset::To(target) => map.serialize_entry("to", &target.text()),

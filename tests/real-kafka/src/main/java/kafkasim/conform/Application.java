@@ -29,6 +29,7 @@ final class Application implements ConsumerRebalanceListener, Points.Struck {
 
     private final Parent parent;
     private final JsonNode spec;
+    private final String group;
     private final List<String> topics = new ArrayList<>();
     private final Points points;
     private final Progress progress = new Progress();
@@ -44,10 +45,13 @@ final class Application implements ConsumerRebalanceListener, Points.Struck {
     private volatile long stalledUntil;
     private final Queue<String> seeks = new ConcurrentLinkedQueue<>();
     private List<ConsumerRecord<String, String>> polled = List.of();
+    /** What the listener was told last. */
+    private Collection<TopicPartition> assigned = List.of();
 
     Application(Parent parent, Scenario scenario, JsonNode spec, String group, String name, Properties settings) {
         this.parent = parent;
         this.spec = spec;
+        this.group = group;
         this.settings = settings;
         spec.path("topics").forEach(topic -> topics.add(topic.asText()));
         points = new Points(parent, scenario.faults(), who ->
@@ -135,6 +139,9 @@ final class Application implements ConsumerRebalanceListener, Points.Struck {
                     pass(Scenario.millis(parameters));
                     point("after", word, List.of());
                 }
+                case "store", "store-with-offset" -> store(word, List.of(current));
+                case "store-all" -> store(word, polled);
+                case "seek-to-stored" -> seekToStored(word);
                 case "close" -> throw new Leave(null);
                 default -> throw new Scenario.Unsupported("the step `" + word + "`");
             }
@@ -198,19 +205,50 @@ final class Application implements ConsumerRebalanceListener, Points.Struck {
     /** The records of a poll as spans, in the order in which they came. */
     private ObjectNode polledLine() {
         ObjectNode line = Journal.line("polled");
+        spans(line, polled);
+        return line;
+    }
+
+    private static void spans(ObjectNode line, List<ConsumerRecord<String, String>> records) {
         ArrayNode spans = line.putArray("records");
-        for (int from = 0; from < polled.size();) {
-            ConsumerRecord<String, String> first = polled.get(from);
+        for (int from = 0; from < records.size();) {
+            ConsumerRecord<String, String> first = records.get(from);
             int to = from + 1;
-            while (to < polled.size()
-                    && partition(polled.get(to)).equals(partition(first))
-                    && polled.get(to).offset() == first.offset() + to - from) {
+            while (to < records.size()
+                    && partition(records.get(to)).equals(partition(first))
+                    && records.get(to).offset() == first.offset() + to - from) {
                 to++;
             }
             spans.addArray().add(partition(first).toString()).add(first.offset()).add(to - from);
             from = to;
         }
-        return line;
+    }
+
+    /** Rows into the sink, with the offset behind each if the step says so. */
+    private void store(String word, List<ConsumerRecord<String, String>> records) {
+        point("before", word, names(records));
+        ObjectNode request = asked("ask-store").put("with-offset", word.equals("store-with-offset"));
+        spans(request, records);
+        parent.ask(request);
+        point("after", word, names(records));
+    }
+
+    /** To the offsets that the sink has of what was just assigned. */
+    private void seekToStored(String word) {
+        point("before", word, List.of());
+        ObjectNode request = asked("ask-stored");
+        ArrayNode partitions = request.putArray("partitions");
+        assigned.forEach(partition -> partitions.add(partition.toString()));
+        parent.ask(request).path("offsets").fields().forEachRemaining(entry -> {
+            TopicPartition partition = Topics.partition(entry.getKey());
+            consumer.seek(partition, entry.getValue().asLong());
+            progress.sought(partition, entry.getValue().asLong());
+        });
+        point("after", word, List.of());
+    }
+
+    private ObjectNode asked(String what) {
+        return Journal.line(what).put("sink", spec.path("sink").asText()).put("group", group);
     }
 
     private void each(JsonNode steps) {
@@ -256,6 +294,7 @@ final class Application implements ConsumerRebalanceListener, Points.Struck {
     public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
         ObjectNode line = callback("assigned", partitions);
         parent.journal.write(line.put("generation", consumer.groupMetadata().generationId()));
+        assigned = partitions;
         steps(spec.path("on-assigned"), null);
     }
 

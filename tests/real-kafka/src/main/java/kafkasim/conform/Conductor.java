@@ -44,6 +44,7 @@ final class Conductor implements AutoCloseable {
     private final Path log;
     private final Faults faults;
     private final BlockingQueue<MemberProcess.Said> heard = new LinkedBlockingQueue<>();
+    private final Database database = new Database();
     private final PriorityQueue<Planned> plan = new PriorityQueue<>(
             Comparator.comparingLong(Planned::at).thenComparingLong(Planned::number));
     /** The current life of every member that was ever started, by name. */
@@ -225,6 +226,13 @@ final class Conductor implements AutoCloseable {
             case "ask-fault" -> answer(member, line.path("fault").asInt());
             case "ask-failure" -> member.tell(Journal.JSON.createObjectNode()
                     .put("answer", faults.failsNow(line.path("record").asText(), line.path("times").asInt())));
+            case "ask-store" -> {
+                ObjectNode answer = database.store(line);
+                write(member, Journal.line("rows-stored").set("records", line.path("records")));
+                lastNews = System.currentTimeMillis();
+                member.tell(answer);
+            }
+            case "ask-stored" -> member.tell(database.stored(line));
             default -> {
                 if (isNews(line)) {
                     lastNews = System.currentTimeMillis();
