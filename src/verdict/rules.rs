@@ -225,17 +225,7 @@ fn rule_group(q: &Question<'_>, who: NodeId, fact: &GroupFact, part: Part) -> Op
              at {offset}, whatever was done after it."
         ),
         GroupFact::CommitRequested { kind, .. } => rule_commit(q, who, *kind),
-        GroupFact::CommitFailed { exception, .. } if *exception == BETWEEN_GENERATIONS => {
-            "The member is in the group, but between two generations: it has to call poll() to take \
-             part in the rebalance, and may then commit again what it still owns \
-             (REBALANCE_IN_PROGRESS); what it did stays done."
-                .to_owned()
-        }
-        GroupFact::CommitFailed { .. } => {
-            "A member that is no longer in the group, or of an older generation, may not commit \
-             offsets (UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION); what it did stays done."
-                .to_owned()
-        }
+        GroupFact::CommitFailed { exception, .. } => rule_failed_commit(exception).to_owned(),
         GroupFact::PositionSet { source, .. } => rule_position(q, who, *source, lost),
         _ => return rule_rebalance(q, who, fact).map(str::to_owned),
     })
@@ -269,6 +259,18 @@ fn rule_rebalance(q: &Question<'_>, who: NodeId, fact: &GroupFact) -> Option<&'s
         }
         _ => return None,
     })
+}
+
+/// Why an offset commit of the classic protocol fails.
+fn rule_failed_commit(exception: &str) -> &'static str {
+    if exception == BETWEEN_GENERATIONS {
+        "The member is in the group, but between two generations: it has to call poll() to take part \
+         in the rebalance, and may then commit again what it still owns (REBALANCE_IN_PROGRESS); \
+         what it did stays done."
+    } else {
+        "A member that is no longer in the group, or of an older generation, may not commit offsets \
+         (UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION); what it did stays done."
+    }
 }
 
 /// The exception of an offset commit in the middle of a rebalance of the classic protocol.
@@ -335,29 +337,8 @@ fn rule_modern(q: &Question<'_>, who: NodeId, fact: &GroupFact) -> Option<String
              (AbstractMembershipManager.transitionToFenced, transitionToStale)."
                 .to_owned()
         }
-        GroupFact::CommitRequested {
-            kind: CommitKind::Auto,
-            ..
-        } if is_modern(q, who) => format!(
-            "{}: poll() commits the position that the poll() before it left, once {} is over; it \
-             takes for done what was handed out (CommitRequestManager.updateTimerAndMaybeCommit).",
-            setting(q, who, "enable.auto.commit"),
-            setting(q, who, "auto.commit.interval.ms")
-        ),
-        GroupFact::CommitRequested {
-            kind: CommitKind::AutoBeforeRebalance,
-            ..
-        } if is_modern(q, who) => {
-            "With auto-commit a member commits its positions before it takes a new assignment over, \
-             and reads on meanwhile (CommitRequestManager.maybeAutoCommitSyncBeforeRebalance)."
-                .to_owned()
-        }
-        GroupFact::CommitRequested {
-            kind: CommitKind::AutoOnClose,
-            ..
-        } if is_modern(q, who) => {
-            "With auto-commit close() commits the positions (AsyncKafkaConsumer.autoCommitOnClose)."
-                .to_owned()
+        GroupFact::CommitRequested { kind, .. } if is_modern(q, who) => {
+            return rule_modern_commit(q, who, *kind);
         }
         GroupFact::CommitFailed { .. } if is_modern(q, who) => {
             "A member of the consumer protocol commits with exactly its epoch, or is refused \
@@ -365,6 +346,28 @@ fn rule_modern(q: &Question<'_>, who: NodeId, fact: &GroupFact) -> Option<String
                 .to_owned()
         }
         _ => return None,
+    })
+}
+
+/// What a member of the consumer protocol commits by itself, and when.
+fn rule_modern_commit(q: &Question<'_>, who: NodeId, kind: CommitKind) -> Option<String> {
+    Some(match kind {
+        CommitKind::Auto => format!(
+            "{}: poll() commits the position that the poll() before it left, once {} is over; it \
+             takes for done what was handed out (CommitRequestManager.updateTimerAndMaybeCommit).",
+            setting(q, who, "enable.auto.commit"),
+            setting(q, who, "auto.commit.interval.ms")
+        ),
+        CommitKind::AutoBeforeRebalance => {
+            "With auto-commit a member commits its positions before it takes a new assignment over, \
+             and reads on meanwhile (CommitRequestManager.maybeAutoCommitSyncBeforeRebalance)."
+                .to_owned()
+        }
+        CommitKind::AutoOnClose => {
+            "With auto-commit close() commits the positions (AsyncKafkaConsumer.autoCommitOnClose)."
+                .to_owned()
+        }
+        CommitKind::Sync | CommitKind::Async | CommitKind::Admin => return None,
     })
 }
 
