@@ -238,6 +238,12 @@ fn tail(context: &mut Context, fields: &mut Fields<'_>) -> Option<Tail> {
     }
 }
 
+/// The partition that a verb is about.
+fn known_partition(context: &mut Context, entry: &Entry, names: &Names<'_>) -> Option<String> {
+    let text = context.text(&entry.node)?;
+    names.known_partition(context, &text, entry.node.place)
+}
+
 /// `delete-records: orders-0, up-to: 40`.
 fn delete_records(
     context: &mut Context,
@@ -245,9 +251,7 @@ fn delete_records(
     entry: &Entry,
     names: &Names<'_>,
 ) -> Option<Action> {
-    let partition = context.text(&entry.node);
-    let partition =
-        partition.and_then(|text| names.known_partition(context, &text, entry.node.place));
+    let partition = known_partition(context, entry, names);
     let Some(node) = fields.get("up-to") else {
         let text = "this `delete-records` does not say up to where";
         let help = "e.g. `up-to: 40`, the first offset that stays, or `up-to: latest`";
@@ -269,9 +273,7 @@ fn elect_leader(
     entry: &Entry,
     names: &Names<'_>,
 ) -> Option<Action> {
-    let partition = context.text(&entry.node);
-    let partition =
-        partition.and_then(|text| names.known_partition(context, &text, entry.node.place));
+    let partition = known_partition(context, entry, names);
     let unclean = match fields.get("type") {
         None => false,
         Some(node) => match node.text() {

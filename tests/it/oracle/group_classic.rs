@@ -19,7 +19,7 @@ use kafkasim::node::coordinator::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{list, number, tell_stories, text};
+use super::{list, number, same_lines, tell_stories, text};
 
 const FILE: &str = "group-classic-timeline.jsonl";
 const GROUP: &str = "g";
@@ -39,18 +39,8 @@ fn difference(story: &Value) -> Result<(), String> {
         }
     }
     player.fire_timers_until(Instant::ZERO + Span::from_millis(number(story, "end") as u64));
-    let told = list(story, "ev");
-    for (line, theirs) in told.iter().enumerate() {
-        let ours = player.told.get(line);
-        if ours != Some(theirs) {
-            let ours = ours.map_or_else(|| "nothing".to_owned(), Value::to_string);
-            return Err(format!("line {line}: ours {ours}, Kafka's {theirs}"));
-        }
-    }
-    match player.told.get(told.len()) {
-        Some(more) => Err(format!("ours goes on with {more}")),
-        None => player.check_open(story),
-    }
+    same_lines(&player.told, list(story, "ev"))?;
+    player.check_open(story)
 }
 
 fn at(event: &Value) -> Instant {

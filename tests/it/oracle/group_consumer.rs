@@ -21,20 +21,14 @@ use kafkasim::node::coordinator::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Tally, lines, list, number, text};
+use super::{list, number, same_lines, tell_stories, text};
 
 const FILE: &str = "group-consumer-timeline.jsonl";
 const GROUP: &str = "g";
 
 #[test]
 fn a_group_of_the_consumer_protocol_lives_as_in_the_oracle_stories() {
-    let Some(stories) = lines(FILE) else { return };
-    let mut tally = Tally::new(FILE);
-    for story in &stories {
-        let id = text(story, "id").expect("a story has an id");
-        tally.compare(id, difference(story));
-    }
-    tally.finish();
+    tell_stories(FILE, difference);
 }
 
 /// Plays a story and says where it first differs.
@@ -47,18 +41,7 @@ fn difference(story: &Value) -> Result<(), String> {
         }
     }
     player.fire_timers_until(Instant::ZERO + Span::from_millis(number(story, "end") as u64));
-    let told = list(story, "ev");
-    for (line, theirs) in told.iter().enumerate() {
-        let ours = player.told.get(line);
-        if ours != Some(theirs) {
-            let ours = ours.map_or_else(|| "nothing".to_owned(), Value::to_string);
-            return Err(format!("line {line}: ours {ours}, Kafka's {theirs}"));
-        }
-    }
-    match player.told.get(told.len()) {
-        Some(more) => Err(format!("ours goes on with {more}")),
-        None => Ok(()),
-    }
+    same_lines(&player.told, list(story, "ev"))
 }
 
 fn at(event: &Value) -> Instant {

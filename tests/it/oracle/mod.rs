@@ -90,6 +90,21 @@ pub(crate) fn tell_stories(file: &'static str, told: impl Fn(&Value) -> Result<(
     tally.finish();
 }
 
+/// Where what we told first differs from what Kafka's classes told.
+pub(crate) fn same_lines(ours: &[Value], theirs: &[Value]) -> Result<(), String> {
+    for (line, theirs) in theirs.iter().enumerate() {
+        let ours = ours.get(line);
+        if ours != Some(theirs) {
+            let ours = ours.map_or_else(|| "nothing".to_owned(), Value::to_string);
+            return Err(format!("line {line}: ours {ours}, Kafka's {theirs}"));
+        }
+    }
+    match ours.get(theirs.len()) {
+        Some(more) => Err(format!("ours goes on with {more}")),
+        None => Ok(()),
+    }
+}
+
 /// An oracle file that is one value, or `None` where the folder in use does not have it.
 pub(crate) fn document(file: &str) -> Option<Value> {
     let text = read(file)?;
