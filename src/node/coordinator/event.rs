@@ -3,6 +3,7 @@
 //! Each event is complete in itself. Which request or timer caused it is known to the caller, in
 //! whose call it comes out.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -75,6 +76,22 @@ pub struct Moved {
     pub from: Arc<str>,
     /// The `client.id` of its owner now.
     pub to: Arc<str>,
+}
+
+impl Moved {
+    /// Notes that a client has a partition now; says whether it was another client's.
+    pub(super) fn take_over(
+        owners: &mut BTreeMap<TopicPartition, Arc<str>>,
+        partition: TopicPartition,
+        to: &Arc<str>,
+    ) -> Option<Self> {
+        let from = owners.insert(partition, Arc::clone(to))?;
+        (from != *to).then(|| Self {
+            partition,
+            from,
+            to: Arc::clone(to),
+        })
+    }
 }
 
 /// An offset commit for one partition.

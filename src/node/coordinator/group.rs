@@ -236,15 +236,8 @@ impl ClassicGroup {
         let mut moved = Vec::new();
         for member in self.members.values() {
             for &partition in member.assignment.iter() {
-                let to = Arc::clone(&member.client_id);
-                match self.owners.insert(partition, Arc::clone(&to)) {
-                    Some(from) if from != to => moved.push(Moved {
-                        partition,
-                        from,
-                        to,
-                    }),
-                    _ => {}
-                }
+                let client = &member.client_id;
+                moved.extend(Moved::take_over(&mut self.owners, partition, client));
             }
         }
         moved.sort_by_key(|m| m.partition);

@@ -19,7 +19,7 @@ use kafkasim::node::coordinator::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{list, number, same_lines, tell_stories, text};
+use super::{at, list, number, same_lines, tell_stories, text};
 
 const FILE: &str = "group-classic-timeline.jsonl";
 const GROUP: &str = "g";
@@ -41,10 +41,6 @@ fn difference(story: &Value) -> Result<(), String> {
     player.fire_timers_until(Instant::ZERO + Span::from_millis(number(story, "end") as u64));
     same_lines(&player.told, list(story, "ev"))?;
     player.check_open(story)
-}
-
-fn at(event: &Value) -> Instant {
-    Instant::ZERO + Span::from_millis(number(event, "t") as u64)
 }
 
 /// The coordinator of a story, and what it has done so far in the words of the data.

@@ -21,7 +21,7 @@ use kafkasim::node::coordinator::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{list, number, same_lines, tell_stories, text};
+use super::{at, list, number, same_lines, tell_stories, text};
 
 const FILE: &str = "group-consumer-timeline.jsonl";
 const GROUP: &str = "g";
@@ -42,10 +42,6 @@ fn difference(story: &Value) -> Result<(), String> {
     }
     player.fire_timers_until(Instant::ZERO + Span::from_millis(number(story, "end") as u64));
     same_lines(&player.told, list(story, "ev"))
-}
-
-fn at(event: &Value) -> Instant {
-    Instant::ZERO + Span::from_millis(number(event, "t") as u64)
 }
 
 /// What of a group was told last.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use kafkasim::base::{Instant, Span};
 use serde_json::Value;
 
 mod assignments;
@@ -88,6 +89,11 @@ pub(crate) fn tell_stories(file: &'static str, told: impl Fn(&Value) -> Result<(
         tally.compare(id, told(story));
     }
     tally.finish();
+}
+
+/// The instant of an event of a story.
+pub(crate) fn at(event: &Value) -> Instant {
+    Instant::ZERO + Span::from_millis(number(event, "t") as u64)
 }
 
 /// Where what we told first differs from what Kafka's classes told.

@@ -269,18 +269,10 @@ impl ConsumerGroup {
 
     /// Notes that a client has these partitions now; says which were another client's.
     pub(super) fn take_over(&mut self, who: &Who, assigned: &Assignment) -> Vec<Moved> {
-        let mut moved = Vec::new();
-        for &partition in assigned.iter() {
-            let to = Arc::clone(&who.client_id);
-            match self.owners.insert(partition, Arc::clone(&to)) {
-                Some(from) if from != to => moved.push(Moved {
-                    partition,
-                    from,
-                    to,
-                }),
-                _ => {}
-            }
-        }
-        moved
+        let owners = &mut self.owners;
+        let taken = assigned.iter();
+        taken
+            .filter_map(|partition| Moved::take_over(owners, *partition, &who.client_id))
+            .collect()
     }
 }
