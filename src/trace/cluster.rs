@@ -3,7 +3,7 @@
 use super::name;
 use crate::base::NodeId;
 use crate::kafka::Cast;
-use crate::node::fact::ClusterFact;
+use crate::node::fact::{Choice, ClusterFact};
 
 /// Verb and text of a fact about the cluster.
 pub(super) fn line(cast: &Cast, fact: &ClusterFact) -> (&'static str, String) {
@@ -13,14 +13,19 @@ pub(super) fn line(cast: &Cast, fact: &ClusterFact) -> (&'static str, String) {
             leader,
             leader_epoch,
             isr,
-            unclean,
+            choice,
         } => {
             let leader = leader.map_or("nobody", |leader| cast.actor(leader));
-            let unclean = if *unclean { ", not in sync" } else { "" };
+            let choice = match choice {
+                Choice::InSync => "",
+                Choice::Eligible => ", eligible",
+                Choice::LastLeader => ", who led last",
+                Choice::Unclean => ", not in sync",
+            };
             let partition = cast.partition(*partition);
             let isr = names(cast, isr);
             let what =
-                format!("{leader} for {partition}{unclean} (epoch {leader_epoch}, in sync: {isr})");
+                format!("{leader} for {partition}{choice} (epoch {leader_epoch}, in sync: {isr})");
             ("elects", what)
         }
         ClusterFact::IsrShrunk {
@@ -45,6 +50,13 @@ pub(super) fn line(cast: &Cast, fact: &ClusterFact) -> (&'static str, String) {
             (
                 "expands",
                 format!("ISR of {partition} by {joined} (in sync: {isr})"),
+            )
+        }
+        ClusterFact::ElrChanged { partition, elr } => {
+            let elr = names(cast, elr);
+            (
+                "counts",
+                format!("as eligible to lead {}: {elr}", cast.partition(*partition)),
             )
         }
         ClusterFact::BrokerFenced { broker } => ("fences", cast.actor(*broker).to_owned()),
@@ -77,6 +89,9 @@ pub(super) fn line(cast: &Cast, fact: &ClusterFact) -> (&'static str, String) {
 }
 
 pub(super) fn names(cast: &Cast, nodes: &[NodeId]) -> String {
+    if nodes.is_empty() {
+        return "nobody".to_owned();
+    }
     let names: Vec<&str> = nodes.iter().map(|node| cast.actor(*node)).collect();
     names.join(" ")
 }

@@ -10,7 +10,7 @@ use crate::kafka::cast::Role;
 use crate::kafka::message::Api;
 use crate::kafka::{Cast, ErrorCode};
 use crate::node::fact::{
-    AppFact, ClusterFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource,
+    AppFact, Choice, ClusterFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource,
     ProduceFact, SinkFact, Stated,
 };
 
@@ -63,12 +63,29 @@ fn setting(q: &Question<'_>, who: NodeId, name: &str) -> String {
 
 fn rule_cluster(fact: &ClusterFact) -> Option<&'static str> {
     Some(match fact {
-        ClusterFact::LeaderElected { unclean: true, .. } => {
+        ClusterFact::LeaderElected {
+            choice: Choice::Eligible,
+            ..
+        } => {
+            "nobody is in sync; who left while fewer than min.insync.replicas were in sync may lead, \
+             since nothing was replicated without it (KIP-966)"
+        }
+        ClusterFact::LeaderElected {
+            choice: Choice::LastLeader,
+            ..
+        } => {
+            "nobody is in sync, and the processes of all who were eligible ended without closing \
+             their logs; who led last leads again: an unclean election (KIP-966)"
+        }
+        ClusterFact::LeaderElected {
+            choice: Choice::Unclean,
+            ..
+        } => {
             "nobody in sync is alive and unclean.leader.election.enable=true, so the first replica \
              that is alive leads, whatever it lacks (PartitionChangeBuilder)"
         }
         ClusterFact::LeaderElected { leader: None, .. } => {
-            "only replicas in sync may lead, and none of them is alive \
+            "only replicas that are in sync or eligible may lead, and none of them is alive \
              (unclean.leader.election.enable=false)"
         }
         ClusterFact::LeaderElected { .. } => {
@@ -87,6 +104,7 @@ fn rule_cluster(fact: &ClusterFact) -> Option<&'static str> {
         }
         ClusterFact::IsrShrunk { .. }
         | ClusterFact::IsrExpanded { .. }
+        | ClusterFact::ElrChanged { .. }
         | ClusterFact::BrokerUnfenced { .. } => return None,
     })
 }

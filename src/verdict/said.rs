@@ -9,7 +9,7 @@ use super::why::{Question, Symptom};
 use crate::base::{Instant, NodeId, Offset, TopicPartition};
 use crate::kafka::Records;
 use crate::node::fact::{
-    AppFact, ClusterFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource,
+    AppFact, Choice, ClusterFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource,
     ProduceFact, SinkFact, SinkSilence, Stated,
 };
 
@@ -247,16 +247,17 @@ fn what_cluster(q: &Question<'_>, who: &str, fact: &ClusterFact) -> String {
         ClusterFact::LeaderElected { leader: None, .. } => format!("nobody can lead {place}"),
         ClusterFact::LeaderElected {
             leader: Some(leader),
-            unclean,
+            choice,
             ..
         } => {
             let leader = q.cast.actor(*leader);
-            let unclean = if *unclean {
-                ", though it is not in sync"
-            } else {
-                ""
+            let choice = match choice {
+                Choice::InSync => "",
+                Choice::Eligible => ", for it was in sync when records could be acknowledged last",
+                Choice::LastLeader => ", for it led last and nobody else is eligible",
+                Choice::Unclean => ", though it is not in sync",
             };
-            format!("{leader} is elected leader of {place}{unclean}")
+            format!("{leader} is elected leader of {place}{choice}")
         }
         ClusterFact::IsrShrunk { left, .. } => {
             format!("{} is in sync with {place} no longer", names(left))
@@ -264,6 +265,10 @@ fn what_cluster(q: &Question<'_>, who: &str, fact: &ClusterFact) -> String {
         ClusterFact::IsrExpanded { joined, .. } => {
             format!("{} is in sync with {place} again", names(joined))
         }
+        ClusterFact::ElrChanged { elr, .. } => match &elr[..] {
+            [] => format!("only replicas in sync may lead {place}"),
+            elr => format!("{} may lead {place} too", names(elr)),
+        },
         ClusterFact::BrokerFenced { broker } => format!("{} is fenced", q.cast.actor(*broker)),
         ClusterFact::BrokerUnfenced { broker } => format!("{} counts again", q.cast.actor(*broker)),
         ClusterFact::LeadershipBegun { end, .. } => {
