@@ -8,26 +8,7 @@ use crate::node::fact::{Choice, ClusterFact};
 /// Verb and text of a fact about the cluster.
 pub(super) fn line(cast: &Cast, fact: &ClusterFact) -> (&'static str, String) {
     match fact {
-        ClusterFact::LeaderElected {
-            partition,
-            leader,
-            leader_epoch,
-            isr,
-            choice,
-        } => {
-            let leader = leader.map_or("nobody", |leader| cast.actor(leader));
-            let choice = match choice {
-                Choice::InSync => "",
-                Choice::Eligible => ", eligible",
-                Choice::LastLeader => ", who led last",
-                Choice::Unclean => ", not in sync",
-            };
-            let partition = cast.partition(*partition);
-            let isr = names(cast, isr);
-            let what =
-                format!("{leader} for {partition}{choice} (epoch {leader_epoch}, in sync: {isr})");
-            ("elects", what)
-        }
+        ClusterFact::LeaderElected { .. } => ("elects", election(cast, fact)),
         ClusterFact::IsrShrunk {
             partition,
             left,
@@ -86,6 +67,29 @@ pub(super) fn line(cast: &Cast, fact: &ClusterFact) -> (&'static str, String) {
             )
         }
     }
+}
+
+/// Who leads now, why, and who is in sync.
+fn election(cast: &Cast, fact: &ClusterFact) -> String {
+    let ClusterFact::LeaderElected {
+        partition,
+        leader,
+        leader_epoch,
+        isr,
+        choice,
+    } = fact
+    else {
+        unreachable!("only an election is told as one: {fact:?}")
+    };
+    let leader = leader.map_or("nobody", |leader| cast.actor(leader));
+    let choice = match choice {
+        Choice::InSync => "",
+        Choice::Eligible => ", eligible",
+        Choice::LastLeader => ", who led last",
+        Choice::Unclean => ", not in sync",
+    };
+    let (partition, isr) = (cast.partition(*partition), names(cast, isr));
+    format!("{leader} for {partition}{choice} (epoch {leader_epoch}, in sync: {isr})")
 }
 
 pub(super) fn names(cast: &Cast, nodes: &[NodeId]) -> String {

@@ -27,8 +27,11 @@ const FAULTS: &str = "
   - { pause: broker-3, at: 120s, for: 20s }
 ";
 
-/// When; then for each topic its leader, in-sync and eligible replicas, as Kafka gave them.
-const RECORDED: &[(&str, [(&str, &str, &[u32], &[u32]); 4])] = &[
+/// A topic, its leader, its in-sync and its eligible replicas.
+type Stands = (&'static str, &'static str, &'static [u32], &'static [u32]);
+
+/// When, and how each topic stands then, as Kafka gave it.
+const RECORDED: &[(&str, [Stands; 4])] = &[
     (
         "18s", // broker 3 is gone
         [

@@ -62,7 +62,7 @@ pub(super) struct Changed {
 /// led last; else, if that is allowed, the first that is alive. `None`: nothing changes.
 pub(super) fn change(
     (before, eligible): (&PartitionMetadata, &Eligible),
-    wanted: Wanted,
+    wanted: &Wanted,
     rules: Rules,
     is_active: impl Fn(NodeId) -> bool,
 ) -> Option<Changed> {
@@ -249,7 +249,7 @@ mod tests {
     fn the_first_replica_in_sync_that_is_alive_leads_with_a_new_epoch() {
         let (before, none) = (partition(Some(1), &[1, 3, 2]), Eligible::default());
         for rules in [OLD, NEW, UNCLEAN] {
-            let wanted = isr(&[NodeId(3), NodeId(2)]);
+            let wanted = &isr(&[NodeId(3), NodeId(2)]);
             let after = change((&before, &none), wanted, rules, but(&[1])).expect("it changes");
             let state = &after.state;
             assert_eq!(state.leader, Some(NodeId(2)), "in the replicas' order");
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn a_leader_that_is_alive_stays_and_its_epoch_with_it() {
         let (before, none) = (partition(Some(2), &[1, 2, 3]), Eligible::default());
-        let wanted = isr(&[NodeId(2), NodeId(3)]);
+        let wanted = &isr(&[NodeId(2), NodeId(3)]);
         let after = change((&before, &none), wanted, NEW, but(&[1])).expect("it changes");
         let state = &after.state;
         assert_eq!((state.leader, state.leader_epoch), (Some(NodeId(2)), 4));
@@ -276,10 +276,10 @@ mod tests {
     #[test]
     fn without_eligible_replicas_the_last_in_sync_replica_stays_in_sync_and_nobody_leads() {
         let (before, none) = (partition(Some(1), &[1]), Eligible::default());
-        let after = change((&before, &none), isr(&[]), OLD, but(&[1])).expect("it changes");
+        let after = change((&before, &none), &isr(&[]), OLD, but(&[1])).expect("it changes");
         assert_eq!(after.state.leader, None);
         assert_eq!(&after.state.isr[..], [NodeId(1)]);
-        let back = change((&after.state, &none), Wanted::default(), OLD, |_| true);
+        let back = change((&after.state, &none), &Wanted::default(), OLD, |_| true);
         let back = back.expect("it changes");
         assert_eq!(
             (back.state.leader, back.choice),
@@ -291,11 +291,11 @@ mod tests {
     fn who_leaves_while_too_few_are_in_sync_stays_eligible_and_leads_once_nobody_is_in_sync() {
         let none = Eligible::default();
         let before = partition(Some(1), &[1, 2]);
-        let one = change((&before, &none), isr(&[NodeId(1)]), NEW, but(&[2, 3]));
+        let one = change((&before, &none), &isr(&[NodeId(1)]), NEW, but(&[2, 3]));
         let one = one.expect("it changes");
         assert_eq!(one.eligible[0], eligible(&[2], None));
         let of = (&one.state, &one.eligible[0]);
-        let nobody = change(of, isr(&[]), NEW, but(&[1, 2, 3])).expect("it changes");
+        let nobody = change(of, &isr(&[]), NEW, but(&[1, 2, 3])).expect("it changes");
         assert_eq!(
             (nobody.state.leader, &nobody.state.isr[..]),
             (None, &[][..])
@@ -303,11 +303,11 @@ mod tests {
         assert_eq!(nobody.eligible[0], eligible(&[1, 2], Some(1)));
         let of = (&nobody.state, &nobody.eligible[0]);
         assert_eq!(
-            change(of, Wanted::default(), NEW, but(&[1, 2])),
+            change(of, &Wanted::default(), NEW, but(&[1, 2])),
             None,
             "the third was not in sync when something could be acknowledged last"
         );
-        let back = change(of, Wanted::default(), NEW, but(&[1, 3])).expect("it changes");
+        let back = change(of, &Wanted::default(), NEW, but(&[1, 3])).expect("it changes");
         assert_eq!(
             (back.state.leader, back.choice),
             (Some(NodeId(2)), Choice::Eligible)
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(&back.state.isr[..], [NodeId(2)]);
         assert_eq!(back.eligible[0], eligible(&[1], None));
         let of = (&back.state, &back.eligible[0]);
-        let both = change(of, isr(&[NodeId(2), NodeId(1)]), NEW, |_| true).expect("it changes");
+        let both = change(of, &isr(&[NodeId(2), NodeId(1)]), NEW, |_| true).expect("it changes");
         assert_eq!(both.eligible[0], Eligible::default(), "enough are in sync");
     }
 
@@ -327,16 +327,16 @@ mod tests {
             isr: None,
             unclean_shutdown: Some(NodeId(node)),
         };
-        let one = change((&before, &two), crashed(2), NEW, but(&[1, 2])).expect("it changes");
+        let one = change((&before, &two), &crashed(2), NEW, but(&[1, 2])).expect("it changes");
         assert_eq!(one.eligible[0], eligible(&[1], Some(1)));
         assert!(!one.is_election);
         assert_eq!(one.state.partition_epoch, 8);
         let of = (&one.state, &one.eligible[0]);
-        let none = change(of, crashed(1), NEW, but(&[1])).expect("it changes");
+        let none = change(of, &crashed(1), NEW, but(&[1])).expect("it changes");
         assert_eq!(none.eligible[0], eligible(&[], Some(1)));
         let of = (&none.state, &none.eligible[0]);
-        assert_eq!(change(of, Wanted::default(), NEW, but(&[1])), None);
-        let back = change(of, Wanted::default(), NEW, |_| true).expect("it changes");
+        assert_eq!(change(of, &Wanted::default(), NEW, but(&[1])), None);
+        let back = change(of, &Wanted::default(), NEW, |_| true).expect("it changes");
         assert_eq!(
             (back.state.leader, back.choice),
             (Some(NodeId(1)), Choice::LastLeader)
@@ -354,7 +354,7 @@ mod tests {
                 ..UNCLEAN
             },
         ] {
-            let after = change((&before, &none), isr(&[]), rules, but(&[1])).expect("it changes");
+            let after = change((&before, &none), &isr(&[]), rules, but(&[1])).expect("it changes");
             assert_eq!(after.choice, Choice::Unclean);
             assert_eq!(after.state.leader, Some(NodeId(2)));
             assert_eq!(&after.state.isr[..], [NodeId(2)]);

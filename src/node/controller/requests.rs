@@ -183,7 +183,7 @@ impl Controller {
             if let Some(wanted) = wanted(state, &eligible) {
                 let rules = self.setup.rules[state.partition.topic.index()];
                 let active = |node| self.registry.is_active(node);
-                changes.extend(election::change((state, &eligible), wanted, rules, active));
+                changes.extend(election::change((state, &eligible), &wanted, rules, active));
             }
         }
         self.commit(ctx, cause, changes);
@@ -210,7 +210,7 @@ impl Controller {
             };
             let rules = self.setup.rules[change.partition.topic.index()];
             let of = (state, &self.eligible(change.partition));
-            let changed = election::change(of, wanted, rules, active);
+            let changed = election::change(of, &wanted, rules, active);
             self.commit(ctx, cause, changed.into_iter().collect());
         }
         let now = self.state_of(change.partition);
@@ -311,7 +311,7 @@ impl Controller {
         };
         let changed = match (unclean, state.leader) {
             (false, _) => election::prefer(of, active),
-            (true, None) => election::change(of, Wanted::default(), rules, active),
+            (true, None) => election::change(of, &Wanted::default(), rules, active),
             (true, Some(_)) => None,
         };
         let cause = ctx.cause;
