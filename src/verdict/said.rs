@@ -125,7 +125,7 @@ pub(super) fn what(q: &Question<'_>, stated: &Stated) -> String {
 }
 
 /// A batch, by whether it holds the record in question.
-pub(super) fn batch(q: &Question<'_>, records: &Records) -> String {
+fn batch(q: &Question<'_>, records: &Records) -> String {
     if records.position(q.record).is_some() {
         return format!("the batch with {}", q.cast.record(q.record));
     }

@@ -1,6 +1,7 @@
-//! What a fact of a log or of the cluster says, as a clause for a chain; the others are in `said`.
+//! What a fact of a log or of the cluster says, as a clause for a chain, and the rules behind
+//! elections. The others are in `said` and `rules`.
 
-use super::said::{batch, overtaker_in};
+use super::said::overtaker_in;
 use super::why::{Question, Symptom};
 use crate::base::{NodeId, Offset};
 use crate::node::fact::{Choice, ClusterFact, LogFact};
@@ -109,4 +110,53 @@ pub(super) fn what_cluster(q: &Question<'_>, who: &str, fact: &ClusterFact) -> S
             )
         }
     }
+}
+
+/// The rule behind a fact of the cluster. Most only say that something went its way.
+pub(super) fn rule_cluster(fact: &ClusterFact) -> Option<&'static str> {
+    Some(match fact {
+        ClusterFact::LeaderElected {
+            choice: Choice::Eligible,
+            ..
+        } => {
+            "nobody is in sync; who left while fewer than min.insync.replicas were in sync may lead, \
+             since nothing was replicated without it (KIP-966)"
+        }
+        ClusterFact::LeaderElected {
+            choice: Choice::LastLeader,
+            ..
+        } => {
+            "nobody is in sync, and the processes of all who were eligible ended without closing \
+             their logs; who led last leads again: an unclean election (KIP-966)"
+        }
+        ClusterFact::LeaderElected {
+            choice: Choice::Unclean,
+            ..
+        } => {
+            "nobody in sync is alive and unclean.leader.election.enable=true, so the first replica \
+             that is alive leads, whatever it lacks (PartitionChangeBuilder)"
+        }
+        ClusterFact::LeaderElected { leader: None, .. } => {
+            "only replicas that are in sync or eligible may lead, and none of them is alive \
+             (unclean.leader.election.enable=false)"
+        }
+        ClusterFact::LeaderElected { .. } => {
+            "the first replica in sync that is alive leads (PartitionChangeBuilder)"
+        }
+        ClusterFact::BrokerFenced { .. } => {
+            "a broker that was not heard for broker.session.timeout.ms leads nothing and is in sync \
+             nowhere"
+        }
+        ClusterFact::LogTruncated { .. } => {
+            "a follower makes its log its leader's: what it has beyond their common leader epochs \
+             goes, acknowledged or not (KIP-101)"
+        }
+        ClusterFact::LeadershipBegun { .. } => {
+            "the log of the leader is the log: what it lacks is in no log any more"
+        }
+        ClusterFact::IsrShrunk { .. }
+        | ClusterFact::IsrExpanded { .. }
+        | ClusterFact::ElrChanged { .. }
+        | ClusterFact::BrokerUnfenced { .. } => return None,
+    })
 }
