@@ -136,7 +136,7 @@ impl Ledger {
 mod tests {
     use super::super::story::*;
     use super::super::{EndOfRun, Ending};
-    use crate::node::fact::PositionSource::{Committed, Reset};
+    use crate::node::fact::PositionSource::{Committed, Reset, Seek};
 
     fn anomalies(story: &Story, ending: Ending) -> Vec<(&'static str, u64)> {
         let end = EndOfRun {
@@ -183,6 +183,21 @@ mod tests {
         story.processed(TWO, 0..10);
         let found = anomalies(&story, Ending::Drained);
         assert_eq!(found, [("poll-skip", 1), ("nonmonotonic-poll", 1)]);
+    }
+
+    #[test]
+    fn a_poll_is_compared_with_the_last_one_across_a_seek_and_not_across_an_assignment() {
+        let mut story = Story::with_records(0..10);
+        story.position(ONE, 0, Reset);
+        story.polled(ONE, 0..8);
+        story.position(ONE, 2, Committed);
+        story.polled(ONE, 2..10);
+        story.processed(ONE, 0..10);
+        assert_eq!(anomalies(&story, Ending::Drained), []);
+        story.position(ONE, 2, Seek);
+        story.polled(ONE, 2..3);
+        let found = anomalies(&story, Ending::Drained);
+        assert_eq!(found, [("nonmonotonic-poll", 1)]);
     }
 
     #[test]

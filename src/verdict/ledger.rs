@@ -357,18 +357,15 @@ impl Ledger {
         }
     }
 
-    /// A producer died: what it had sent and not heard of, nobody will send again.
+    /// A producer died: what it had sent and not heard of, nobody will send again. What it had heard
+    /// of is marked too, and has an outcome before this is asked.
     fn orphan(&mut self, producer: NodeId) {
         let ranges = self.cast.records.iter().filter(|r| r.producer == producer);
         for range in ranges {
-            for record in (range.first.0..range.first.0 + range.count).map(RecordId) {
-                let open = self.sent.get(record)
-                    && !self.acknowledged.get(record)
-                    && !self.failed.get(record);
-                if open {
-                    self.producers[producer.index()].orphaned.set(record);
-                }
-            }
+            let records = (range.first.0..range.first.0 + range.count).map(RecordId);
+            let sent = records.filter(|record| self.sent.get(*record));
+            let orphaned = &mut self.producers[producer.index()].orphaned;
+            sent.for_each(|record| orphaned.set(record));
         }
     }
 

@@ -514,6 +514,16 @@ fn while_the_log_is_loaded_only_heartbeats_are_fine() {
         response: join::refusal("", ErrorCode::CoordinatorLoadInProgress),
     };
     assert!(out.contains(&loading));
+    let leave = LeaveGroupRequest {
+        group: Arc::from("g"),
+        members: vec![(Arc::from("M0001"), None)],
+    };
+    coordinator.handle_leave(Instant::ZERO, &leave, Token(3), &mut out);
+    let loading = Output::Reply {
+        token: Token(3),
+        response: membership::leave_failure(ErrorCode::CoordinatorLoadInProgress),
+    };
+    assert!(out.contains(&loading));
 }
 
 #[test]

@@ -49,6 +49,8 @@ pub(super) struct Broker {
     pub(super) epochs: BTreeMap<TopicPartition, u32>,
     /// What the next fetch to be answered is told instead of its records.
     pub(super) fetch_error: Option<ErrorCode>,
+    /// What the next look-up of committed offsets is told, though nothing speaks against it.
+    pub(super) lookup_error: Option<ErrorCode>,
     /// What the next offset commit is told, though nothing speaks against it.
     pub(super) commit_error: Option<ErrorCode>,
     /// Every offset commit that was accepted.
@@ -73,6 +75,7 @@ impl Broker {
             committed: BTreeMap::new(),
             epochs: BTreeMap::new(),
             fetch_error: None,
+            lookup_error: None,
             commit_error: None,
             commits: Vec::new(),
             requests: Vec::new(),
@@ -167,6 +170,7 @@ impl Broker {
             }
             Request::OffsetCommit(request) => Some(self.commit(now, &request)),
             Request::OffsetFetch(request) => {
+                let error = self.lookup_error.take();
                 let committed = |tp: &TopicPartition| {
                     (
                         *tp,
@@ -176,7 +180,7 @@ impl Broker {
                     )
                 };
                 Some(Response::OffsetFetch(OffsetFetchResponse {
-                    error: ErrorCode::None,
+                    error: error.unwrap_or(ErrorCode::None),
                     offsets: request.partitions.iter().map(committed).collect(),
                 }))
             }

@@ -75,6 +75,53 @@ fn an_auto_commit_that_could_be_retried_is_due_again_after_the_retry_backoff() {
 }
 
 #[test]
+fn a_refused_look_up_of_committed_offsets_is_repeated_after_the_retry_backoff() {
+    let steps = program(vec![poll(), Step::Each(vec![Step::Process])], 1);
+    let mut kernel = Kernel::new(vec![member("w-1", auto(), steps)], broker(1, 10));
+    kernel.broker.lookup_error = Some(ErrorCode::CoordinatorLoadInProgress);
+    start(&mut kernel);
+    kernel.run_to(ms(4_000));
+    let asked = kernel.broker.requests.iter();
+    let look_ups = asked.filter(|(_, _, request)| matches!(request, Request::OffsetFetch(_)));
+    let at: Vec<u64> = look_ups.map(|(at, ..)| at.as_millis()).collect();
+    let &[first, second] = &at[..] else {
+        panic!("one is refused, one answered: {at:?}")
+    };
+    let waited = second - first;
+    assert!(
+        (80..=120).contains(&waited),
+        "retry.backoff.ms, give or take a fifth: {waited}"
+    );
+}
+
+#[test]
+fn who_is_unknown_joins_again_without_its_id_and_who_is_late_with_it() {
+    let rejoins_with_its_id = |error| {
+        let mut kernel = Kernel::new(
+            vec![member("w-1", config(), program(after_processing(), 1))],
+            broker(1, 10),
+        );
+        kernel.broker.commit_error = Some(error);
+        start(&mut kernel);
+        kernel.run_to(ms(8_000));
+        let asked = kernel.broker.requests.iter();
+        let ids = asked.filter_map(|(_, _, request)| match request {
+            Request::JoinGroup(join) => Some(!join.member.is_empty()),
+            _ => None,
+        });
+        let ids: Vec<bool> = ids.collect();
+        assert_eq!(
+            ids[..2],
+            [false, true],
+            "a first join is told to come again with an id"
+        );
+        ids[2]
+    };
+    assert!(!rejoins_with_its_id(ErrorCode::UnknownMemberId));
+    assert!(rejoins_with_its_id(ErrorCode::IllegalGeneration));
+}
+
+#[test]
 fn before_a_rebalance_auto_commit_is_retried_and_nothing_is_revoked_until_it_is_in() {
     let steps = || program(vec![poll(), Step::Each(vec![Step::Process])], 1);
     let setups = ["w-1", "w-2"].map(|name| member(name, auto(), steps()));
