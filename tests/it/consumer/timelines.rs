@@ -76,7 +76,10 @@ fn an_auto_commit_that_could_be_retried_is_due_again_after_the_retry_backoff() {
 
 #[test]
 fn a_refused_look_up_of_committed_offsets_is_repeated_after_the_retry_backoff() {
-    let steps = program(vec![poll(), Step::Each(vec![Step::Process])], 1);
+    let patient = Step::Poll {
+        timeout: Span::from_secs(5),
+    };
+    let steps = program(vec![patient, Step::Each(vec![Step::Process])], 1);
     let mut kernel = Kernel::new(vec![member("w-1", auto(), steps)], broker(1, 10));
     kernel.broker.lookup_error = Some(ErrorCode::CoordinatorLoadInProgress);
     start(&mut kernel);
