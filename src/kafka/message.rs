@@ -16,7 +16,7 @@ use super::group::{
 };
 use super::sink::{SinkRequest, SinkResponse};
 use super::{Batch, ErrorCode};
-use crate::base::{NodeId, Offset, Span, TopicId, TopicPartition};
+use crate::base::{NodeId, Offset, Span, Timestamp, TopicId, TopicPartition};
 
 /// A list that nearly always has one entry, and then needs no room of its own.
 pub type Few<T> = SmallVec<[T; 1]>;
@@ -252,6 +252,8 @@ pub enum OffsetSpec {
     Earliest,
     /// −1: the high watermark, for a client.
     Latest,
+    /// The first record with this timestamp or a later one; nobody where all are earlier.
+    At(Timestamp),
 }
 
 /// One partition of an `OffsetForLeaderEpoch` (KIP-320).

@@ -85,6 +85,7 @@ fn word_of_storage(fact: &StorageFact) -> Option<&'static str> {
         StorageFact::UnflushedLost { .. } => "unflushed-lost",
         StorageFact::DeletionRefused { .. }
         | StorageFact::StartLearnt { .. }
+        | StorageFact::Stamped { .. }
         | StorageFact::SegmentRolled { leads: false, .. }
         | StorageFact::SegmentDeleted { leads: false, .. } => return None,
     })

@@ -73,7 +73,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     (Area::Network, &["bandwidth", "breaks"]),
     (Area::Link, &["bandwidth", "breaks"]),
     (Area::Producer, &["queue", "sink", "transaction"]),
-    (Area::Record, &["timestamp"]),
     (
         Area::Group,
         &["pattern", "assign", "output", "producer", "group-config"],
@@ -148,10 +147,7 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "G1c-realtime",
         ],
     ),
-    (
-        Area::TopicQuantity,
-        &["elr", "last-stable-offset", "timestamps"],
-    ),
+    (Area::TopicQuantity, &["elr", "last-stable-offset"]),
 ];
 
 /// The words of a place that are not built.

@@ -223,6 +223,7 @@ fn broker_setup(setup: &Setup, node: NodeId, node_id: u32) -> BrokerSetup {
         request_time: setup.cluster.request_time.clone(),
         can_fail: setup.brokers_can_fail(),
         can_lose_power: setup.power_can_fail(),
+        shows_stamps: setup.clocks_matter(),
     }
 }
 

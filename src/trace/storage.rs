@@ -1,6 +1,7 @@
 //! The lines of what logs hold no more.
 
 use super::name;
+use crate::base::{Span, Timestamp};
 use crate::kafka::Cast;
 use crate::node::fact::{Retention, StorageFact};
 
@@ -60,9 +61,40 @@ pub(super) fn line(cast: &Cast, fact: &StorageFact) -> (&'static str, String) {
         StorageFact::UnflushedLost { from, to, .. } => {
             ("loses", format!("{}: not flushed", stretch(*to, *from)))
         }
+        StorageFact::Stamped {
+            base_offset,
+            count,
+            by_broker,
+            largest,
+            now,
+            ..
+        } => {
+            let place = name::offsets(cast, partition, *base_offset, *count);
+            if *by_broker {
+                ("stamps", format!("{place} with its own time"))
+            } else {
+                let stamp = stamped(*largest, *now);
+                ("finds", format!("{place} stamped {stamp}"))
+            }
+        }
         StorageFact::StartLearnt { to, .. } => {
             let place = cast.partition(partition);
             ("hears", format!("that {place} begins at {to}"))
         }
+    }
+}
+
+/// A timestamp beside the time: by how much it is off where that is a minute or more, in whole
+/// seconds.
+pub(crate) fn stamped(stamp: Timestamp, now: Timestamp) -> String {
+    let (behind, ahead) = (now.since(stamp), stamp.since(now));
+    let about = |span: Span| Span::from_secs((span.as_millis() + 500) / 1000);
+    let minute = Span::from_secs(60);
+    if minute <= behind {
+        format!("{} ago", about(behind))
+    } else if minute <= ahead {
+        format!("{} from now", about(ahead))
+    } else {
+        stamp.whole().to_string()
     }
 }

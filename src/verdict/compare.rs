@@ -10,7 +10,7 @@ use super::judge::{Check, place};
 use super::ledger::Ledger;
 use super::names::NamedSet;
 use super::order::Keys;
-use super::quantity::{Quantity, Shape, Stage, SubjectKind};
+use super::quantity::{Clock, Quantity, Shape, Stage, SubjectKind};
 use super::range::Range;
 use super::record::RecordName;
 use super::spans::Spans;
@@ -123,6 +123,15 @@ impl Comparison<'_> {
             Want::Actors(actors) => {
                 let isr = self.partition(claim).map_or(&[][..], |p| &p.isr);
                 whole(same_set(actors, isr))
+            }
+            Want::Clock(clock) => {
+                let found = self.ledger.stamped_by(&self.partitions(&claim.of));
+                let text = found.map_or("some by either", Clock::word);
+                whole(Compared::new(
+                    clock.word().to_owned(),
+                    text.to_owned(),
+                    found == Some(*clock),
+                ))
             }
         }
     }

@@ -32,6 +32,7 @@ mod rules;
 mod said;
 pub mod seen;
 pub mod spans;
+mod stamped;
 #[cfg(test)]
 mod story;
 pub mod summary;
@@ -45,7 +46,7 @@ pub use group::Totals;
 pub use judge::{Check, Judgement, Missed};
 pub use latency::LatencySummary;
 pub use ledger::{GroupInfo, Ledger, Options};
-pub use quantity::{FactWord, Quantity, Stage};
+pub use quantity::{Clock, FactWord, Quantity, Stage};
 pub use range::Range;
 pub use record::RecordName;
 pub use rules::rule_of;

@@ -105,6 +105,8 @@ words! {
         KeysIn = "keys-in",
         /// Keys with records in more than one partition.
         KeyMoved = "key-moved",
+        /// Whose clock stamped every record.
+        Timestamps = "timestamps",
         /// The leader of a partition.
         Leader = "leader",
         /// The leader epoch of a partition.
@@ -113,6 +115,16 @@ words! {
         Isr = "isr",
         /// The high watermark of a partition.
         HighWatermark = "high-watermark",
+    }
+}
+
+words! {
+    /// Whose clock stamped records.
+    pub enum Clock {
+        /// That of their producer (`CreateTime`).
+        Create = "create",
+        /// That of the leader that appended them (`LogAppendTime`).
+        Append = "append",
     }
 }
 
@@ -319,6 +331,8 @@ pub enum Shape {
     Actor,
     /// A list of actors; only of a partition.
     Actors,
+    /// A clock.
+    Clock,
     /// An offset; only of a partition.
     Offset,
 }
@@ -368,6 +382,7 @@ impl Shape {
             Q::EndOffset | Q::StartOffset => Self::Offsets,
             Q::Log => Self::Contents,
             Q::KeysIn => Self::Keys,
+            Q::Timestamps => Self::Clock,
             Q::Leader => Self::Actor,
             Q::Isr => Self::Actors,
             Q::HighWatermark | Q::LeaderEpoch => Self::Offset,

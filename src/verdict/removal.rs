@@ -73,6 +73,9 @@ pub(super) fn what(q: &Question<'_>, who: &str, fact: &StorageFact) -> String {
             from - 1
         ),
         StorageFact::StartLearnt { to, .. } => format!("{who} hears that {place} begins at {to}"),
+        StorageFact::Stamped { largest, .. } => {
+            format!("{who} has {place} up to a timestamp of {}", largest.whole())
+        }
     }
 }
 
@@ -106,6 +109,8 @@ pub(super) fn rule(fact: &StorageFact) -> Option<&'static str> {
             "A broker answers from the page cache. By default nothing is flushed but when a segment \
              is rolled (flush.messages, flush.ms): copies on other machines are what Kafka relies on.",
         ),
-        StorageFact::StartLearnt { .. } | StorageFact::SegmentRolled { .. } => None,
+        StorageFact::StartLearnt { .. }
+        | StorageFact::SegmentRolled { .. }
+        | StorageFact::Stamped { .. } => None,
     }
 }

@@ -41,6 +41,13 @@ impl PartitionLedger {
 
 impl Ledger {
     pub(super) fn storage(&mut self, who: NodeId, fact: &StorageFact) {
+        if let StorageFact::Stamped {
+            count, by_broker, ..
+        } = fact
+        {
+            let stamped = &mut self.partition_mut(fact.partition()).stamped;
+            stamped.add(*by_broker, *count);
+        }
         let Some((_, to)) = fact.start_moved() else {
             return;
         };

@@ -109,6 +109,7 @@ fn storage_word(fact: &StorageFact) -> Option<FactWord> {
         StorageFact::UnflushedLost { .. } => FactWord::UnflushedLost,
         StorageFact::DeletionRefused { .. }
         | StorageFact::StartLearnt { .. }
+        | StorageFact::Stamped { .. }
         | StorageFact::SegmentRolled { leads: false, .. }
         | StorageFact::SegmentDeleted { leads: false, .. } => return None,
     })

@@ -217,6 +217,10 @@ const LESSONS: &[(&str, &[&str])] = &[
         &["--variant", "small-batches", "--actor", "web"],
     ),
     ("topics/what-to-key-by", &["--group", "analytics"]),
+    (
+        "topics/whose-clock",
+        &["--variant", "create-time", "--from", "17s", "--to", "19s"],
+    ),
 ];
 
 fn root() -> &'static Path {

@@ -24,5 +24,6 @@ mod static_members;
 mod storage;
 mod swarm;
 mod sweep;
+mod timestamps;
 mod world;
 mod worlds;

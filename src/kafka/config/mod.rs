@@ -11,6 +11,7 @@ mod librdkafka;
 pub mod problem;
 pub mod producer;
 mod reader;
+pub mod stamping;
 pub mod storage;
 pub mod topic;
 mod value;
@@ -23,6 +24,7 @@ pub use consumer::{ConsumerConfig, resolve_consumer};
 pub use effective::{Effective, Source, effective};
 pub use problem::{About, Mistake, Note, Refusal, SettingError};
 pub use producer::{ProducerConfig, resolve_producer};
+pub use stamping::Stamping;
 pub use storage::StorageConfig;
 pub use topic::{TopicConfig, resolve_group, resolve_topic};
 

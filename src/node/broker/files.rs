@@ -5,7 +5,7 @@
 //! the power can fail. A log rolls while it is appended to and at no other time, by the timestamps of
 //! its batches and not by the clock. Not here: indexes (their size rolls nothing), checksums.
 
-use crate::base::{Instant, Offset, Span};
+use crate::base::{Instant, Offset, Span, Timestamp};
 use crate::kafka::config::StorageConfig;
 
 /// A segment: the last one is active.
@@ -14,9 +14,9 @@ struct Segment {
     base: Offset,
     bytes: u64,
     /// The largest timestamp of the first append.
-    first: Option<Instant>,
+    first: Option<Timestamp>,
     /// The largest timestamp of all.
-    largest: Option<Instant>,
+    largest: Option<Timestamp>,
 }
 
 /// Why segments are deleted.
@@ -83,7 +83,7 @@ impl Files {
 
     /// Before so many bytes with this largest timestamp go to `end`: whether a new segment begins for
     /// them (`LogSegment.shouldRoll`). What lies before is flushed then.
-    pub fn make_room(&mut self, now: Instant, end: Offset, bytes: u64, largest: Instant) -> bool {
+    pub fn make_room(&mut self, now: Instant, end: Offset, bytes: u64, largest: Timestamp) -> bool {
         let active = self.active();
         let is_full = u64::from(self.limits.segment_bytes) < active.bytes + bytes;
         let waited = active
@@ -103,7 +103,7 @@ impl Files {
     }
 
     /// So many bytes with this largest timestamp were written, up to `end`.
-    pub fn wrote(&mut self, now: Instant, end: Offset, bytes: u64, largest: Instant) {
+    pub fn wrote(&mut self, now: Instant, end: Offset, bytes: u64, largest: Timestamp) {
         let active = self.segments.last_mut();
         let active = active.expect("a log has an active segment");
         active.bytes += bytes;
@@ -140,7 +140,7 @@ impl Files {
         &mut self,
         end: Offset,
         bytes: impl Fn(Offset) -> u64,
-        largest: impl Fn(Offset) -> Option<Instant>,
+        largest: impl Fn(Offset) -> Option<Timestamp>,
     ) {
         self.flushed = self.flushed.min(end);
         while 1 < self.segments.len() && end < self.active().base {
@@ -208,7 +208,7 @@ impl Files {
         let (Some(keep), Some(largest)) = (self.limits.retention_span, segment.largest) else {
             return false;
         };
-        keep < now.since(largest)
+        keep < Timestamp::from(now).since(largest)
     }
 }
 
@@ -233,8 +233,8 @@ mod tests {
     fn written(limits: StorageConfig, times: &[u64]) -> Files {
         let mut files = Files::new(limits);
         for (end, millis) in (0..).zip(times) {
-            files.make_room(at(*millis), end, 300, at(*millis));
-            files.wrote(at(*millis), end + 1, 300, at(*millis));
+            files.make_room(at(*millis), end, 300, at(*millis).into());
+            files.wrote(at(*millis), end + 1, 300, at(*millis).into());
         }
         files
     }
@@ -258,7 +258,7 @@ mod tests {
     fn it_is_the_timestamps_that_count_and_not_the_clock() {
         let mut files = written(limits(), &[0]);
         let much_later = at(1_000_000);
-        assert!(!files.make_room(much_later, 1, 300, at(5)));
+        assert!(!files.make_room(much_later, 1, 300, at(5).into()));
     }
 
     #[test]
@@ -365,10 +365,10 @@ mod tests {
     #[test]
     fn a_cut_takes_the_segments_behind_it_and_what_it_cut_is_no_longer_flushed() {
         let mut files = written(limits(), &[0; 7]);
-        files.truncate(4, |base| (4 - base) * 300, |_| Some(at(0)));
+        files.truncate(4, |base| (4 - base) * 300, |_| Some(at(0).into()));
         assert_eq!((bases(&files), files.bytes()), (vec![0, 3], 1200));
         assert_eq!(files.flushed(), 4);
-        files.truncate(1, |base| (1 - base) * 300, |_| Some(at(0)));
+        files.truncate(1, |base| (1 - base) * 300, |_| Some(at(0).into()));
         assert_eq!((bases(&files), files.flushed()), (vec![0], 1));
     }
 }

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use crate::base::Offset;
+use crate::base::{Offset, Timestamp};
 use crate::kafka::message::LoggedBatch;
 
 /// Batches in a sealed chunk.
@@ -146,6 +146,28 @@ impl PartitionLog {
         slice
     }
 
+    /// The first record, from the log start offset on, with this timestamp or a later one
+    /// (`UnifiedLog.searchOffsetInLocalLog`). It need not be the first that was written then: the
+    /// order of a log is that of its appends, whatever clocks say.
+    pub fn first_stamped(&self, wanted: Timestamp) -> Option<Offset> {
+        let wanted = wanted.whole();
+        for index in self.index_of(self.start)..self.batch_count() {
+            let logged = self.batch(index);
+            if logged.batch.max_timestamp.whole() < wanted {
+                continue;
+            }
+            let is_wanted = |index: &u32| {
+                let offset = logged.base_offset + Offset::from(*index);
+                self.start <= offset && wanted <= logged.batch.stamp(*index)
+            };
+            let found = (0..logged.batch.count()).find(is_wanted);
+            if let Some(found) = found {
+                return Some(logged.base_offset + Offset::from(found));
+            }
+        }
+        None
+    }
+
     /// The bytes of the batches from the one that holds `offset` up to `bound`.
     pub fn bytes_between(&self, offset: Offset, bound: Offset) -> u64 {
         if bound <= offset {
@@ -232,7 +254,7 @@ impl PartitionLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Instant, RecordId};
+    use crate::base::{RecordId, Timestamp};
     use crate::kafka::{Batch, Payload, Records};
 
     fn batch(base_offset: Offset, count: u32, leader_epoch: u32) -> LoggedBatch {
@@ -246,7 +268,8 @@ mod tests {
                 }),
                 bytes: 100,
                 producer: None,
-                max_timestamp: Instant::ZERO,
+                max_timestamp: Timestamp::default(),
+                stamps: None,
             },
         }
     }

@@ -36,6 +36,7 @@ mod retention;
 mod serve;
 mod session;
 pub mod setup;
+mod stamps;
 mod timers;
 pub mod upkeep;
 mod view;

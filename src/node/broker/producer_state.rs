@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::{Instant, Offset, Span};
+use crate::base::{Instant, Offset, Span, Timestamp};
 use crate::kafka::message::LoggedBatch;
 use crate::kafka::size::{decrement_sequence, increment_sequence};
 use crate::kafka::{ErrorCode, ProducerStamp};
@@ -49,7 +49,7 @@ pub struct ProducerEntry {
     /// The epoch of the transaction coordinator that wrote its last marker.
     pub coordinator_epoch: Option<u32>,
     /// The timestamp of its last batch or marker.
-    pub timestamp: Instant,
+    pub timestamp: Timestamp,
     batches: [Option<RememberedBatch>; REMEMBERED],
 }
 
@@ -59,7 +59,7 @@ impl ProducerEntry {
             epoch,
             transaction: None,
             coordinator_epoch: None,
-            timestamp: Instant::ZERO,
+            timestamp: Timestamp::default(),
             batches: [None; REMEMBERED],
         }
     }
@@ -297,7 +297,7 @@ impl ProducerState {
         }
     }
 
-    fn remember(&mut self, stamp: ProducerStamp, batch: RememberedBatch, timestamp: Instant) {
+    fn remember(&mut self, stamp: ProducerStamp, batch: RememberedBatch, timestamp: Timestamp) {
         let entry = self.producers.entry(stamp.id);
         let entry = entry.or_insert_with(|| ProducerEntry::new(stamp.epoch));
         entry.begin_epoch(stamp.epoch);
@@ -310,7 +310,7 @@ impl ProducerState {
         &mut self,
         stamp: ProducerStamp,
         batch: RememberedBatch,
-        timestamp: Instant,
+        timestamp: Timestamp,
     ) {
         self.remember(stamp, batch, timestamp);
     }
@@ -332,7 +332,7 @@ impl ProducerState {
         &mut self,
         stamp: ProducerStamp,
         batch: RememberedBatch,
-        timestamp: Instant,
+        timestamp: Timestamp,
     ) -> bool {
         self.remember(stamp, batch, timestamp);
         self.pending.remove(&stamp.id);
@@ -348,7 +348,7 @@ impl ProducerState {
         &mut self,
         (id, epoch): (u64, i16),
         coordinator_epoch: u32,
-        timestamp: Instant,
+        timestamp: Timestamp,
     ) -> Option<Offset> {
         let entry = self.producers.entry(id);
         let entry = entry.or_insert_with(|| ProducerEntry::new(epoch));
@@ -367,17 +367,18 @@ impl ProducerState {
     /// Forgets who has written nothing for `producer.id.expiration.ms`, by the timestamps of their
     /// batches; nobody with an open transaction.
     pub fn expire(&mut self, now: Instant, after: Span) {
-        let is_old = |at: Instant| after <= now.since(at);
+        let is_old = |at: Timestamp| after <= Timestamp::from(now).since(at);
         self.producers
             .retain(|_, entry| entry.transaction.is_some() || !is_old(entry.timestamp));
-        self.pending.retain(|_, pending| !is_old(pending.since));
+        self.pending
+            .retain(|_, pending| !is_old(pending.since.into()));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Instant, RecordId};
+    use crate::base::RecordId;
     use crate::kafka::{Batch, Payload, Records};
 
     fn stamp(epoch: i16, base_sequence: i32) -> ProducerStamp {
@@ -399,7 +400,8 @@ mod tests {
                 }),
                 bytes: 100,
                 producer: Some(producer),
-                max_timestamp: Instant::ZERO,
+                max_timestamp: Timestamp::default(),
+                stamps: None,
             },
         }
     }

@@ -51,6 +51,8 @@ pub struct BrokerSetup {
     pub can_fail: bool,
     /// Whether the power can fail in this run, so that it matters what is flushed.
     pub can_lose_power: bool,
+    /// Whether clocks matter in this run, so that it is said who stamped what.
+    pub shows_stamps: bool,
 }
 
 /// Where the partitions are in a broker's tables: a dense number for each, topic by topic.

@@ -11,7 +11,7 @@
 use super::Broker;
 use super::files::{Expiry, Files};
 use super::timers::Slot;
-use crate::base::{Instant, Offset, Span};
+use crate::base::{Instant, Offset, Span, Timestamp};
 use crate::node::Ctx;
 use crate::node::fact::{Retention, StorageFact};
 
@@ -155,7 +155,7 @@ impl Broker {
         ctx: &mut Ctx<'_>,
         slot: usize,
         bytes: u64,
-        largest: Instant,
+        largest: Timestamp,
     ) {
         let end = self.disk.logs[slot].end();
         if let Some(Some(files)) = self.disk.files.get_mut(slot)
@@ -174,7 +174,7 @@ impl Broker {
     }
 
     /// They are written.
-    pub(super) fn wrote(&mut self, ctx: &Ctx<'_>, slot: usize, bytes: u64, largest: Instant) {
+    pub(super) fn wrote(&mut self, ctx: &Ctx<'_>, slot: usize, bytes: u64, largest: Timestamp) {
         if let Some(Some(files)) = self.disk.files.get_mut(slot) {
             let end = self.disk.logs[slot].end();
             files.wrote(ctx.now, end, bytes, largest);

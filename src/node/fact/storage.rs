@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::base::{Offset, TopicPartition};
+use crate::base::{Offset, Timestamp, TopicPartition};
 
 /// Why segments were deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -74,6 +74,22 @@ pub enum StorageFact {
         /// Where it ends now.
         to: Offset,
     },
+    /// A leader appended a batch, which bears the stamps of its own clock or of the producer's. Stated
+    /// only in runs in which clocks matter.
+    Stamped {
+        /// The partition.
+        partition: TopicPartition,
+        /// The first record's offset.
+        base_offset: Offset,
+        /// How many records.
+        count: u32,
+        /// Whether the broker stamped it (`LogAppendTime`).
+        by_broker: bool,
+        /// The largest timestamp.
+        largest: Timestamp,
+        /// What the leader's clock showed.
+        now: Timestamp,
+    },
     /// A follower took over the log start offset of its leader.
     StartLearnt {
         /// The partition.
@@ -94,6 +110,7 @@ impl StorageFact {
             | Self::SegmentDeleted { partition, .. }
             | Self::UnflushedLost { partition, .. }
             | Self::DeletionRefused { partition, .. }
+            | Self::Stamped { partition, .. }
             | Self::StartLearnt { partition, .. } => *partition,
         }
     }
@@ -106,6 +123,7 @@ impl StorageFact {
             | Self::StartLearnt { from, to, .. } => Some((*from, *to)),
             Self::DeletionRefused { .. }
             | Self::SegmentRolled { .. }
+            | Self::Stamped { .. }
             | Self::UnflushedLost { .. } => None,
         }
     }

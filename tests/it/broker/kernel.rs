@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafkasim::base::{
-    ConnId, Dist, Instant, NodeId, RecordId, Seed, Span, TopicId, TopicPartition,
+    ConnId, Dist, Instant, NodeId, RecordId, Seed, Span, Timestamp, TopicId, TopicPartition,
 };
 use kafkasim::kafka::cast::{Actor, Role};
 use kafkasim::kafka::config::{BrokerConfig, TopicConfig};
@@ -136,6 +136,7 @@ impl Kernel {
             request_time: world.request_time.clone(),
             can_fail: false,
             can_lose_power: false,
+            shows_stamps: false,
         };
         let controller = ControllerSetup {
             creations: Vec::new(),
@@ -448,7 +449,8 @@ pub(super) fn batch(first: u32, count: u32, producer: Option<ProducerStamp>) -> 
         }),
         bytes: 100,
         producer,
-        max_timestamp: Instant::ZERO,
+        max_timestamp: Timestamp::default(),
+        stamps: None,
     }
 }
 

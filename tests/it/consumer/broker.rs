@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kafkasim::base::{ConnId, Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
+use kafkasim::base::{
+    ConnId, Instant, NodeId, Offset, RecordId, Timestamp, TopicId, TopicPartition,
+};
 use kafkasim::kafka::group::{
     Assignment, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, JoinedMember,
     LeaveGroupResponse, MemberId, OffsetAndEpoch, OffsetCommitRequest, OffsetCommitResponse,
@@ -102,7 +104,8 @@ impl Broker {
                     }),
                     bytes: 61 + 20 * count,
                     producer: None,
-                    max_timestamp: Instant::ZERO,
+                    max_timestamp: Timestamp::default(),
+                    stamps: None,
                 },
             });
         }
@@ -223,6 +226,7 @@ impl Broker {
             let offset = match spec {
                 OffsetSpec::Earliest => 0,
                 OffsetSpec::Latest => self.end(*tp),
+                OffsetSpec::At(_) => unreachable!("no test here asks by time"),
             };
             (*tp, ErrorCode::None, Some(offset))
         });
