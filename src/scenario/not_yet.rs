@@ -110,7 +110,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
         Area::Fact,
         &[
             "controller-elected",
-            "log-compacted",
             "zombie-leader-append",
             "coordinator-moved",
             "coordinator-loaded",

@@ -61,6 +61,24 @@ pub(super) fn line(cast: &Cast, fact: &StorageFact) -> (&'static str, String) {
         StorageFact::UnflushedLost { from, to, .. } => {
             ("loses", format!("{}: not flushed", stretch(*to, *from)))
         }
+        StorageFact::LogCompacted {
+            up_to,
+            superseded,
+            tombstones,
+            ..
+        } => {
+            let place = cast.partition(partition);
+            let gone = |what: &str, ranges: &[(u64, u64)]| match ranges {
+                [] => String::new(),
+                ranges => format!(", {what}: {}", offsets(ranges)),
+            };
+            let superseded = gone("superseded", superseded);
+            let tombstones = gone("tombstones", tombstones);
+            (
+                "compacts",
+                format!("{place} up to {up_to}{superseded}{tombstones}"),
+            )
+        }
         StorageFact::Stamped {
             base_offset,
             count,
@@ -82,6 +100,24 @@ pub(super) fn line(cast: &Cast, fact: &StorageFact) -> (&'static str, String) {
             ("hears", format!("that {place} begins at {to}"))
         }
     }
+}
+
+/// Ranges of offsets, the first few of them.
+pub(crate) fn offsets(ranges: &[(u64, u64)]) -> String {
+    const SHOWN: usize = 6;
+    let one = |(from, to): &(u64, u64)| {
+        if from + 1 == *to {
+            format!("@{from}")
+        } else {
+            format!("@{from}..{}", to - 1)
+        }
+    };
+    let mut shown: Vec<String> = ranges.iter().take(SHOWN).map(one).collect();
+    let left: u64 = ranges.iter().skip(SHOWN).map(|(from, to)| to - from).sum();
+    if 0 < left {
+        shown.push(format!("and {left} more"));
+    }
+    shown.join(" ")
 }
 
 /// A timestamp beside the time: by how much it is off where that is a minute or more, in whole

@@ -72,6 +72,10 @@ pub(super) struct Reading {
     pub(super) reset_over: Spans,
     /// Offsets that were removed from the log while they were still to come.
     pub(super) expired: Spans,
+    /// Offsets whose record compaction took.
+    pub(super) compacted: Spans,
+    /// Those of them that were still to come.
+    pub(super) superseded: Spans,
     log_start: Offset,
     /// Offsets dealt with: processed, skipped or handed on.
     dealt_with: Spans,
@@ -276,7 +280,8 @@ impl GroupLedger {
         if let Some((reader, next)) = reading.last_polled
             && reader == member
         {
-            self.totals.poll_skip += u64::from(next < first);
+            let left_out = (next..first).any(|offset| !reading.compacted.contains(offset));
+            self.totals.poll_skip += u64::from(left_out);
             self.totals.nonmonotonic_poll += u64::from(first < next);
         }
         reading.last_polled = Some((member, end));
@@ -452,6 +457,33 @@ impl GroupLedger {
         }
     }
 
+    /// Compaction took records: of these keys there is a later one; these tombstones are gone, which
+    /// costs whoever has read older records of the partition the news that a key was deleted.
+    pub(super) fn compacted(
+        &mut self,
+        partition: TopicPartition,
+        superseded: &[(Offset, Offset)],
+        tombstones: &[(Offset, Offset)],
+    ) {
+        let reading = self.reading(partition);
+        let open = reading.committed.unwrap_or(0);
+        let knows_older = reading.delivered.len() != 0;
+        let gone = |ranges: &[(Offset, Offset)], into: &mut Spans| {
+            for (from, to) in ranges.iter().filter(|(_, to)| open < *to) {
+                into.insert_without(open.max(*from), *to, &reading.reset_over);
+            }
+        };
+        gone(superseded, &mut reading.superseded);
+        if knows_older {
+            gone(tombstones, &mut reading.expired);
+        } else {
+            gone(tombstones, &mut reading.superseded);
+        }
+        for (from, to) in superseded.iter().chain(tombstones) {
+            reading.compacted.insert(*from, *to);
+        }
+    }
+
     pub(super) fn replicated(&mut self, partition: TopicPartition, to: Offset) {
         if let Some(reading) = self.partitions.get_mut(&partition) {
             reading.high_watermark = to;
@@ -496,7 +528,9 @@ fn pass(
         for index in 0..count {
             let record = RecordId(first.0 + index);
             let offset = base + Offset::from(index);
-            let jumped = reading.reset_over.contains(offset) || reading.expired.contains(offset);
+            let jumped = reading.reset_over.contains(offset)
+                || reading.expired.contains(offset)
+                || reading.superseded.contains(offset);
             if processed.get(record) == 0 && !jumped {
                 passed.set(record);
                 any = true;

@@ -293,6 +293,8 @@ impl Ledger {
                 let log = (&epochs[..], *end);
                 let leader = (who, *leader_epoch);
                 known.lineage.begins(leader, log, &mut known.contents);
+                let end = known.contents.end();
+                known.forget_compacted(end);
                 self.start_of_leader(*partition, who);
             }
             ClusterFact::BrokerFenced { .. }

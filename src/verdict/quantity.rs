@@ -20,6 +20,9 @@ words! {
         Overtaken = "overtaken",
         /// Records that failed here and were sent to another topic.
         HandedOn = "handed-on",
+        /// Group: records that compaction took while they were still to come, where a later one has
+        /// their key. Topic: records that compaction took, and that lie nowhere else.
+        Compacted = "compacted",
         /// Records neither done nor lost when the run ended.
         Waiting = "waiting",
         /// Deliveries by `poll`.
@@ -135,7 +138,8 @@ words! {
         NeverAcknowledged = "never-acknowledged",
         /// Acknowledged, then gone from every log.
         Truncated = "truncated",
-        /// Retention or compaction passed it first.
+        /// Retention passed it first; or compaction, where it said that its key is deleted and the group
+        /// knew an older record of the key.
         Expired = "expired",
         /// The committed offset moved past it.
         SkippedByCommit = "skipped-by-commit",
@@ -253,6 +257,8 @@ words! {
         SegmentRolled = "segment-rolled",
         /// Retention deleted segments of a log, on the leader.
         SegmentDeleted = "segment-deleted",
+        /// The cleaner compacted a log, on the leader.
+        LogCompacted = "log-compacted",
         /// A loss of power took what was not flushed.
         UnflushedLost = "unflushed-lost",
         /// The power of a broker failed.
@@ -359,7 +365,7 @@ impl Shape {
         use Quantity as Q;
         Some(match quantity {
             Q::Once | Q::Duplicated | Q::Reordered | Q::HandedOn | Q::Waiting => Self::Records,
-            Q::PastUnprocessed | Q::Overtaken => Self::Records,
+            Q::PastUnprocessed | Q::Overtaken | Q::Compacted => Self::Records,
             Q::Lost => Self::LostRecords,
             Q::Delivered | Q::Processed | Q::ProcessedAgain | Q::Rebalances => Self::Count,
             Q::Moved | Q::PartitionsStopped | Q::IdleMembers => Self::Count,
@@ -377,7 +383,7 @@ impl Shape {
         use Quantity as Q;
         Some(match quantity {
             Q::Appended | Q::AppendedTwice | Q::Reordered => Self::Records,
-            Q::Truncated | Q::Expired => Self::Records,
+            Q::Truncated | Q::Expired | Q::Compacted => Self::Records,
             Q::Partitions | Q::PartitionsUsed | Q::KeyMoved => Self::Count,
             Q::EndOffset | Q::StartOffset => Self::Offsets,
             Q::Log => Self::Contents,

@@ -73,6 +73,9 @@ pub(super) fn what(q: &Question<'_>, who: &str, fact: &StorageFact) -> String {
             from - 1
         ),
         StorageFact::StartLearnt { to, .. } => format!("{who} hears that {place} begins at {to}"),
+        StorageFact::LogCompacted { up_to, .. } => {
+            format!("{who} compacts {place} up to {up_to}: of each key the last record is left")
+        }
         StorageFact::Stamped { largest, .. } => {
             format!("{who} has {place} up to a timestamp of {}", largest.whole())
         }
@@ -108,6 +111,11 @@ pub(super) fn rule(fact: &StorageFact) -> Option<&'static str> {
         StorageFact::UnflushedLost { .. } => Some(
             "A broker answers from the page cache. By default nothing is flushed but when a segment \
              is rolled (flush.messages, flush.ms): copies on other machines are what Kafka relies on.",
+        ),
+        StorageFact::LogCompacted { .. } => Some(
+            "cleanup.policy: compact keeps of each key the last record, whoever still had to read \
+             the others; a record without a value goes too, delete.retention.ms after a cleaning \
+             has met it (Cleaner.shouldRetainRecord, KIP-534).",
         ),
         StorageFact::StartLearnt { .. }
         | StorageFact::SegmentRolled { .. }

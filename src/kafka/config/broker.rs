@@ -2,6 +2,7 @@
 
 use super::Settings;
 use super::catalogue::Role;
+use super::cleanup::{self, Cleanup};
 use super::problem::{Note, Refusal, SettingError};
 use super::reader::Reader;
 use super::stamping::{self, Stamping};
@@ -72,6 +73,10 @@ pub struct BrokerConfig {
     pub leader_imbalance_check: Span,
     /// The default of topics: how their files are cut, kept and flushed.
     pub storage: StorageConfig,
+    /// What topics have that do not say what becomes of old records.
+    pub cleanup: Cleanup,
+    /// `log.cleaner.backoff.ms`: how often the cleaner looks.
+    pub cleaner_backoff: Span,
     /// What topics have that do not say who stamps their records.
     pub stamping: Stamping,
     /// `log.retention.check.interval.ms`.
@@ -118,6 +123,8 @@ impl Default for BrokerConfig {
             auto_leader_rebalance: true,
             leader_imbalance_check: Span::from_secs(300),
             storage: StorageConfig::default(),
+            cleanup: Cleanup::default(),
+            cleaner_backoff: Span::from_secs(15),
             stamping: Stamping::default(),
             retention_check: Span::from_secs(300),
             flush_check: None,
@@ -185,6 +192,8 @@ pub fn resolve_broker(settings: &Settings) -> Result<(BrokerConfig, Vec<Note>), 
             reader.count("leader.imbalance.check.interval.seconds", 1),
         )),
         storage: storage::of_broker(&mut reader),
+        cleanup: cleanup::of_broker(&reader),
+        cleaner_backoff: reader.millis("log.cleaner.backoff.ms"),
         stamping: stamping::of_broker(&reader),
         retention_check: reader.millis("log.retention.check.interval.ms"),
         producer_id_expiration: reader.millis("producer.id.expiration.ms"),

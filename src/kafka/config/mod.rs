@@ -5,6 +5,7 @@
 
 pub mod broker;
 pub mod catalogue;
+pub mod cleanup;
 pub mod consumer;
 pub mod effective;
 mod librdkafka;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 
 pub use broker::{BrokerConfig, resolve_broker};
 pub use catalogue::{Role, Setting, Status};
+pub use cleanup::Cleanup;
 pub use consumer::{ConsumerConfig, resolve_consumer};
 pub use effective::{Effective, Source, effective};
 pub use problem::{About, Mistake, Note, Refusal, SettingError};

@@ -10,13 +10,13 @@ use crate::kafka::config::StorageConfig;
 
 /// A segment: the last one is active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Segment {
-    base: Offset,
-    bytes: u64,
+pub(super) struct Segment {
+    pub(super) base: Offset,
+    pub(super) bytes: u64,
     /// The largest timestamp of the first append.
-    first: Option<Timestamp>,
+    pub(super) first: Option<Timestamp>,
     /// The largest timestamp of all.
-    largest: Option<Timestamp>,
+    pub(super) largest: Option<Timestamp>,
 }
 
 /// Why segments are deleted.
@@ -33,8 +33,10 @@ pub enum Expiry {
 /// The files of one log.
 #[derive(Clone, Debug)]
 pub struct Files {
-    limits: StorageConfig,
-    segments: Vec<Segment>,
+    pub(super) limits: StorageConfig,
+    pub(super) segments: Vec<Segment>,
+    /// Up to where a compacted log is clean (`cleaner-offset-checkpoint`).
+    pub(super) clean_to: Option<Offset>,
     /// Everything before it is on the disk (the recovery point).
     flushed: Offset,
     flushed_at: Instant,
@@ -57,12 +59,13 @@ impl Files {
         Self {
             limits,
             segments: vec![Segment::at(0)],
+            clean_to: None,
             flushed: 0,
             flushed_at: Instant::ZERO,
         }
     }
 
-    fn active(&self) -> &Segment {
+    pub(super) fn active(&self) -> &Segment {
         self.segments.last().expect("a log has an active segment")
     }
 
@@ -89,7 +92,7 @@ impl Files {
         let waited = active
             .first
             .map_or(Span::ZERO, |first| largest.since(first));
-        let is_old = self.limits.segment_span.is_some_and(|span| span < waited);
+        let is_old = self.limits.roll_span().is_some_and(|span| span < waited);
         let rolls = 0 < active.bytes && (is_full || is_old);
         if rolls {
             self.roll(now, end);
@@ -143,6 +146,7 @@ impl Files {
         largest: impl Fn(Offset) -> Option<Timestamp>,
     ) {
         self.flushed = self.flushed.min(end);
+        self.clean_to = self.clean_to.map(|to| to.min(end));
         while 1 < self.segments.len() && end < self.active().base {
             self.segments.pop();
         }
@@ -161,6 +165,7 @@ impl Files {
     /// The log begins anew at `start`, empty.
     pub fn start_over(&mut self, start: Offset) {
         self.segments = vec![Segment::at(start)];
+        self.clean_to = None;
         self.flushed = start;
     }
 

@@ -92,9 +92,9 @@ impl PartitionLog {
 
     /// Appends a batch that has its offset: the leader's next one, or a follower's copy.
     pub fn append(&mut self, batch: LoggedBatch) {
-        assert_eq!(
-            batch.base_offset, self.end,
-            "a batch goes to the end of the log"
+        assert!(
+            self.end <= batch.base_offset,
+            "a batch goes to the end of the log; what compaction took before it is skipped"
         );
         let latest = self.epochs.last().map(|(epoch, _)| *epoch);
         assert!(
@@ -157,12 +157,12 @@ impl PartitionLog {
                 continue;
             }
             let is_wanted = |index: &u32| {
-                let offset = logged.base_offset + Offset::from(*index);
+                let offset = logged.offset_of(*index);
                 self.start <= offset && wanted <= logged.batch.stamp(*index)
             };
             let found = (0..logged.batch.count()).find(is_wanted);
             if let Some(found) = found {
-                return Some(logged.base_offset + Offset::from(found));
+                return Some(logged.offset_of(found));
             }
         }
         None
@@ -231,6 +231,22 @@ impl PartitionLog {
         self.start = self.start.min(self.end);
     }
 
+    /// What lies before `end` is replaced by what compaction has left of it.
+    pub fn replace(&mut self, end: Offset, kept: Vec<LoggedBatch>) {
+        let behind = self.index_of(end);
+        let behind = (behind..self.batch_count()).map(|index| self.batch(index).clone());
+        let batches: Vec<LoggedBatch> = kept.into_iter().chain(behind).collect();
+        let whole = std::mem::take(self);
+        for batch in batches {
+            self.bytes += u64::from(batch.batch.bytes);
+            self.tail.push(batch);
+            if self.tail.len() == CHUNK {
+                self.seal();
+            }
+        }
+        (self.start, self.end, self.epochs) = (whole.start, whole.end, whole.epochs);
+    }
+
     /// Where each leader epoch begins, in order.
     pub fn epochs(&self) -> &[(u32, Offset)] {
         &self.epochs
@@ -271,6 +287,7 @@ mod tests {
                 max_timestamp: Timestamp::default(),
                 stamps: None,
             },
+            cleaned: None,
         }
     }
 

@@ -17,7 +17,9 @@
 //! compaction, transactions.
 
 mod audit;
+pub mod cleaner;
 mod connections;
+pub mod dirt;
 mod fetch;
 pub mod files;
 mod group;

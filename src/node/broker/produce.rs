@@ -147,6 +147,9 @@ impl Broker {
         if limit < batch.bytes {
             return refuse(ctx, &batch, ErrorCode::MessageTooLarge, FactId::NONE);
         }
+        if !self.takes_keys(tp, &batch) {
+            return refuse(ctx, &batch, ErrorCode::InvalidRecord, FactId::NONE);
+        }
         if !self.takes_stamps(ctx.now, tp, &batch) {
             return refuse(ctx, &batch, ErrorCode::InvalidTimestamp, FactId::NONE);
         }
@@ -227,6 +230,7 @@ impl Broker {
             base_offset,
             leader_epoch,
             batch,
+            cleaned: None,
         };
         partition.producers.record(&logged, appended);
         let largest = logged.batch.max_timestamp;

@@ -284,13 +284,23 @@ impl ProducerState {
         }
     }
 
+    /// Whether a batch of a log is the last of its producer.
+    pub fn ends_at(&self, logged: &LoggedBatch) -> bool {
+        let producer = logged
+            .batch
+            .producer
+            .and_then(|stamp| self.producers.get(&stamp.id));
+        let last = producer.and_then(|entry| entry.batches().next_back());
+        last.is_some_and(|last| last.base_offset == logged.base_offset)
+    }
+
     /// Takes in a batch that was appended. `appended` is the fact of it.
     pub fn record(&mut self, logged: &LoggedBatch, appended: FactId) {
         if let Some(stamp) = logged.batch.producer {
             let remembered = RememberedBatch {
-                last_sequence: increment_sequence(stamp.base_sequence, logged.batch.count() - 1),
+                last_sequence: increment_sequence(stamp.base_sequence, logged.span() - 1),
                 base_offset: logged.base_offset,
-                count: logged.batch.count(),
+                count: logged.span(),
                 appended,
             };
             self.remember(stamp, remembered, logged.batch.max_timestamp);
@@ -403,6 +413,7 @@ mod tests {
                 max_timestamp: Timestamp::default(),
                 stamps: None,
             },
+            cleaned: None,
         }
     }
 

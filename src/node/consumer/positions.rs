@@ -112,6 +112,21 @@ pub(super) struct Positions {
     marks: BTreeMap<TopicPartition, Offset>,
 }
 
+impl Processed {
+    fn add(&mut self, from: Offset, to: Offset) {
+        if from <= self.next {
+            self.next = self.next.max(to);
+        } else {
+            self.beyond.extend(from..to);
+        }
+        while self.beyond.first().is_some_and(|first| *first <= self.next) {
+            let offset = self.beyond.pop_first().expect("looked at just before");
+            self.next = self.next.max(offset + 1);
+            self.any = true;
+        }
+    }
+}
+
 impl Owned {
     fn new(tp: TopicPartition) -> Self {
         Self {
@@ -137,6 +152,15 @@ impl Owned {
         self.state = state;
         self.found_nothing = false;
         self.retry_at = Instant::ZERO;
+    }
+
+    /// Compaction has left no record at `from..to`, so nobody will process one.
+    pub(super) fn pass_over(&mut self, from: Offset, to: Offset) {
+        if from < to
+            && let Some(done) = &mut self.processed
+        {
+            done.add(from, to);
+        }
     }
 
     /// Whether records of it may be fetched and handed out.
@@ -260,22 +284,10 @@ impl Positions {
 
     /// Records `from..to` of a partition are done with.
     pub(super) fn processed(&mut self, tp: TopicPartition, from: Offset, to: Offset) {
-        let Some(owned) = self.get_mut(tp) else {
-            return;
-        };
-        let Some(done) = &mut owned.processed else {
-            return;
-        };
-        if from <= done.next {
-            done.next = done.next.max(to);
-            done.any = true;
-        } else {
-            done.beyond.extend(from..to);
-        }
-        while done.beyond.first().is_some_and(|first| *first <= done.next) {
-            let offset = done.beyond.pop_first().expect("looked at just before");
-            done.next = done.next.max(offset + 1);
-            done.any = true;
+        let done = self.get_mut(tp).and_then(|owned| owned.processed.as_mut());
+        if let Some(done) = done {
+            done.any |= from <= done.next;
+            done.add(from, to);
         }
     }
 

@@ -3,6 +3,8 @@
 //! A broker states them of its own copy; only those of the leader say what can be read. In a run
 //! that removes nothing none of them is stated.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::base::{Offset, Timestamp, TopicPartition};
@@ -90,6 +92,19 @@ pub enum StorageFact {
         /// What the leader's clock showed.
         now: Timestamp,
     },
+    /// The cleaner compacted a log: of each key the last record is left.
+    LogCompacted {
+        /// The partition.
+        partition: TopicPartition,
+        /// It is clean up to here.
+        up_to: Offset,
+        /// The offsets whose record is gone, as a later one has its key: ranges, the end excluded.
+        superseded: Arc<[(Offset, Offset)]>,
+        /// The offsets of tombstones that are gone, as delete.retention.ms is over.
+        tombstones: Arc<[(Offset, Offset)]>,
+        /// Whether the log is the leader's.
+        leads: bool,
+    },
     /// A follower took over the log start offset of its leader.
     StartLearnt {
         /// The partition.
@@ -111,6 +126,7 @@ impl StorageFact {
             | Self::UnflushedLost { partition, .. }
             | Self::DeletionRefused { partition, .. }
             | Self::Stamped { partition, .. }
+            | Self::LogCompacted { partition, .. }
             | Self::StartLearnt { partition, .. } => *partition,
         }
     }
@@ -124,6 +140,7 @@ impl StorageFact {
             Self::DeletionRefused { .. }
             | Self::SegmentRolled { .. }
             | Self::Stamped { .. }
+            | Self::LogCompacted { .. }
             | Self::UnflushedLost { .. } => None,
         }
     }

@@ -117,6 +117,16 @@ pub fn key_of(setup: &Arc<ProducerSetup>, nth: u32) -> Option<Arc<str>> {
     Draws::new(setup, nth).key_of(nth)
 }
 
+/// Whether the `nth` record (from 0) of a producer has no value: a tombstone.
+pub fn is_tombstone(setup: &ProducerSetup, nth: u32) -> bool {
+    let workload = &setup.workload;
+    match (workload.script.get(nth as usize), &workload.values) {
+        (Some(scripted), _) => scripted.value.is_none(),
+        (None, Values::Cycle(values)) => values[nth as usize % values.len()].is_none(),
+        (None, _) => false,
+    }
+}
+
 /// The topic the `nth` record (from 0) of a producer is sent to.
 pub fn topic_of(setup: &ProducerSetup, nth: u32) -> TopicId {
     let workload = &setup.workload;

@@ -14,6 +14,7 @@ use kafkasim::kafka::message::{
     Acks, Body, Envelope, FetchPartition, FetchRequest, Few, ProduceRequest, Request, Response,
 };
 use kafkasim::kafka::{Batch, Cast, Payload, ProducerStamp, Records};
+use kafkasim::node::broker::cleaner::RecordKeys;
 use kafkasim::node::broker::{Broker, BrokerSetup, BrokerTopic};
 use kafkasim::node::controller::{Controller, ControllerSetup};
 use kafkasim::node::{Ctx, Effect, Fact, FactId, Stated, StepMask, TimerKey};
@@ -136,6 +137,7 @@ impl Kernel {
             request_time: world.request_time.clone(),
             can_fail: false,
             can_lose_power: false,
+            records: RecordKeys::default(),
             shows_stamps: false,
         };
         let controller = ControllerSetup {

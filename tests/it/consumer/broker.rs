@@ -95,6 +95,7 @@ impl Broker {
         let base_offset = log.last().map_or(0, LoggedBatch::end_offset);
         if 0 < count {
             log.push(LoggedBatch {
+                cleaned: None,
                 base_offset,
                 leader_epoch: 0,
                 batch: Batch {
