@@ -39,10 +39,16 @@ impl Trail<'_> {
             fact,
             StorageFact::StartLearnt { .. } | StorageFact::SegmentDeleted { leads: false, .. }
         );
-        let (from, to) = fact.start_moved().filter(|_| !is_copy)?;
+        let gone = match fact {
+            StorageFact::LogCompacted {
+                tombstones, leads, ..
+            } if *leads => tombstones.to_vec(),
+            _ => vec![fact.start_moved().filter(|_| !is_copy)?],
+        };
+        let is_gone = |at: &Offset| gone.iter().any(|(from, to)| (from..to).contains(&at));
         let places = self.facts.iter();
         let mut places = places.filter_map(|s| write_of(s, self.question.record));
-        places.find(|(tp, offset)| *tp == fact.partition() && (from..to).contains(offset))
+        places.find(|(tp, offset)| *tp == fact.partition() && is_gone(offset))
     }
 }
 

@@ -193,6 +193,14 @@ impl Ledger {
         topic.partitions.get(partition.partition as usize)
     }
 
+    /// The offsets at which a partition's log gives out a record, in order.
+    pub fn offsets_left(&self, partition: TopicPartition) -> Vec<Offset> {
+        let log = self.log_of(partition).into_iter();
+        let runs = log.flat_map(|log| log.readable());
+        let offsets = runs.flat_map(|(base, _, count)| base..base + Offset::from(count));
+        offsets.collect()
+    }
+
     /// The records that a partition's log gives out, in order.
     pub(super) fn readable(&self, partition: TopicPartition) -> Vec<RecordId> {
         let log = self.log_of(partition).into_iter();

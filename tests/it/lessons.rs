@@ -161,6 +161,10 @@ const LESSONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "storage/last-of-each-key",
+        &["--partition", "addresses-0", "--from", "29s", "--to", "62s"],
+    ),
+    (
         "storage/power-loss",
         &[
             "--variant",

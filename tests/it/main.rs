@@ -2,6 +2,7 @@
 
 mod broker;
 mod cluster;
+mod compaction;
 mod consumer;
 mod consumer_protocol;
 mod cooperative;

@@ -4,7 +4,8 @@
 //! world copies the tail only. The log knows where each leader epoch begins and nothing else of
 //! replication; what may be read is the caller's bound.
 //!
-//! Not here: segments, retention, compaction, flushing.
+//! A compacted log has gaps: a batch that lost all its records is not there, and others hold fewer
+//! records than offsets. Not here: segments, retention, what compaction takes, flushing.
 
 use std::sync::Arc;
 
@@ -190,10 +191,12 @@ impl PartitionLog {
         before + in_chunk.map(|b| u64::from(b.batch.bytes)).sum::<u64>()
     }
 
-    /// The index of the batch that holds `offset`; the number of batches from the end on.
+    /// The index of the batch that holds `offset`, or of the first behind it; the number of batches
+    /// from the end on.
     fn index_of(&self, offset: Offset) -> usize {
-        let in_tail = self.tail.first().is_some_and(|b| b.base_offset <= offset);
-        if in_tail || self.end <= offset {
+        // Compaction leaves gaps, so it is not where a batch begins that tells.
+        let sealed = self.sealed.last();
+        if sealed.is_none_or(|chunk| chunk.batches[CHUNK - 1].end_offset() <= offset) {
             let before = self.tail.partition_point(|b| b.end_offset() <= offset);
             return self.sealed.len() * CHUNK + before;
         }
@@ -357,6 +360,37 @@ mod tests {
         assert_eq!(log.read(90, 93, 1, true).batches.len(), 1);
         log.truncate(91);
         assert_eq!((log.start(), log.end()), (90, 90));
+    }
+
+    #[test]
+    fn what_compaction_leaves_is_found_across_gaps() {
+        for kept in [
+            vec![],
+            vec![0],
+            vec![5],
+            vec![299, 301],
+            (0..600).step_by(2).collect(),
+        ] {
+            let mut log = log_of(700);
+            let left = kept.iter().map(|n| batch(n * 3, 3, 0)).collect();
+            log.replace(600 * 3, left);
+            assert_eq!((log.start(), log.end()), (0, 2100));
+            assert_eq!(log.batch_count(), kept.len() + 100, "{kept:?}");
+            let bytes = 100 * (kept.len() as u64 + 100);
+            assert_eq!(log.bytes_between(0, 2100), bytes, "{kept:?}");
+            for offset in [0, 4, 17, 900, 1799, 1800] {
+                let read = log.read(offset, log.end(), 1, true);
+                let next = kept.iter().map(|n| n * 3).chain([1800]);
+                let next = next.filter(|base| offset < base + 3).min();
+                assert_eq!(
+                    Some(read.batches[0].base_offset),
+                    next,
+                    "{offset} of {kept:?}"
+                );
+            }
+            log.truncate(1900);
+            assert_eq!(log.end(), 1899);
+        }
     }
 
     #[test]
