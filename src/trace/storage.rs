@@ -61,6 +61,18 @@ pub(super) fn line(cast: &Cast, fact: &StorageFact) -> (&'static str, String) {
         StorageFact::UnflushedLost { from, to, .. } => {
             ("loses", format!("{}: not flushed", stretch(*to, *from)))
         }
+        StorageFact::LogCompacted { .. } | StorageFact::Stamped { .. } => content(cast, fact),
+        StorageFact::StartLearnt { to, .. } => {
+            let place = cast.partition(partition);
+            ("hears", format!("that {place} begins at {to}"))
+        }
+    }
+}
+
+/// What is said of the records in a log: their stamps, and which are compacted away.
+fn content(cast: &Cast, fact: &StorageFact) -> (&'static str, String) {
+    let partition = fact.partition();
+    match fact {
         StorageFact::LogCompacted {
             up_to,
             superseded,
@@ -95,10 +107,7 @@ pub(super) fn line(cast: &Cast, fact: &StorageFact) -> (&'static str, String) {
                 ("finds", format!("{place} stamped {stamp}"))
             }
         }
-        StorageFact::StartLearnt { to, .. } => {
-            let place = cast.partition(partition);
-            ("hears", format!("that {place} begins at {to}"))
-        }
+        other => unreachable!("{other:?} has a line of its own"),
     }
 }
 

@@ -134,7 +134,7 @@ impl GroupLedger {
         }
     }
 
-    fn reading(&mut self, partition: TopicPartition) -> &mut Reading {
+    pub(super) fn reading(&mut self, partition: TopicPartition) -> &mut Reading {
         self.partitions.entry(partition).or_default()
     }
 
@@ -454,33 +454,6 @@ impl GroupLedger {
             reading
                 .expired
                 .insert_without(open, to, &reading.reset_over);
-        }
-    }
-
-    /// Compaction took records: of these keys there is a later one; these tombstones are gone, which
-    /// costs whoever has read older records of the partition the news that a key was deleted.
-    pub(super) fn compacted(
-        &mut self,
-        partition: TopicPartition,
-        superseded: &[(Offset, Offset)],
-        tombstones: &[(Offset, Offset)],
-    ) {
-        let reading = self.reading(partition);
-        let open = reading.committed.unwrap_or(0);
-        let knows_older = reading.delivered.len() != 0;
-        let gone = |ranges: &[(Offset, Offset)], into: &mut Spans| {
-            for (from, to) in ranges.iter().filter(|(_, to)| open < *to) {
-                into.insert_without(open.max(*from), *to, &reading.reset_over);
-            }
-        };
-        gone(superseded, &mut reading.superseded);
-        if knows_older {
-            gone(tombstones, &mut reading.expired);
-        } else {
-            gone(tombstones, &mut reading.superseded);
-        }
-        for (from, to) in superseded.iter().chain(tombstones) {
-            reading.compacted.insert(*from, *to);
         }
     }
 

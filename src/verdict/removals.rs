@@ -4,6 +4,7 @@
 //! that has not heard of a removal begins where its own copy does.
 
 use super::columns::Bits;
+use super::group::GroupLedger;
 use super::ledger::{Ledger, PartitionLedger};
 use super::spans::Spans;
 use crate::base::{NodeId, Offset, RecordId, TopicPartition};
@@ -207,6 +208,35 @@ impl Ledger {
         let runs = log.flat_map(|log| log.readable());
         let ids = runs.flat_map(|(_, first, count)| (first.0..first.0 + count).map(RecordId));
         ids.collect()
+    }
+}
+
+impl GroupLedger {
+    /// Compaction took records: of these keys there is a later one; these tombstones are gone, which
+    /// costs whoever has read older records of the partition the news that a key was deleted.
+    pub(super) fn compacted(
+        &mut self,
+        partition: TopicPartition,
+        superseded: &[(Offset, Offset)],
+        tombstones: &[(Offset, Offset)],
+    ) {
+        let reading = self.reading(partition);
+        let open = reading.committed.unwrap_or(0);
+        let knows_older = reading.delivered.len() != 0;
+        let gone = |ranges: &[(Offset, Offset)], into: &mut Spans| {
+            for (from, to) in ranges.iter().filter(|(_, to)| open < *to) {
+                into.insert_without(open.max(*from), *to, &reading.reset_over);
+            }
+        };
+        gone(superseded, &mut reading.superseded);
+        if knows_older {
+            gone(tombstones, &mut reading.expired);
+        } else {
+            gone(tombstones, &mut reading.superseded);
+        }
+        for (from, to) in superseded.iter().chain(tombstones) {
+            reading.compacted.insert(*from, *to);
+        }
     }
 }
 
