@@ -95,7 +95,7 @@ fn a_reader_steps_over_what_is_gone_and_commits_behind_it() {
             (9, 21, 0),
             "{name}"
         );
-        let committed = late.committed.values().copied().collect::<Vec<_>>();
+        let committed: Vec<_> = late.partitions.values().map(|p| p.committed).collect();
         assert_eq!(committed, [Some(30)], "{name}");
         assert_eq!(
             late.totals.poll_skip, 0,
