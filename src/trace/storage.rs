@@ -61,6 +61,18 @@ pub(super) fn line(cast: &Cast, fact: &StorageFact) -> (&'static str, String) {
         StorageFact::UnflushedLost { from, to, .. } => {
             ("loses", format!("{}: not flushed", stretch(*to, *from)))
         }
+        StorageFact::Stamped { .. } => stamps(cast, fact),
+        StorageFact::StartLearnt { to, .. } => {
+            let place = cast.partition(partition);
+            ("hears", format!("that {place} begins at {to}"))
+        }
+    }
+}
+
+/// Whose time stands on the records of a batch.
+fn stamps(cast: &Cast, fact: &StorageFact) -> (&'static str, String) {
+    let partition = fact.partition();
+    match fact {
         StorageFact::Stamped {
             base_offset,
             count,
@@ -77,10 +89,7 @@ pub(super) fn line(cast: &Cast, fact: &StorageFact) -> (&'static str, String) {
                 ("finds", format!("{place} stamped {stamp}"))
             }
         }
-        StorageFact::StartLearnt { to, .. } => {
-            let place = cast.partition(partition);
-            ("hears", format!("that {place} begins at {to}"))
-        }
+        other => unreachable!("{other:?} stamps nothing"),
     }
 }
 
