@@ -75,6 +75,7 @@ mod tests {
                 "murmur2_random",
                 "consumer",
                 "range",
+                "LogAppendTime",
             ]
             .map(str::to_owned)
             .to_vec(),
