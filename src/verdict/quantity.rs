@@ -116,6 +116,8 @@ words! {
         LeaderEpoch = "leader-epoch",
         /// The in-sync replicas of a partition.
         Isr = "isr",
+        /// Who may lead a partition besides its in-sync replicas.
+        Elr = "elr",
         /// The high watermark of a partition.
         HighWatermark = "high-watermark",
     }
@@ -291,6 +293,7 @@ impl Quantity {
                 | Self::Leader
                 | Self::LeaderEpoch
                 | Self::Isr
+                | Self::Elr
                 | Self::HighWatermark
                 | Self::Log
         )
@@ -390,7 +393,7 @@ impl Shape {
             Q::KeysIn => Self::Keys,
             Q::Timestamps => Self::Clock,
             Q::Leader => Self::Actor,
-            Q::Isr => Self::Actors,
+            Q::Isr | Q::Elr => Self::Actors,
             Q::HighWatermark | Q::LeaderEpoch => Self::Offset,
             _ => return None,
         })

@@ -77,6 +77,9 @@ mod tests {
                 "murmur2_random",
                 "consumer",
                 "range",
+                "LogAppendTime",
+                "compact",
+                "0.25",
             ]
             .map(str::to_owned)
             .to_vec(),
