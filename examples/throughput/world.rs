@@ -15,7 +15,7 @@ use kafkasim::kafka::size::record_size;
 use kafkasim::node::consumer::program::{OnFailure, OnThrow};
 use kafkasim::node::consumer::{MemberSetup, ProcessSpec, Program, Step};
 use kafkasim::node::producer::{
-    Keys, OnSendFailure, Partitioning, ProducerSetup, Values, Workload,
+    Clock, Keys, OnSendFailure, Partitioning, ProducerSetup, Values, Workload,
 };
 use kafkasim::sim::setup::{
     ClusterSetup, GroupSetup, Life, Limits, NetworkSetup, Setup, TopicSetup,
@@ -82,6 +82,7 @@ pub(crate) fn setup(batch: u32, records: u32, replicas: u32) -> Setup {
                     ..ProducerConfig::default()
                 },
                 workload: Arc::new(workload(batch, records)),
+                clock: Clock::default(),
                 topic_names: Arc::new([(DATA, "events".into())]),
                 bootstrap: Arc::clone(&bootstrap),
                 seed,

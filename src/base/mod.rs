@@ -11,4 +11,4 @@ pub mod time;
 pub use dist::Dist;
 pub use id::{ConnId, GroupId, NodeId, Offset, RecordId, TopicId, TopicPartition};
 pub use rng::{Seed, Stream};
-pub use time::{Instant, Span};
+pub use time::{Instant, Span, Timestamp};

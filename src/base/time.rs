@@ -42,6 +42,73 @@ const UNITS: [(&str, u64); 7] = [
     ("ns", 1),
 ];
 
+/// What a clock writes on a record, in nanoseconds from time 0 of the run: negative if the clock is
+/// behind by more than the run is old. Kafka's has whole milliseconds ([`Timestamp::whole`]).
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// What a clock shows that is off by so many nanoseconds.
+    pub fn shown(at: Instant, off: i64) -> Self {
+        Self(i64::try_from(at.0).unwrap_or(i64::MAX).saturating_add(off))
+    }
+
+    /// Milliseconds from time 0, rounded down.
+    pub fn as_millis(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// The same in whole milliseconds, rounded down: what a record really bears.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        Self(self.as_millis() * 1_000_000)
+    }
+
+    /// The time since an earlier timestamp; zero if `earlier` is not earlier.
+    pub fn since(self, earlier: Self) -> Span {
+        Span(self.0.saturating_sub(earlier.0).max(0) as u64)
+    }
+}
+
+impl From<Instant> for Timestamp {
+    fn from(at: Instant) -> Self {
+        Self::shown(at, 0)
+    }
+}
+
+impl Add<Span> for Timestamp {
+    type Output = Self;
+
+    fn add(self, span: Span) -> Self {
+        Self(self.0.saturating_add_unsigned(span.0))
+    }
+}
+
+impl AddAssign<Span> for Timestamp {
+    fn add_assign(&mut self, span: Span) {
+        *self = *self + span;
+    }
+}
+
+impl Sub<Span> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, span: Span) -> Self {
+        Self(self.0.saturating_sub_unsigned(span.0))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// As a duration from time 0, with its sign.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        write!(f, "{sign}{}", Span(self.0.unsigned_abs()))
+    }
+}
+
 impl Instant {
     /// Time 0: a formed cluster, nothing else running.
     pub const ZERO: Self = Self(0);

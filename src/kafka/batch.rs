@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::group::CoordinatorRecord;
-use crate::base::{Instant, RecordId};
+use crate::base::{RecordId, Span, Timestamp};
 
 /// The records of a batch, in offset order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,6 +162,30 @@ pub enum Payload {
     Coordinator(Arc<[CoordinatorRecord]>),
 }
 
+/// What the records of a batch are stamped with, in the order of the records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stamps {
+    /// The first, and how much later each is than the one before.
+    Even {
+        /// The timestamp of the first record.
+        first: Timestamp,
+        /// From one to the next.
+        step: Span,
+    },
+    /// Any timestamps.
+    List(Box<[Timestamp]>),
+}
+
+impl Stamps {
+    /// The timestamp of the record at `index`, in whole milliseconds.
+    pub fn get(&self, index: u32) -> Timestamp {
+        match self {
+            Self::Even { first, step } => (*first + *step * u64::from(index)).whole(),
+            Self::List(list) => list[index as usize].whole(),
+        }
+    }
+}
+
 /// A record batch of format v2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
@@ -171,11 +195,21 @@ pub struct Batch {
     pub bytes: u32,
     /// Set when the producer is idempotent.
     pub producer: Option<ProducerStamp>,
-    /// The largest timestamp of its records, by the producer's clock.
-    pub max_timestamp: Instant,
+    /// The largest timestamp of its records: by the producer's clock, or by that of the leader that
+    /// appended it (`message.timestamp.type`).
+    pub max_timestamp: Timestamp,
+    /// The timestamps of all of them, where anybody in the run asks for those of single records.
+    pub stamps: Option<Arc<Stamps>>,
 }
 
 impl Batch {
+    /// The timestamp of the record at `index`, in whole milliseconds, as far as it is kept: else the
+    /// largest of the batch.
+    pub fn stamp(&self, index: u32) -> Timestamp {
+        let own = self.stamps.as_ref().map(|stamps| stamps.get(index));
+        own.unwrap_or(self.max_timestamp.whole())
+    }
+
     /// How many offsets it takes.
     pub fn count(&self) -> u32 {
         match &self.payload {

@@ -16,7 +16,7 @@ use super::group::{
 };
 use super::sink::{SinkRequest, SinkResponse};
 use super::{Batch, ErrorCode};
-use crate::base::{NodeId, Offset, Span, TopicId, TopicPartition};
+use crate::base::{Instant, NodeId, Offset, Span, Timestamp, TopicId, TopicPartition};
 
 /// A list that nearly always has one entry, and then needs no room of its own.
 pub type Few<T> = SmallVec<[T; 1]>;
@@ -153,12 +153,72 @@ pub struct LoggedBatch {
     pub leader_epoch: u32,
     /// The batch.
     pub batch: Batch,
+    /// What compaction has left of it, if it has been there.
+    pub cleaned: Option<Arc<Cleaned>>,
+}
+
+/// A batch after compaction: it keeps its offsets and loses records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cleaned {
+    /// The places of the records that are left, counted from the first offset.
+    pub places: Box<[u32]>,
+    /// How many offsets the batch takes, as it did before.
+    pub span: u32,
+    /// From when on its tombstones may go (KIP-534); `None` while nothing has said so.
+    pub horizon: Option<Instant>,
 }
 
 impl LoggedBatch {
-    /// The offset after its last record.
+    /// How many offsets it takes.
+    pub fn span(&self) -> u32 {
+        self.cleaned
+            .as_ref()
+            .map_or(self.batch.count(), |cleaned| cleaned.span)
+    }
+
+    /// The offset after its last one, whether that holds a record or not.
     pub fn end_offset(&self) -> Offset {
-        self.base_offset + Offset::from(self.batch.count())
+        self.base_offset + Offset::from(self.span())
+    }
+
+    /// The offset of the record at `index`.
+    pub fn offset_of(&self, index: u32) -> Offset {
+        let place = self
+            .cleaned
+            .as_ref()
+            .map_or(index, |cleaned| cleaned.places[index as usize]);
+        self.base_offset + Offset::from(place)
+    }
+
+    /// The index of the first record at `offset` or behind it; their number if there is none.
+    pub fn index_from(&self, offset: Offset) -> u32 {
+        let place = offset.saturating_sub(self.base_offset);
+        match &self.cleaned {
+            Some(cleaned) => {
+                let before = |known: &u32| Offset::from(*known) < place;
+                cleaned.places.partition_point(before) as u32
+            }
+            None => u32::try_from(place)
+                .unwrap_or(u32::MAX)
+                .min(self.batch.count()),
+        }
+    }
+
+    /// How many records from `index` on lie at consecutive offsets.
+    pub fn row_from(&self, index: u32) -> u32 {
+        let count = self.batch.count();
+        let Some(cleaned) = &self.cleaned else {
+            return count - index;
+        };
+        let places = &cleaned.places[index as usize..];
+        let Some(first) = places.first() else {
+            return 0;
+        };
+        places
+            .iter()
+            .zip(*first..)
+            .take_while(|(place, next)| **place == *next)
+            .count() as u32
     }
 }
 
@@ -252,6 +312,8 @@ pub enum OffsetSpec {
     Earliest,
     /// −1: the high watermark, for a client.
     Latest,
+    /// The first record with this timestamp or a later one; nobody where all are earlier.
+    At(Timestamp),
 }
 
 /// One partition of an `OffsetForLeaderEpoch` (KIP-320).

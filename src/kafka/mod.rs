@@ -19,6 +19,6 @@ pub mod refusal;
 pub mod sink;
 pub mod size;
 
-pub use batch::{Batch, Payload, ProducerStamp, Records};
+pub use batch::{Batch, Payload, ProducerStamp, Records, Stamps};
 pub use cast::Cast;
 pub use error::ErrorCode;

@@ -84,8 +84,11 @@ fn word_of_storage(fact: &StorageFact) -> Option<&'static str> {
         StorageFact::SegmentRolled { leads: true, .. } => "segment-rolled",
         StorageFact::SegmentDeleted { leads: true, .. } => "segment-deleted",
         StorageFact::UnflushedLost { .. } => "unflushed-lost",
+        StorageFact::LogCompacted { leads: true, .. } => "log-compacted",
         StorageFact::DeletionRefused { .. }
         | StorageFact::StartLearnt { .. }
+        | StorageFact::Stamped { .. }
+        | StorageFact::LogCompacted { leads: false, .. }
         | StorageFact::SegmentRolled { leads: false, .. }
         | StorageFact::SegmentDeleted { leads: false, .. } => return None,
     })

@@ -365,6 +365,7 @@ pub fn fate_words(fate: Fate) -> String {
         Fate::Duplicated => "duplicated".to_owned(),
         Fate::Lost(stage) => format!("lost ({})", stage.word()),
         Fate::HandedOn => "handed on".to_owned(),
+        Fate::Compacted => "compacted away".to_owned(),
         Fate::Waiting => "waiting".to_owned(),
         Fate::None => "no concern".to_owned(),
     }

@@ -57,6 +57,11 @@ fn group_words(text: &mut Text, group: &GroupVerdict) {
         "failed and was handed on",
         "failed and were handed on",
     );
+    say(
+        &group.compacted,
+        "was compacted away before it was read, as a later one has its key",
+        "were compacted away before they were read, as later ones have their keys",
+    );
     say(&group.waiting, "is still waiting", "are still waiting");
     if is_clean {
         let every = clean(group);

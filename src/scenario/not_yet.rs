@@ -86,7 +86,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     (Area::Network, &["bandwidth", "breaks"]),
     (Area::Link, &["bandwidth", "breaks"]),
     (Area::Producer, &["queue", "sink", "transaction"]),
-    (Area::Record, &["timestamp"]),
     (
         Area::Group,
         &["pattern", "assign", "output", "producer", "group-config"],
@@ -124,7 +123,6 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
         Area::Fact,
         &[
             "controller-elected",
-            "log-compacted",
             "zombie-leader-append",
             "coordinator-moved",
             "coordinator-loaded",
@@ -161,7 +159,7 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "G1c-realtime",
         ],
     ),
-    (Area::TopicQuantity, &["last-stable-offset", "timestamps"]),
+    (Area::TopicQuantity, &["last-stable-offset"]),
 ];
 
 /// The words of a place that are not built.

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::base::time::SpanError;
-use crate::base::{Dist, Span};
+use crate::base::{Dist, Span, Timestamp};
 use crate::verdict::Range;
 
 /// What is wrong with a text, and what to write.
@@ -16,6 +16,34 @@ use crate::verdict::Range;
 pub(crate) struct Wrong {
     pub(crate) text: String,
     pub(crate) help: Option<String>,
+}
+
+/// A duration that may be negative, in nanoseconds: how far a clock is off, or a timestamp counted
+/// from time 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignedSpan(pub i64);
+
+impl fmt::Display for SignedSpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Timestamp(self.0).fmt(f)
+    }
+}
+
+impl Serialize for SignedSpan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// `-1h`, `250ms`.
+pub(crate) fn signed_duration(text: &str) -> Result<SignedSpan, Wrong> {
+    let (is_negative, unsigned) = match text.strip_prefix('-') {
+        Some(unsigned) => (true, unsigned),
+        None => (false, text),
+    };
+    let nanos = i64::try_from(duration(unsigned)?.0)
+        .map_err(|_| wrong(format!("`{text}` is longer than 292 years")))?;
+    Ok(SignedSpan(if is_negative { -nanos } else { nanos }))
 }
 
 /// One value, or a range from which each seed draws one.

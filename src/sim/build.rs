@@ -13,9 +13,11 @@ use crate::base::{Instant, NodeId, Stream, TopicId};
 use crate::engine::network::LinkLatency;
 use crate::engine::{Class, Network, Queue, Timers};
 use crate::kafka::message::PartitionMetadata;
+use crate::node::broker::cleaner::RecordKeys;
 use crate::node::broker::{Broker, BrokerSetup, BrokerTopic};
 use crate::node::consumer::Member;
 use crate::node::controller::{Controller, ControllerSetup, Creation, Rules};
+use crate::node::producer::workload::is_tombstone;
 use crate::node::producer::{Draws, Producer};
 use crate::node::sink::{Sink, UniqueBy};
 use crate::node::{FactId, StepMask};
@@ -111,8 +113,11 @@ fn nodes(setup: &Setup) -> Vec<Node> {
         }
         nodes[node.index()] = Some(Node::Controller(Box::new(controller)));
     }
+    let records = record_keys(setup);
     for (index, node) in setup.cluster.brokers.iter().enumerate() {
-        let mut broker = Broker::new(broker_setup(setup, *node, index as u32 + 1));
+        let mut broker = broker_setup(setup, *node, index as u32 + 1);
+        broker.records = records.clone();
+        let mut broker = Broker::new(broker);
         for partitions in &placed {
             broker.preload(partitions);
         }
@@ -227,6 +232,28 @@ fn broker_setup(setup: &Setup, node: NodeId, node_id: u32) -> BrokerSetup {
         request_time: setup.cluster.request_time.clone(),
         can_fail: setup.brokers_can_fail(),
         can_lose_power: setup.power_can_fail(),
+        records: RecordKeys::default(),
+        shows_stamps: setup.clocks_matter(),
+    }
+}
+
+/// What brokers read of records when they compact; nothing where no topic is compacted.
+fn record_keys(setup: &Setup) -> RecordKeys {
+    let mut topics = setup.topics.iter();
+    if !topics.any(|topic| topic.config.storage.cleanup.compact) {
+        return RecordKeys::default();
+    }
+    let keys = keys_of_records(setup);
+    let mut tombstones = vec![false; keys.len()];
+    for (producer, _) in &setup.producers {
+        let first = producer.first_record.0 as usize;
+        for number in 0..producer.workload.count {
+            tombstones[first + number as usize] = is_tombstone(producer, number);
+        }
+    }
+    RecordKeys {
+        keys,
+        tombstones: tombstones.into(),
     }
 }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use super::dispatch::Node;
 use super::{End, Ends, Scratch, Sim, Status};
-use crate::base::{Instant, NodeId, Offset, TopicId, TopicPartition};
+use crate::base::{Instant, NodeId, Offset, Timestamp, TopicId, TopicPartition};
 use crate::kafka::message::PartitionMetadata;
 use crate::node::broker::Broker;
 
@@ -177,6 +177,11 @@ impl Sim {
                 owned.insert(partition);
                 let end = self.high_watermark(partition);
                 // Behind the end too: the fetch from there fails, and the position is reset.
+                // Where no record is young enough for a reset, there is nothing to wait for.
+                let sought = member.sought_next(partition);
+                if sought.is_some_and(|stamp| self.first_stamped(partition, stamp).is_none()) {
+                    continue;
+                }
                 if end.is_some() && position != end {
                     return Some(Wait::Position {
                         member: node,
@@ -266,6 +271,14 @@ impl Sim {
     pub(super) fn log_start(&self, tp: TopicPartition) -> Option<Offset> {
         let leader = self.leader_of(tp)?;
         Some(self.broker(leader)?.log(tp)?.start())
+    }
+
+    /// The offset of the first replicated record with this timestamp or a later one, as its leader
+    /// answers it.
+    pub(super) fn first_stamped(&self, tp: TopicPartition, stamp: Timestamp) -> Option<Offset> {
+        let leader = self.leader_of(tp)?;
+        let found = self.broker(leader)?.log(tp)?.first_stamped(stamp)?;
+        (found < self.high_watermark(tp)?).then_some(found)
     }
 
     pub(super) fn broker(&self, node: NodeId) -> Option<&Broker> {

@@ -5,13 +5,15 @@
 use std::sync::Arc;
 
 use crate::base::{
-    Dist, GroupId, Instant, NodeId, Offset, RecordId, Seed, Span, TopicId, TopicPartition,
+    Dist, GroupId, Instant, NodeId, Offset, RecordId, Seed, Span, Timestamp, TopicId,
+    TopicPartition,
 };
+use crate::kafka::config::consumer::OffsetReset;
 use crate::kafka::config::{BrokerConfig, TopicConfig};
 use crate::kafka::message::Api;
 use crate::kafka::{Cast, ErrorCode};
 use crate::node::consumer::MemberSetup;
-use crate::node::producer::ProducerSetup;
+use crate::node::producer::{ProducerSetup, ScriptedRecord};
 use crate::node::sink::SinkSetup;
 use crate::node::{Phase, StepKind};
 
@@ -86,6 +88,34 @@ impl Setup {
     pub fn power_can_fail(&self) -> bool {
         let is_loss = |fault: &FaultSetup| matches!(fault.verb, Verb::PowerLoss { .. });
         self.faults.iter().any(is_loss)
+    }
+
+    /// Whether anybody asks for the timestamps of single records.
+    pub fn stamps_are_asked(&self) -> bool {
+        let by_time = |to: &SeekTo| matches!(to, SeekTo::Time(_));
+        let asks = |fault: &FaultSetup| match &fault.verb {
+            Verb::Seek(to) | Verb::SetOffsets(to) => by_time(to),
+            _ => false,
+        };
+        let resets = |(member, _): &(MemberSetup, Life)| {
+            matches!(member.config.offset_reset, OffsetReset::ByDuration(_))
+        };
+        let is_strict = |topic: &TopicSetup| topic.config.stamping.before_max.is_some();
+        self.faults.iter().any(asks)
+            || self.members.iter().any(resets)
+            || self.topics.iter().any(is_strict)
+    }
+
+    /// Whether it matters in this run whose clock stamped a record.
+    pub fn clocks_matter(&self) -> bool {
+        let has_own = |(producer, _): &(ProducerSetup, Life)| {
+            let stamped = |record: &ScriptedRecord| record.timestamp.is_some();
+            producer.clock.off != 0 || producer.workload.script.iter().any(stamped)
+        };
+        let by_broker = |topic: &TopicSetup| topic.config.stamping.by_broker;
+        self.stamps_are_asked()
+            || self.producers.iter().any(has_own)
+            || self.topics.iter().any(by_broker)
     }
 
     /// The same world under another seed.
@@ -305,6 +335,9 @@ pub enum SeekTo {
     Earliest,
     /// The end of every partition.
     Latest,
+    /// The first record of every partition with this timestamp or a later one; the end where there
+    /// is none.
+    Time(Timestamp),
     /// Relative to what is committed (`set-offsets` only).
     ShiftBy(i64),
 }

@@ -284,6 +284,7 @@ impl Sim {
                     SeekTo::Offset(..) => unreachable!("handled above"),
                     SeekTo::Earliest => Some(self.log_start(tp).unwrap_or_default()),
                     SeekTo::Latest => Some(end),
+                    SeekTo::Time(stamp) => Some(self.first_stamped(tp, *stamp).unwrap_or(end)),
                     SeekTo::ShiftBy(by) => {
                         let committed = broker.committed(name, tp);
                         committed.map(|c| c.saturating_add_signed(*by).min(end))
@@ -302,6 +303,7 @@ fn seek_request(to: &SeekTo) -> SeekRequest {
         SeekTo::Offset(tp, offset) => SeekRequest::Offset(*tp, *offset),
         SeekTo::Earliest => SeekRequest::Earliest,
         SeekTo::Latest => SeekRequest::Latest,
+        SeekTo::Time(stamp) => SeekRequest::Time(*stamp),
         SeekTo::ShiftBy(_) => unreachable!("a seek has no `shift-by`"),
     }
 }

@@ -104,6 +104,7 @@ impl Focus {
             Fact::Sink(SinkFact::Received { .. })
             | Fact::Storage(
                 StorageFact::StartLearnt { .. }
+                | StorageFact::LogCompacted { leads: false, .. }
                 | StorageFact::SegmentRolled { leads: false, .. }
                 | StorageFact::SegmentDeleted { leads: false, .. },
             ) => true,

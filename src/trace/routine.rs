@@ -311,7 +311,9 @@ fn is_turn(fact: &Fact) -> bool {
         // Segments roll as it goes, and followers hear of what was told of their leader.
         Fact::Storage(fact) => !matches!(
             fact,
-            StorageFact::StartLearnt { .. } | StorageFact::SegmentRolled { .. }
+            StorageFact::StartLearnt { .. }
+                | StorageFact::SegmentRolled { .. }
+                | StorageFact::Stamped { .. }
         ),
         Fact::Log(fact) => matches!(
             fact,

@@ -10,7 +10,7 @@ use super::judge::{Check, place};
 use super::ledger::Ledger;
 use super::names::NamedSet;
 use super::order::Keys;
-use super::quantity::{Quantity, Shape, Stage, SubjectKind};
+use super::quantity::{Clock, Quantity, Shape, Stage, SubjectKind};
 use super::range::Range;
 use super::record::RecordName;
 use super::spans::Spans;
@@ -128,6 +128,15 @@ impl Comparison<'_> {
                         _ => &p.isr,
                     });
                 whole(same_set(actors, found))
+            }
+            Want::Clock(clock) => {
+                let found = self.ledger.stamped_by(&self.partitions(&claim.of));
+                let text = found.map_or("some by either", Clock::word);
+                whole(Compared::new(
+                    clock.word().to_owned(),
+                    text.to_owned(),
+                    found == Some(*clock),
+                ))
             }
         }
     }
@@ -256,6 +265,7 @@ impl Comparison<'_> {
             }
             (SubjectKind::Topic, Quantity::Truncated) => self.ledger.truncated(&partitions),
             (SubjectKind::Topic, Quantity::Expired) => self.ledger.expired(&partitions),
+            (SubjectKind::Topic, Quantity::Compacted) => self.ledger.compacted(&partitions),
             (SubjectKind::Topic, _) => self.ledger.reordered_appends(&partitions),
             (_, Quantity::Sent) => self.told(&claim.of, |p| &p.sent),
             (_, Quantity::Acknowledged) => self.told(&claim.of, |p| &p.acknowledged),
@@ -362,11 +372,7 @@ impl Comparison<'_> {
 
     fn log(&self, name: &str, want: &[RecordName]) -> Compared {
         let place = self.place_called(name);
-        let log = place.and_then(|place| self.ledger.contents(place));
-        let runs = log.into_iter().flat_map(super::contents::Contents::runs);
-        let actual: Vec<_> = runs
-            .flat_map(|(_, first, count)| (first.0..first.0 + count).map(crate::base::RecordId))
-            .collect();
+        let actual = place.map_or(Vec::new(), |place| self.ledger.readable(place));
         let names = actual.iter().map(|record| self.ledger.cast.record(*record));
         let mut demanded = Vec::new();
         let mut note = None;
@@ -408,6 +414,7 @@ impl Pick {
             Self::All(Quantity::Reordered) => vec![&group.reordered],
             Self::All(Quantity::Overtaken) => vec![&group.overtaken],
             Self::All(Quantity::HandedOn) => vec![&group.handed_on],
+            Self::All(Quantity::Compacted) => vec![&group.compacted],
             Self::All(Quantity::Waiting) => vec![&group.waiting],
             Self::All(Quantity::PastUnprocessed) => vec![&group.past_unprocessed],
             Self::All(Quantity::Lost) => group.lost.values().collect(),

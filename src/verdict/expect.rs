@@ -5,7 +5,7 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::quantity::{FactWord, Quantity, Stage, SubjectKind};
+use super::quantity::{Clock, FactWord, Quantity, Stage, SubjectKind};
 use super::range::Range;
 use super::record::RecordName;
 use super::words;
@@ -112,6 +112,8 @@ pub enum Want {
     Actor(Option<String>),
     /// A list of actors, in any order.
     Actors(Vec<String>),
+    /// Whose clock.
+    Clock(Clock),
 }
 
 /// A set of records: its size, or exactly which.
@@ -290,6 +292,7 @@ impl Serialize for Want {
             Self::Keys(keys) => Pairs(keys).serialize(serializer),
             Self::Actor(actor) => OrNone(actor.as_ref()).serialize(serializer),
             Self::Actors(actors) => actors.serialize(serializer),
+            Self::Clock(clock) => clock.serialize(serializer),
         }
     }
 }

@@ -72,6 +72,10 @@ pub(super) struct Reading {
     pub(super) reset_over: Spans,
     /// Offsets that were removed from the log while they were still to come.
     pub(super) expired: Spans,
+    /// Offsets whose record compaction took.
+    pub(super) compacted: Spans,
+    /// Those of them that were still to come.
+    pub(super) superseded: Spans,
     log_start: Offset,
     /// Offsets dealt with: processed, skipped or handed on.
     dealt_with: Spans,
@@ -130,7 +134,7 @@ impl GroupLedger {
         }
     }
 
-    fn reading(&mut self, partition: TopicPartition) -> &mut Reading {
+    pub(super) fn reading(&mut self, partition: TopicPartition) -> &mut Reading {
         self.partitions.entry(partition).or_default()
     }
 
@@ -276,7 +280,8 @@ impl GroupLedger {
         if let Some((reader, next)) = reading.last_polled
             && reader == member
         {
-            self.totals.poll_skip += u64::from(next < first);
+            let left_out = (next..first).any(|offset| !reading.compacted.contains(offset));
+            self.totals.poll_skip += u64::from(left_out);
             self.totals.nonmonotonic_poll += u64::from(first < next);
         }
         reading.last_polled = Some((member, end));
@@ -496,7 +501,9 @@ fn pass(
         for index in 0..count {
             let record = RecordId(first.0 + index);
             let offset = base + Offset::from(index);
-            let jumped = reading.reset_over.contains(offset) || reading.expired.contains(offset);
+            let jumped = reading.reset_over.contains(offset)
+                || reading.expired.contains(offset)
+                || reading.superseded.contains(offset);
             if processed.get(record) == 0 && !jumped {
                 passed.set(record);
                 any = true;

@@ -25,6 +25,7 @@ use super::lineage::Lineage;
 use super::promise::Promises;
 use super::removals::Removals;
 use super::seen::Seen;
+use super::stamped::Stamped;
 use crate::base::hash::Fingerprint;
 use crate::base::{GroupId, Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
 use crate::kafka::Cast;
@@ -103,6 +104,8 @@ pub(super) struct PartitionLedger {
     pub(super) elr: Arc<[NodeId]>,
     /// What was removed from it; nothing in most runs.
     pub(super) removals: Option<Box<Removals>>,
+    /// How many records leaders stamped with their own time, and how many not.
+    pub(super) stamped: Stamped,
 }
 
 /// A producer instance, by [`NodeId`]; unused for other nodes.
@@ -302,6 +305,8 @@ impl Ledger {
                 let log = (&epochs[..], *end);
                 let leader = (who, *leader_epoch);
                 known.lineage.begins(leader, log, &mut known.contents);
+                let end = known.contents.end();
+                known.forget_compacted(end);
                 self.start_of_leader(*partition, who);
             }
             ClusterFact::BrokerFenced { .. }

@@ -33,6 +33,7 @@ mod said;
 mod said_cluster;
 pub mod seen;
 pub mod spans;
+mod stamped;
 #[cfg(test)]
 mod story;
 pub mod summary;
@@ -46,7 +47,7 @@ pub use group::Totals;
 pub use judge::{Check, Judgement, Missed};
 pub use latency::LatencySummary;
 pub use ledger::{GroupInfo, Ledger, Options};
-pub use quantity::{FactWord, Quantity, Stage};
+pub use quantity::{Clock, FactWord, Quantity, Stage};
 pub use range::Range;
 pub use record::RecordName;
 pub use rules::rule_of;

@@ -16,6 +16,7 @@
 //! | `o` below what was committed before the run, never delivered | none: dealt with before |
 //! | the run did not drain and a living member still has it in hand | `waiting` |
 //! | removed from the log while it was still to come | `lost`, `expired` |
+//! | compacted away while it was still to come, as a later record has its key | `compacted` |
 //! | `o` is at or past the position, or past committed without a position | `waiting` |
 //! | the application went on without it, or threw it away | `lost`, `dropped-by-application` |
 //! | a reset set the position past it, and nobody went back since | `lost`, `skipped-by-reset` |
@@ -43,6 +44,8 @@ pub struct Outcomes {
     pub lost: [Spans; Stage::ALL.len()],
     /// Sent on to another topic instead.
     pub handed_on: Spans,
+    /// Superseded by a later record of their key before they were read.
+    pub compacted: Spans,
     /// Neither done nor lost.
     pub waiting: Spans,
 }
@@ -58,6 +61,8 @@ pub enum Outcome {
     Lost(Stage),
     /// Sent on to another topic instead.
     HandedOn,
+    /// Compaction took it before it was read: a later record has its key.
+    Compacted,
     /// Neither done nor lost.
     Waiting,
     /// No concern of the group: it failed before it was written, or was dealt with before the run.
@@ -76,6 +81,7 @@ impl Outcomes {
             Outcome::Duplicated => &mut self.duplicated,
             Outcome::Lost(stage) => &mut self.lost[stage as usize],
             Outcome::HandedOn => &mut self.handed_on,
+            Outcome::Compacted => &mut self.compacted,
             Outcome::Waiting => &mut self.waiting,
             Outcome::None => return,
         };
@@ -92,6 +98,8 @@ impl Outcomes {
             Outcome::Duplicated
         } else if self.handed_on.contains(id) {
             Outcome::HandedOn
+        } else if self.compacted.contains(id) {
+            Outcome::Compacted
         } else if self.waiting.contains(id) {
             Outcome::Waiting
         } else {
@@ -220,6 +228,9 @@ impl Reading {
             } else {
                 Stage::Expired
             });
+        }
+        if self.superseded.contains(offset) && !dropped {
+            return Outcome::Compacted;
         }
         let committed = self.committed.is_some_and(|committed| offset < committed);
         let position = self.position.map(|(_, position)| position);

@@ -20,6 +20,9 @@ words! {
         Overtaken = "overtaken",
         /// Records that failed here and were sent to another topic.
         HandedOn = "handed-on",
+        /// Group: records that compaction took while they were still to come, where a later one has
+        /// their key. Topic: records that compaction took, and that lie nowhere else.
+        Compacted = "compacted",
         /// Records neither done nor lost when the run ended.
         Waiting = "waiting",
         /// Deliveries by `poll`.
@@ -105,6 +108,8 @@ words! {
         KeysIn = "keys-in",
         /// Keys with records in more than one partition.
         KeyMoved = "key-moved",
+        /// Whose clock stamped every record.
+        Timestamps = "timestamps",
         /// The leader of a partition.
         Leader = "leader",
         /// The leader epoch of a partition.
@@ -119,13 +124,24 @@ words! {
 }
 
 words! {
+    /// Whose clock stamped records.
+    pub enum Clock {
+        /// That of their producer (`CreateTime`).
+        Create = "create",
+        /// That of the leader that appended them (`LogAppendTime`).
+        Append = "append",
+    }
+}
+
+words! {
     /// Where a lost record was lost.
     pub enum Stage {
         /// The client was never told that it was stored, and it was not.
         NeverAcknowledged = "never-acknowledged",
         /// Acknowledged, then gone from every log.
         Truncated = "truncated",
-        /// Retention or compaction passed it first.
+        /// Retention passed it first; or compaction, where it said that its key is deleted and the group
+        /// knew an older record of the key.
         Expired = "expired",
         /// The committed offset moved past it.
         SkippedByCommit = "skipped-by-commit",
@@ -243,6 +259,8 @@ words! {
         SegmentRolled = "segment-rolled",
         /// Retention deleted segments of a log, on the leader.
         SegmentDeleted = "segment-deleted",
+        /// The cleaner compacted a log, on the leader.
+        LogCompacted = "log-compacted",
         /// A loss of power took what was not flushed.
         UnflushedLost = "unflushed-lost",
         /// The power of a broker failed.
@@ -322,6 +340,8 @@ pub enum Shape {
     Actor,
     /// A list of actors; only of a partition.
     Actors,
+    /// A clock.
+    Clock,
     /// An offset; only of a partition.
     Offset,
 }
@@ -348,7 +368,7 @@ impl Shape {
         use Quantity as Q;
         Some(match quantity {
             Q::Once | Q::Duplicated | Q::Reordered | Q::HandedOn | Q::Waiting => Self::Records,
-            Q::PastUnprocessed | Q::Overtaken => Self::Records,
+            Q::PastUnprocessed | Q::Overtaken | Q::Compacted => Self::Records,
             Q::Lost => Self::LostRecords,
             Q::Delivered | Q::Processed | Q::ProcessedAgain | Q::Rebalances => Self::Count,
             Q::Moved | Q::PartitionsStopped | Q::IdleMembers => Self::Count,
@@ -366,11 +386,12 @@ impl Shape {
         use Quantity as Q;
         Some(match quantity {
             Q::Appended | Q::AppendedTwice | Q::Reordered => Self::Records,
-            Q::Truncated | Q::Expired => Self::Records,
+            Q::Truncated | Q::Expired | Q::Compacted => Self::Records,
             Q::Partitions | Q::PartitionsUsed | Q::KeyMoved => Self::Count,
             Q::EndOffset | Q::StartOffset => Self::Offsets,
             Q::Log => Self::Contents,
             Q::KeysIn => Self::Keys,
+            Q::Timestamps => Self::Clock,
             Q::Leader => Self::Actor,
             Q::Isr | Q::Elr => Self::Actors,
             Q::HighWatermark | Q::LeaderEpoch => Self::Offset,

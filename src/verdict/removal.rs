@@ -39,10 +39,16 @@ impl Trail<'_> {
             fact,
             StorageFact::StartLearnt { .. } | StorageFact::SegmentDeleted { leads: false, .. }
         );
-        let (from, to) = fact.start_moved().filter(|_| !is_copy)?;
+        let gone = match fact {
+            StorageFact::LogCompacted {
+                tombstones, leads, ..
+            } if *leads => tombstones.to_vec(),
+            _ => vec![fact.start_moved().filter(|_| !is_copy)?],
+        };
+        let is_gone = |at: &Offset| gone.iter().any(|(from, to)| (from..to).contains(&at));
         let places = self.facts.iter();
         let mut places = places.filter_map(|s| write_of(s, self.question.record));
-        places.find(|(tp, offset)| *tp == fact.partition() && (from..to).contains(offset))
+        places.find(|(tp, offset)| *tp == fact.partition() && is_gone(offset))
     }
 }
 
@@ -73,6 +79,12 @@ pub(super) fn what(q: &Question<'_>, who: &str, fact: &StorageFact) -> String {
             from - 1
         ),
         StorageFact::StartLearnt { to, .. } => format!("{who} hears that {place} begins at {to}"),
+        StorageFact::LogCompacted { up_to, .. } => {
+            format!("{who} compacts {place} up to {up_to}: of each key the last record is left")
+        }
+        StorageFact::Stamped { largest, .. } => {
+            format!("{who} has {place} up to a timestamp of {}", largest.whole())
+        }
     }
 }
 
@@ -106,6 +118,13 @@ pub(super) fn rule(fact: &StorageFact) -> Option<&'static str> {
             "A broker answers from the page cache. By default nothing is flushed but when a segment \
              is rolled (flush.messages, flush.ms): copies on other machines are what Kafka relies on.",
         ),
-        StorageFact::StartLearnt { .. } | StorageFact::SegmentRolled { .. } => None,
+        StorageFact::LogCompacted { .. } => Some(
+            "cleanup.policy: compact keeps of each key the last record, whoever still had to read \
+             the others; a record without a value goes too, delete.retention.ms after a cleaning \
+             has met it (Cleaner.shouldRetainRecord, KIP-534).",
+        ),
+        StorageFact::StartLearnt { .. }
+        | StorageFact::SegmentRolled { .. }
+        | StorageFact::Stamped { .. } => None,
     }
 }

@@ -4,9 +4,10 @@
 //! that has not heard of a removal begins where its own copy does.
 
 use super::columns::Bits;
+use super::group::GroupLedger;
 use super::ledger::{Ledger, PartitionLedger};
 use super::spans::Spans;
-use crate::base::{NodeId, Offset, TopicPartition};
+use crate::base::{NodeId, Offset, RecordId, TopicPartition};
 use crate::node::fact::StorageFact;
 
 /// What was removed from a partition.
@@ -16,6 +17,8 @@ pub(super) struct Removals {
     start: Offset,
     /// The log start offset of each broker that stated one.
     starts: Vec<(NodeId, Offset)>,
+    /// The offsets whose record compaction took from the leader's log.
+    compacted: Spans,
 }
 
 impl Removals {
@@ -37,10 +40,50 @@ impl PartitionLedger {
     pub(super) fn start(&self) -> Offset {
         self.removals.as_ref().map_or(0, |removals| removals.start)
     }
+
+    /// The offsets whose record compaction took.
+    fn compacted(&self) -> &[(Offset, Offset)] {
+        let removals = self.removals.as_ref();
+        removals.map_or(&[], |removals| removals.compacted.ranges())
+    }
+
+    /// The runs of records that it gives out.
+    fn readable(&self) -> Vec<(Offset, RecordId, u32)> {
+        let (mut runs, mut from) = (Vec::new(), self.start());
+        for (hole, end) in self.compacted() {
+            runs.extend(self.contents.runs_in(from, (*hole).max(from)));
+            from = from.max(*end);
+        }
+        runs.extend(self.contents.runs_in(from, self.contents.end()));
+        runs
+    }
+
+    /// What lies at `offset` and after is gone, and may be written anew.
+    pub(super) fn forget_compacted(&mut self, offset: Offset) {
+        if let Some(removals) = &mut self.removals {
+            removals.compacted.cut(offset);
+        }
+    }
 }
 
 impl Ledger {
     pub(super) fn storage(&mut self, who: NodeId, fact: &StorageFact) {
+        if let StorageFact::Stamped {
+            count, by_broker, ..
+        } = fact
+        {
+            let stamped = &mut self.partition_mut(fact.partition()).stamped;
+            stamped.add(*by_broker, *count);
+        }
+        if let StorageFact::LogCompacted {
+            partition,
+            superseded,
+            tombstones,
+            ..
+        } = fact
+        {
+            self.compacted_by(who, *partition, (superseded, tombstones));
+        }
         let Some((_, to)) = fact.start_moved() else {
             return;
         };
@@ -49,6 +92,28 @@ impl Ledger {
         known.removals.get_or_insert_default().set(who, to);
         if leads {
             self.start_of_leader(fact.partition(), who);
+        }
+    }
+
+    /// A copy was compacted; only that of the leader is read from.
+    fn compacted_by(
+        &mut self,
+        who: NodeId,
+        partition: TopicPartition,
+        (superseded, tombstones): (&[(Offset, Offset)], &[(Offset, Offset)]),
+    ) {
+        let known = self.partition_mut(partition);
+        if known.leader.is_some_and(|leader| leader != who) {
+            return;
+        }
+        let removals = known.removals.get_or_insert_default();
+        for (from, to) in superseded.iter().chain(tombstones) {
+            removals.compacted.insert(*from, *to);
+        }
+        for group in &mut self.groups {
+            if group.topics.contains(&partition.topic) {
+                group.compacted(partition, superseded, tombstones);
+            }
         }
     }
 
@@ -73,37 +138,105 @@ impl Ledger {
 
     /// The records that lie before the log start offset and nowhere else.
     pub fn expired(&self, partitions: &[TopicPartition]) -> Spans {
+        let before_start = |log: &PartitionLedger| match log.start() {
+            0 => Vec::new(),
+            start => vec![(0, start)],
+        };
+        self.gone(partitions, before_start)
+    }
+
+    /// The records that compaction took and that lie nowhere else.
+    pub fn compacted(&self, partitions: &[TopicPartition]) -> Spans {
+        self.gone(partitions, |log| {
+            let from_start = |(from, to): &(Offset, Offset)| (log.start().max(*from), *to);
+            let ranges = log.compacted().iter().map(from_start);
+            ranges.filter(|(from, to)| from < to).collect()
+        })
+    }
+
+    /// The records at the offsets that `taken` says of each log, without those that can be read
+    /// somewhere.
+    fn gone(
+        &self,
+        partitions: &[TopicPartition],
+        taken: impl Fn(&PartitionLedger) -> Vec<(Offset, Offset)>,
+    ) -> Spans {
         let (mut gone, mut there) = (Bits::default(), Bits::default());
-        for partition in partitions {
-            let topic = &self.topics[partition.topic.index()];
-            let Some(log) = topic.partitions.get(partition.partition as usize) else {
-                continue;
-            };
-            let start = log.start();
-            if start == 0 {
-                continue;
-            }
-            for (_, first, count) in log.contents.runs_in(0, start) {
-                gone.set_run(first, count);
+        let logs = || {
+            partitions
+                .iter()
+                .filter_map(|partition| self.log_of(*partition))
+        };
+        for log in logs() {
+            for (from, to) in taken(log) {
+                for (_, first, count) in log.contents.runs_in(from, to) {
+                    gone.set_run(first, count);
+                }
             }
         }
         if gone.count() == 0 {
             return Spans::default();
         }
-        for partition in partitions {
-            let topic = &self.topics[partition.topic.index()];
-            if let Some(log) = topic.partitions.get(partition.partition as usize) {
-                let end = log.contents.end();
-                for (_, first, count) in log.contents.runs_in(log.start(), end) {
-                    there.set_run(first, count);
-                }
+        for log in logs() {
+            for (_, first, count) in log.readable() {
+                there.set_run(first, count);
             }
         }
-        let mut expired = Spans::default();
+        let mut spans = Spans::default();
         for record in gone.iter().filter(|record| !there.get(*record)) {
-            expired.insert(record.0.into(), u64::from(record.0) + 1);
+            spans.insert(record.0.into(), u64::from(record.0) + 1);
         }
-        expired
+        spans
+    }
+
+    fn log_of(&self, partition: TopicPartition) -> Option<&PartitionLedger> {
+        let topic = &self.topics[partition.topic.index()];
+        topic.partitions.get(partition.partition as usize)
+    }
+
+    /// The offsets at which a partition's log gives out a record, in order.
+    pub fn offsets_left(&self, partition: TopicPartition) -> Vec<Offset> {
+        let log = self.log_of(partition).into_iter();
+        let runs = log.flat_map(|log| log.readable());
+        let offsets = runs.flat_map(|(base, _, count)| base..base + Offset::from(count));
+        offsets.collect()
+    }
+
+    /// The records that a partition's log gives out, in order.
+    pub(super) fn readable(&self, partition: TopicPartition) -> Vec<RecordId> {
+        let log = self.log_of(partition).into_iter();
+        let runs = log.flat_map(|log| log.readable());
+        let ids = runs.flat_map(|(_, first, count)| (first.0..first.0 + count).map(RecordId));
+        ids.collect()
+    }
+}
+
+impl GroupLedger {
+    /// Compaction took records: of these keys there is a later one; these tombstones are gone, which
+    /// costs whoever has read older records of the partition the news that a key was deleted.
+    pub(super) fn compacted(
+        &mut self,
+        partition: TopicPartition,
+        superseded: &[(Offset, Offset)],
+        tombstones: &[(Offset, Offset)],
+    ) {
+        let reading = self.reading(partition);
+        let open = reading.committed.unwrap_or(0);
+        let knows_older = reading.delivered.len() != 0;
+        let gone = |ranges: &[(Offset, Offset)], into: &mut Spans| {
+            for (from, to) in ranges.iter().filter(|(_, to)| open < *to) {
+                into.insert_without(open.max(*from), *to, &reading.reset_over);
+            }
+        };
+        gone(superseded, &mut reading.superseded);
+        if knows_older {
+            gone(tombstones, &mut reading.expired);
+        } else {
+            gone(tombstones, &mut reading.superseded);
+        }
+        for (from, to) in superseded.iter().chain(tombstones) {
+            reading.compacted.insert(*from, *to);
+        }
     }
 }
 

@@ -108,8 +108,11 @@ fn storage_word(fact: &StorageFact) -> Option<FactWord> {
         StorageFact::SegmentRolled { leads: true, .. } => FactWord::SegmentRolled,
         StorageFact::SegmentDeleted { leads: true, .. } => FactWord::SegmentDeleted,
         StorageFact::UnflushedLost { .. } => FactWord::UnflushedLost,
+        StorageFact::LogCompacted { leads: true, .. } => FactWord::LogCompacted,
         StorageFact::DeletionRefused { .. }
         | StorageFact::StartLearnt { .. }
+        | StorageFact::Stamped { .. }
+        | StorageFact::LogCompacted { leads: false, .. }
         | StorageFact::SegmentRolled { leads: false, .. }
         | StorageFact::SegmentDeleted { leads: false, .. } => return None,
     })

@@ -118,6 +118,9 @@ pub struct GroupVerdict {
     pub overtakers: BTreeMap<RecordId, RecordId>,
     /// Failed here and sent to another topic.
     pub handed_on: NamedSet,
+    /// Superseded by a later record of their key before they were read.
+    #[serde(skip_serializing_if = "NamedSet::is_empty")]
+    pub compacted: NamedSet,
     /// Neither done nor lost.
     pub waiting: NamedSet,
     /// Passed by an offset commit before they were dealt with.
@@ -186,6 +189,9 @@ pub struct TopicVerdict {
     /// The records that lie before the log start offset, and nowhere else.
     #[serde(skip_serializing_if = "NamedSet::is_empty")]
     pub expired: NamedSet,
+    /// The records that compaction took, and that lie nowhere else.
+    #[serde(skip_serializing_if = "NamedSet::is_empty")]
+    pub compacted: NamedSet,
     /// The records first appended behind one sent later.
     pub reordered: NamedSet,
     /// Its partitions in order.
@@ -368,6 +374,7 @@ impl Ledger {
             duplicated,
             lost,
             handed_on,
+            compacted,
             waiting,
         } = outcomes;
         let stages = Stage::ALL.iter().copied().zip(lost);
@@ -385,6 +392,7 @@ impl Ledger {
             overtaken: named(collect(overtakers.keys().copied().collect())),
             overtakers,
             handed_on: named(handed_on),
+            compacted: named(compacted),
             waiting: named(waiting),
             past_unprocessed: named(group.passed.spans()),
             totals: group.totals,
@@ -478,6 +486,7 @@ impl Ledger {
                     appended_twice: self.named(twice, &[topic]),
                     truncated: self.named(self.truncated(&all), &[topic]),
                     expired: self.named(self.expired(&all), &[topic]),
+                    compacted: self.named(self.compacted(&all), &[topic]),
                     reordered: self.named(self.reordered_appends(&all), &[topic]),
                     partitions: partitions.collect(),
                 }

@@ -188,7 +188,11 @@ pub fn symptom_of(outcome: Outcome, group: GroupId) -> Option<Symptom> {
     match outcome {
         Outcome::Duplicated => Some(Symptom::Duplicated(group)),
         Outcome::Lost(stage) => Some(Symptom::Lost(group, stage)),
-        Outcome::Once | Outcome::HandedOn | Outcome::Waiting | Outcome::None => None,
+        Outcome::Once
+        | Outcome::HandedOn
+        | Outcome::Compacted
+        | Outcome::Waiting
+        | Outcome::None => None,
     }
 }
 

@@ -261,6 +261,29 @@ impl Invariants {
     }
 }
 
+#[test]
+fn mistakes_about_elections_are_found_where_they_stand() {
+    let cases = [
+        (
+            "{ elect-leader: orders, at: 1s }",
+            "`orders` is no partition",
+        ),
+        ("{ elect-leader: orders-7, at: 1s }", "there is no 7"),
+        ("{ elect-leader: bills-0, at: 1s }", "`bills`"),
+        ("{ elect-leader: orders-0 }", "never strikes"),
+        ("{ elect-leader: orders-0, type: quick, at: 1s }", "`quick`"),
+        (
+            "{ elect-leader: orders-0, before: poll }",
+            "a partition takes no steps",
+        ),
+        ("{ elect-leader: orders-0, to: broker-2, at: 1s }", "`to`"),
+    ];
+    for (fault, message) in cases {
+        let problems = crate::loader::refused(&world("", fault));
+        assert!(problems.contains(message), "{fault}: {problems}");
+    }
+}
+
 /// A random schedule: which broker, what, when, for how long. At most one broker is struck at a
 /// time where `overlapping` is false.
 fn schedule(stream: &mut Stream, overlapping: bool) -> String {

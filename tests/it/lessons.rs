@@ -161,6 +161,10 @@ const LESSONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "storage/last-of-each-key",
+        &["--partition", "addresses-0", "--from", "29s", "--to", "62s"],
+    ),
+    (
         "storage/power-loss",
         &[
             "--variant",
@@ -217,6 +221,10 @@ const LESSONS: &[(&str, &[&str])] = &[
         &["--variant", "small-batches", "--actor", "web"],
     ),
     ("topics/what-to-key-by", &["--group", "analytics"]),
+    (
+        "topics/whose-clock",
+        &["--variant", "create-time", "--from", "17s", "--to", "19s"],
+    ),
 ];
 
 fn root() -> &'static Path {

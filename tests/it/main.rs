@@ -2,6 +2,7 @@
 
 mod broker;
 mod cluster;
+mod compaction;
 mod consumer;
 mod consumer_protocol;
 mod cooperative;
@@ -25,5 +26,6 @@ mod static_members;
 mod storage;
 mod swarm;
 mod sweep;
+mod timestamps;
 mod world;
 mod worlds;

@@ -2,8 +2,10 @@
 
 use super::Settings;
 use super::catalogue::Role;
+use super::cleanup::{self, Cleanup};
 use super::problem::{Note, Refusal, SettingError};
 use super::reader::Reader;
+use super::stamping::{self, Stamping};
 use super::storage::{self, StorageConfig};
 use crate::base::Span;
 use crate::kafka::client::ClientFamily;
@@ -71,6 +73,12 @@ pub struct BrokerConfig {
     pub leader_imbalance_check: Span,
     /// The default of topics: how their files are cut, kept and flushed.
     pub storage: StorageConfig,
+    /// What topics have that do not say what becomes of old records.
+    pub cleanup: Cleanup,
+    /// `log.cleaner.backoff.ms`: how often the cleaner looks.
+    pub cleaner_backoff: Span,
+    /// What topics have that do not say who stamps their records.
+    pub stamping: Stamping,
     /// `log.retention.check.interval.ms`.
     pub retention_check: Span,
     /// `log.flush.scheduler.interval.ms`; `None`: once.
@@ -115,6 +123,9 @@ impl Default for BrokerConfig {
             auto_leader_rebalance: true,
             leader_imbalance_check: Span::from_secs(300),
             storage: StorageConfig::default(),
+            cleanup: Cleanup::default(),
+            cleaner_backoff: Span::from_secs(15),
+            stamping: Stamping::default(),
             retention_check: Span::from_secs(300),
             flush_check: None,
             producer_id_expiration: Span::from_secs(86_400),
@@ -181,6 +192,9 @@ pub fn resolve_broker(settings: &Settings) -> Result<(BrokerConfig, Vec<Note>), 
             reader.count("leader.imbalance.check.interval.seconds", 1),
         )),
         storage: storage::of_broker(&mut reader),
+        cleanup: cleanup::of_broker(&reader),
+        cleaner_backoff: reader.millis("log.cleaner.backoff.ms"),
+        stamping: stamping::of_broker(&reader),
         retention_check: reader.millis("log.retention.check.interval.ms"),
         producer_id_expiration: reader.millis("producer.id.expiration.ms"),
         producer_id_check: reader.millis("producer.id.expiration.check.interval.ms"),

@@ -8,6 +8,7 @@ use super::catalogue::Role;
 use super::problem::{Note, Refusal, SettingError};
 use super::producer::reconnect_backoff_max;
 use super::reader::Reader;
+use super::value::iso_duration;
 use super::{Settings, librdkafka};
 use crate::base::Span;
 use crate::kafka::client::ClientFamily;
@@ -20,6 +21,8 @@ pub enum OffsetReset {
     Earliest,
     /// Begin at the end.
     Latest,
+    /// Begin at the first record that is at most so old (KIP-1106).
+    ByDuration(Span),
     /// `poll` throws.
     None,
 }
@@ -207,7 +210,7 @@ fn java(settings: &Settings) -> Result<(ConsumerConfig, Vec<Note>), Vec<SettingE
         auto_commit: auto_commit(&mut reader, group.as_deref()),
         auto_commit_interval: reader.millis("auto.commit.interval.ms"),
         auto_offset_store: true,
-        offset_reset: offset_reset(&mut reader),
+        offset_reset: offset_reset(&reader),
         max_poll_records: reader.count("max.poll.records", 1),
         max_poll_interval: reader.millis("max.poll.interval.ms"),
         session_timeout: reader.millis("session.timeout.ms"),
@@ -337,16 +340,14 @@ fn instance_id(reader: &mut Reader) -> Option<Arc<str>> {
     None
 }
 
-fn offset_reset(reader: &mut Reader) -> OffsetReset {
-    const KEY: &str = "auto.offset.reset";
-    match reader.text(KEY).as_deref() {
-        Some("earliest") => OffsetReset::Earliest,
-        Some("none") => OffsetReset::None,
-        Some(other) if other != "latest" => {
-            let message = format!("`{KEY}: {other}` is not modelled yet");
-            reader.not_modelled(KEY, message, "use `earliest`, `latest` or `none`");
-            OffsetReset::Latest
-        }
+fn offset_reset(reader: &Reader) -> OffsetReset {
+    let text = reader.text("auto.offset.reset");
+    let text = text.as_deref().unwrap_or_default();
+    let duration = text.strip_prefix("by_duration:").and_then(iso_duration);
+    match (text, duration) {
+        ("earliest", _) => OffsetReset::Earliest,
+        ("none", _) => OffsetReset::None,
+        (_, Some(span)) => OffsetReset::ByDuration(span),
         _ => OffsetReset::Latest,
     }
 }

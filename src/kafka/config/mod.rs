@@ -5,12 +5,14 @@
 
 pub mod broker;
 pub mod catalogue;
+pub mod cleanup;
 pub mod consumer;
 pub mod effective;
 mod librdkafka;
 pub mod problem;
 pub mod producer;
 mod reader;
+pub mod stamping;
 pub mod storage;
 pub mod topic;
 mod value;
@@ -19,10 +21,12 @@ use std::collections::BTreeMap;
 
 pub use broker::{BrokerConfig, resolve_broker};
 pub use catalogue::{Role, Setting, Status};
+pub use cleanup::Cleanup;
 pub use consumer::{ConsumerConfig, resolve_consumer};
 pub use effective::{Effective, Source, effective};
 pub use problem::{About, Mistake, Note, Refusal, SettingError};
 pub use producer::{ProducerConfig, resolve_producer};
+pub use stamping::Stamping;
 pub use storage::StorageConfig;
 pub use topic::{TopicConfig, resolve_group, resolve_topic};
 
@@ -73,6 +77,9 @@ mod tests {
                 "murmur2_random",
                 "consumer",
                 "range",
+                "LogAppendTime",
+                "compact",
+                "0.25",
             ]
             .map(str::to_owned)
             .to_vec(),

@@ -4,6 +4,7 @@
 //! `log.`.
 
 use super::broker::BrokerConfig;
+use super::cleanup::{self, Cleanup};
 use super::reader::Reader;
 use crate::base::Span;
 
@@ -22,6 +23,23 @@ pub struct StorageConfig {
     pub flush_messages: Option<u64>,
     /// `flush.ms`; `None`: never.
     pub flush_span: Option<Span>,
+    /// Deletion and compaction.
+    pub cleanup: Cleanup,
+}
+
+impl StorageConfig {
+    /// After how long a segment is rolled (`LogConfig.maxSegmentMs`): the oldest record of a compacted
+    /// log is not to wait for compaction longer than it may.
+    pub fn roll_span(&self) -> Option<Span> {
+        let lag = self
+            .cleanup
+            .lag_max
+            .filter(|lag| self.cleanup.compact && 0 < lag.0);
+        match (lag, self.segment_span) {
+            (Some(lag), Some(span)) => Some(lag.min(span)),
+            (lag, span) => lag.or(span),
+        }
+    }
 }
 
 impl Default for StorageConfig {
@@ -34,6 +52,7 @@ impl Default for StorageConfig {
             retention_bytes: None,
             flush_messages: None,
             flush_span: None,
+            cleanup: Cleanup::default(),
         }
     }
 }
@@ -58,6 +77,7 @@ pub(super) fn of_topic(reader: &mut Reader, broker: &BrokerConfig) -> StorageCon
         retention_bytes: u64::try_from(reader.number("retention.bytes")).ok(),
         flush_messages: finite(reader.number("flush.messages")),
         flush_span: span(reader.number("flush.ms")),
+        cleanup: cleanup::of_topic(reader, broker),
     };
     let given = OF_TOPIC.map(|key| reader.given(key));
     let config = StorageConfig {
@@ -67,6 +87,7 @@ pub(super) fn of_topic(reader: &mut Reader, broker: &BrokerConfig) -> StorageCon
         retention_bytes: choose(given[3], own.retention_bytes, theirs.retention_bytes),
         flush_messages: choose(given[4], own.flush_messages, theirs.flush_messages),
         flush_span: choose(given[5], own.flush_span, theirs.flush_span),
+        cleanup: own.cleanup,
     };
     let shown = [
         config.segment_bytes.to_string(),
@@ -118,6 +139,7 @@ pub(super) fn of_broker(reader: &mut Reader) -> StorageConfig {
         retention_bytes: u64::try_from(reader.number("log.retention.bytes")).ok(),
         flush_messages: finite(reader.number("log.flush.interval.messages")),
         flush_span: span(flush),
+        cleanup: Cleanup::default(),
     }
 }
 

@@ -5,6 +5,7 @@ use super::broker::BrokerConfig;
 use super::catalogue::Role;
 use super::problem::{Note, SettingError};
 use super::reader::Reader;
+use super::stamping::{self, Stamping};
 use super::storage::{self, StorageConfig};
 use crate::kafka::client::ClientFamily;
 
@@ -19,6 +20,8 @@ pub struct TopicConfig {
     pub unclean_leader_election: bool,
     /// How its files are cut, kept and flushed.
     pub storage: StorageConfig,
+    /// Who stamps its records, and what stamps it takes.
+    pub stamping: Stamping,
 }
 
 impl Default for TopicConfig {
@@ -29,6 +32,7 @@ impl Default for TopicConfig {
             max_message_bytes: 1_048_588,
             unclean_leader_election: false,
             storage: StorageConfig::default(),
+            stamping: Stamping::default(),
         }
     }
 }
@@ -55,6 +59,7 @@ pub fn resolve_topic(
             broker.unclean_leader_election,
         ),
         storage: storage::of_topic(&mut reader, broker),
+        stamping: stamping::of_topic(&mut reader, broker),
     };
     reader.finish(config)
 }

@@ -181,7 +181,7 @@ fn one_of(texts: &[&str], any_case: bool, text: &str) -> Result<(), Invalid> {
 /// `AutoOffsetResetStrategy.fromString`.
 fn offset_reset(key: &str, text: &str) -> Result<(), Invalid> {
     let duration = text.strip_prefix("by_duration:");
-    if matches!(text, "earliest" | "latest" | "none") || duration.is_some_and(is_iso_duration) {
+    if matches!(text, "earliest" | "latest" | "none") || duration.and_then(iso_duration).is_some() {
         return Ok(());
     }
     Err(out_of_range(format!(
@@ -190,37 +190,49 @@ fn offset_reset(key: &str, text: &str) -> Result<(), Invalid> {
     )))
 }
 
-/// Whether a text is a duration that `java.time.Duration.parse` reads and that is not negative.
-fn is_iso_duration(text: &str) -> bool {
+/// A duration as `java.time.Duration.parse` reads it, if it is not negative: days, hours, minutes and
+/// seconds, each at most once and in this order. One that no clock here can count is as long as can
+/// be.
+pub(super) fn iso_duration(text: &str) -> Option<Span> {
     let upper = text.to_ascii_uppercase();
-    let Some(body) = upper.strip_prefix('P') else {
-        return false;
-    };
+    let body = upper.strip_prefix('P')?;
     let (days, time) = match body.split_once('T') {
         Some((days, time)) => (days, Some(time)),
         None => (body, None),
     };
-    let days_fit = days.is_empty() || days.strip_suffix('D').is_some_and(is_digits);
-    let time_fits = time.is_none_or(is_iso_time);
-    days_fit && time_fits && !(days.is_empty() && time.is_none())
+    if days.is_empty() && time.is_none() || time == Some("") {
+        return None;
+    }
+    let days = match days {
+        "" => Span::ZERO,
+        days => Span::from_secs(86_400) * whole(days.strip_suffix('D')?)?,
+    };
+    Some(days.saturating_add(iso_time(time.unwrap_or_default())?))
 }
 
-/// `nHnMn.nS`, at least one of them, in this order.
-fn is_iso_time(text: &str) -> bool {
-    let mut rest = text;
-    for unit in ['H', 'M', 'S'] {
-        if let Some((number, after)) = rest.split_once(unit) {
-            let whole = match (unit, number.split_once('.')) {
-                ('S', Some((whole, fraction))) if is_digits(fraction) => whole,
-                _ => number,
-            };
-            if !is_digits(whole) {
-                return false;
+/// `nHnMn.nS`, each if it is there.
+fn iso_time(text: &str) -> Option<Span> {
+    let (mut rest, mut sum) = (text, Span::ZERO);
+    for (unit, seconds) in [('H', 3600), ('M', 60), ('S', 1)] {
+        let Some((number, after)) = rest.split_once(unit) else {
+            continue;
+        };
+        let (number, nanos) = match (unit, number.split_once('.')) {
+            ('S', Some((number, fraction))) if is_digits(fraction) && fraction.len() <= 9 => {
+                (number, whole(&format!("{fraction:0<9}"))?)
             }
-            rest = after;
-        }
+            _ => (number, 0),
+        };
+        let part = Span::from_secs(seconds) * whole(number)?;
+        sum = sum.saturating_add(part).saturating_add(Span(nanos));
+        rest = after;
     }
-    rest.is_empty() && !text.is_empty()
+    rest.is_empty().then_some(sum)
+}
+
+/// A whole number; the largest where it is larger.
+fn whole(text: &str) -> Option<u64> {
+    is_digits(text).then(|| text.parse().unwrap_or(u64::MAX))
 }
 
 fn is_digits(text: &str) -> bool {
@@ -275,11 +287,21 @@ mod tests {
 
     #[test]
     fn iso_durations_are_told_from_others() {
-        for good in ["PT1H", "P1D", "P2DT3H4M5.678S", "pt0.5s"] {
-            assert!(is_iso_duration(good), "{good}");
+        for (good, millis) in [
+            ("PT1H", 3_600_000),
+            ("P1D", 86_400_000),
+            ("P2DT3H4M5.678S", 183_845_678),
+            ("pt0.5s", 500),
+            ("PT0S", 0),
+        ] {
+            assert_eq!(
+                iso_duration(good),
+                Some(Span::from_millis(millis)),
+                "{good}"
+            );
         }
         for bad in ["1h", "-PT1H", "P", "PT", "PT-1H", "PT1M1H", "P1H"] {
-            assert!(!is_iso_duration(bad), "{bad}");
+            assert_eq!(iso_duration(bad), None, "{bad}");
         }
     }
 

@@ -13,6 +13,9 @@ type Last = (u64, i16, i32);
 impl Broker {
     /// The first offset below both high watermarks at which another broker's log is not this one's.
     pub fn disagreement(&self, other: &Self, tp: TopicPartition) -> Option<Offset> {
+        if self.compacts(tp) {
+            return None; // Each broker cleans its own copy when its time has come.
+        }
         let end = self.high_watermark(tp)?.min(other.high_watermark(tp)?);
         // What an administrator deleted is gone from one log sooner than from the other.
         let start = self.log(tp)?.start().max(other.log(tp)?.start());
@@ -31,6 +34,9 @@ impl Broker {
     /// The first batch of a partition that does not follow the one before of its idempotent producer
     /// and epoch: its offset.
     pub fn broken_sequence(&self, tp: TopicPartition) -> Option<Offset> {
+        if self.compacts(tp) {
+            return None; // Whole batches are gone.
+        }
         let mut known: BTreeMap<u64, (i16, i32)> = BTreeMap::new();
         // Nearly always the producer is that of the batch before.
         let mut last: Option<Last> = None;
@@ -51,7 +57,7 @@ impl Broker {
             {
                 return Some(logged.base_offset);
             }
-            let next = increment_sequence(stamp.base_sequence, logged.batch.count());
+            let next = increment_sequence(stamp.base_sequence, logged.span());
             last = Some((stamp.id, stamp.epoch, next));
         }
         None

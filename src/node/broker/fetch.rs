@@ -213,14 +213,20 @@ impl Broker {
             Err(error) => (*tp, error, None),
             Ok(slot) => {
                 let replica = &self.memory.partitions[slot].replica;
+                let log = &self.disk.logs[slot];
+                let bound = replica.high_watermark();
                 let offset = match spec {
-                    OffsetSpec::Earliest => self.disk.logs[slot].start(),
-                    OffsetSpec::Latest => replica.high_watermark(),
+                    OffsetSpec::Earliest => Some(log.start()),
+                    OffsetSpec::Latest => (replica.epoch_start() <= bound).then_some(bound),
+                    OffsetSpec::At(stamp) => {
+                        log.first_stamped(*stamp).filter(|offset| *offset < bound)
+                    }
                 };
-                if *spec == OffsetSpec::Latest && offset < replica.epoch_start() {
+                // A new leader whose high watermark is behind what it began with cannot say yet.
+                if offset.is_none() && bound < replica.epoch_start() {
                     (*tp, ErrorCode::OffsetNotAvailable, None)
                 } else {
-                    (*tp, ErrorCode::None, Some(offset))
+                    (*tp, ErrorCode::None, offset)
                 }
             }
         };

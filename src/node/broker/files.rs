@@ -5,18 +5,18 @@
 //! the power can fail. A log rolls while it is appended to and at no other time, by the timestamps of
 //! its batches and not by the clock. Not here: indexes (their size rolls nothing), checksums.
 
-use crate::base::{Instant, Offset, Span};
+use crate::base::{Instant, Offset, Span, Timestamp};
 use crate::kafka::config::StorageConfig;
 
 /// A segment: the last one is active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Segment {
-    base: Offset,
-    bytes: u64,
+pub(super) struct Segment {
+    pub(super) base: Offset,
+    pub(super) bytes: u64,
     /// The largest timestamp of the first append.
-    first: Option<Instant>,
+    pub(super) first: Option<Timestamp>,
     /// The largest timestamp of all.
-    largest: Option<Instant>,
+    pub(super) largest: Option<Timestamp>,
 }
 
 /// Why segments are deleted.
@@ -33,8 +33,10 @@ pub enum Expiry {
 /// The files of one log.
 #[derive(Clone, Debug)]
 pub struct Files {
-    limits: StorageConfig,
-    segments: Vec<Segment>,
+    pub(super) limits: StorageConfig,
+    pub(super) segments: Vec<Segment>,
+    /// Up to where a compacted log is clean (`cleaner-offset-checkpoint`).
+    pub(super) clean_to: Option<Offset>,
     /// Everything before it is on the disk (the recovery point).
     flushed: Offset,
     flushed_at: Instant,
@@ -57,12 +59,13 @@ impl Files {
         Self {
             limits,
             segments: vec![Segment::at(0)],
+            clean_to: None,
             flushed: 0,
             flushed_at: Instant::ZERO,
         }
     }
 
-    fn active(&self) -> &Segment {
+    pub(super) fn active(&self) -> &Segment {
         self.segments.last().expect("a log has an active segment")
     }
 
@@ -83,13 +86,13 @@ impl Files {
 
     /// Before so many bytes with this largest timestamp go to `end`: whether a new segment begins for
     /// them (`LogSegment.shouldRoll`). What lies before is flushed then.
-    pub fn make_room(&mut self, now: Instant, end: Offset, bytes: u64, largest: Instant) -> bool {
+    pub fn make_room(&mut self, now: Instant, end: Offset, bytes: u64, largest: Timestamp) -> bool {
         let active = self.active();
         let is_full = u64::from(self.limits.segment_bytes) < active.bytes + bytes;
         let waited = active
             .first
             .map_or(Span::ZERO, |first| largest.since(first));
-        let is_old = self.limits.segment_span.is_some_and(|span| span < waited);
+        let is_old = self.limits.roll_span().is_some_and(|span| span < waited);
         let rolls = 0 < active.bytes && (is_full || is_old);
         if rolls {
             self.roll(now, end);
@@ -103,7 +106,7 @@ impl Files {
     }
 
     /// So many bytes with this largest timestamp were written, up to `end`.
-    pub fn wrote(&mut self, now: Instant, end: Offset, bytes: u64, largest: Instant) {
+    pub fn wrote(&mut self, now: Instant, end: Offset, bytes: u64, largest: Timestamp) {
         let active = self.segments.last_mut();
         let active = active.expect("a log has an active segment");
         active.bytes += bytes;
@@ -140,9 +143,10 @@ impl Files {
         &mut self,
         end: Offset,
         bytes: impl Fn(Offset) -> u64,
-        largest: impl Fn(Offset) -> Option<Instant>,
+        largest: impl Fn(Offset) -> Option<Timestamp>,
     ) {
         self.flushed = self.flushed.min(end);
+        self.clean_to = self.clean_to.map(|to| to.min(end));
         while 1 < self.segments.len() && end < self.active().base {
             self.segments.pop();
         }
@@ -161,6 +165,7 @@ impl Files {
     /// The log begins anew at `start`, empty.
     pub fn start_over(&mut self, start: Offset) {
         self.segments = vec![Segment::at(start)];
+        self.clean_to = None;
         self.flushed = start;
     }
 
@@ -208,7 +213,7 @@ impl Files {
         let (Some(keep), Some(largest)) = (self.limits.retention_span, segment.largest) else {
             return false;
         };
-        keep < now.since(largest)
+        keep < Timestamp::from(now).since(largest)
     }
 }
 
@@ -233,8 +238,8 @@ mod tests {
     fn written(limits: StorageConfig, times: &[u64]) -> Files {
         let mut files = Files::new(limits);
         for (end, millis) in (0..).zip(times) {
-            files.make_room(at(*millis), end, 300, at(*millis));
-            files.wrote(at(*millis), end + 1, 300, at(*millis));
+            files.make_room(at(*millis), end, 300, at(*millis).into());
+            files.wrote(at(*millis), end + 1, 300, at(*millis).into());
         }
         files
     }
@@ -258,7 +263,7 @@ mod tests {
     fn it_is_the_timestamps_that_count_and_not_the_clock() {
         let mut files = written(limits(), &[0]);
         let much_later = at(1_000_000);
-        assert!(!files.make_room(much_later, 1, 300, at(5)));
+        assert!(!files.make_room(much_later, 1, 300, at(5).into()));
     }
 
     #[test]
@@ -365,10 +370,10 @@ mod tests {
     #[test]
     fn a_cut_takes_the_segments_behind_it_and_what_it_cut_is_no_longer_flushed() {
         let mut files = written(limits(), &[0; 7]);
-        files.truncate(4, |base| (4 - base) * 300, |_| Some(at(0)));
+        files.truncate(4, |base| (4 - base) * 300, |_| Some(at(0).into()));
         assert_eq!((bases(&files), files.bytes()), (vec![0, 3], 1200));
         assert_eq!(files.flushed(), 4);
-        files.truncate(1, |base| (1 - base) * 300, |_| Some(at(0)));
+        files.truncate(1, |base| (1 - base) * 300, |_| Some(at(0).into()));
         assert_eq!((bases(&files), files.flushed()), (vec![0], 1));
     }
 }

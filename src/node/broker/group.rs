@@ -118,6 +118,7 @@ impl Broker {
             .setup
             .batch_of(offsets.iter().map(record).collect(), Instant::ZERO);
         log.append(LoggedBatch {
+            cleaned: None,
             base_offset: log.end(),
             leader_epoch: partition.replica.leader_epoch(),
             batch,

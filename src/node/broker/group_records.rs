@@ -28,7 +28,8 @@ impl super::BrokerSetup {
             payload: Payload::Coordinator(records.into()),
             bytes,
             producer: None,
-            max_timestamp: now,
+            max_timestamp: now.into(),
+            stamps: None,
         }
     }
 

@@ -4,11 +4,12 @@
 //! world copies the tail only. The log knows where each leader epoch begins and nothing else of
 //! replication; what may be read is the caller's bound.
 //!
-//! Not here: segments, retention, compaction, flushing.
+//! A compacted log has gaps: a batch that lost all its records is not there, and others hold fewer
+//! records than offsets. Not here: segments, retention, what compaction takes, flushing.
 
 use std::sync::Arc;
 
-use crate::base::Offset;
+use crate::base::{Offset, Timestamp};
 use crate::kafka::message::LoggedBatch;
 
 /// Batches in a sealed chunk.
@@ -92,9 +93,9 @@ impl PartitionLog {
 
     /// Appends a batch that has its offset: the leader's next one, or a follower's copy.
     pub fn append(&mut self, batch: LoggedBatch) {
-        assert_eq!(
-            batch.base_offset, self.end,
-            "a batch goes to the end of the log"
+        assert!(
+            self.end <= batch.base_offset,
+            "a batch goes to the end of the log; what compaction took before it is skipped"
         );
         let latest = self.epochs.last().map(|(epoch, _)| *epoch);
         assert!(
@@ -146,6 +147,28 @@ impl PartitionLog {
         slice
     }
 
+    /// The first record, from the log start offset on, with this timestamp or a later one
+    /// (`UnifiedLog.searchOffsetInLocalLog`). It need not be the first that was written then: the
+    /// order of a log is that of its appends, whatever clocks say.
+    pub fn first_stamped(&self, wanted: Timestamp) -> Option<Offset> {
+        let wanted = wanted.whole();
+        for index in self.index_of(self.start)..self.batch_count() {
+            let logged = self.batch(index);
+            if logged.batch.max_timestamp.whole() < wanted {
+                continue;
+            }
+            let is_wanted = |index: &u32| {
+                let offset = logged.offset_of(*index);
+                self.start <= offset && wanted <= logged.batch.stamp(*index)
+            };
+            let found = (0..logged.batch.count()).find(is_wanted);
+            if let Some(found) = found {
+                return Some(logged.offset_of(found));
+            }
+        }
+        None
+    }
+
     /// The bytes of the batches from the one that holds `offset` up to `bound`.
     pub fn bytes_between(&self, offset: Offset, bound: Offset) -> u64 {
         if bound <= offset {
@@ -168,10 +191,12 @@ impl PartitionLog {
         before + in_chunk.map(|b| u64::from(b.batch.bytes)).sum::<u64>()
     }
 
-    /// The index of the batch that holds `offset`; the number of batches from the end on.
+    /// The index of the batch that holds `offset`, or of the first behind it; the number of batches
+    /// from the end on.
     fn index_of(&self, offset: Offset) -> usize {
-        let in_tail = self.tail.first().is_some_and(|b| b.base_offset <= offset);
-        if in_tail || self.end <= offset {
+        // Compaction leaves gaps, so it is not where a batch begins that tells.
+        let sealed = self.sealed.last();
+        if sealed.is_none_or(|chunk| chunk.batches[CHUNK - 1].end_offset() <= offset) {
             let before = self.tail.partition_point(|b| b.end_offset() <= offset);
             return self.sealed.len() * CHUNK + before;
         }
@@ -209,6 +234,22 @@ impl PartitionLog {
         self.start = self.start.min(self.end);
     }
 
+    /// What lies before `end` is replaced by what compaction has left of it.
+    pub fn replace(&mut self, end: Offset, kept: Vec<LoggedBatch>) {
+        let behind = self.index_of(end);
+        let behind = (behind..self.batch_count()).map(|index| self.batch(index).clone());
+        let batches: Vec<LoggedBatch> = kept.into_iter().chain(behind).collect();
+        let whole = std::mem::take(self);
+        for batch in batches {
+            self.bytes += u64::from(batch.batch.bytes);
+            self.tail.push(batch);
+            if self.tail.len() == CHUNK {
+                self.seal();
+            }
+        }
+        (self.start, self.end, self.epochs) = (whole.start, whole.end, whole.epochs);
+    }
+
     /// Where each leader epoch begins, in order.
     pub fn epochs(&self) -> &[(u32, Offset)] {
         &self.epochs
@@ -232,7 +273,7 @@ impl PartitionLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Instant, RecordId};
+    use crate::base::{RecordId, Timestamp};
     use crate::kafka::{Batch, Payload, Records};
 
     fn batch(base_offset: Offset, count: u32, leader_epoch: u32) -> LoggedBatch {
@@ -246,8 +287,10 @@ mod tests {
                 }),
                 bytes: 100,
                 producer: None,
-                max_timestamp: Instant::ZERO,
+                max_timestamp: Timestamp::default(),
+                stamps: None,
             },
+            cleaned: None,
         }
     }
 
@@ -317,6 +360,37 @@ mod tests {
         assert_eq!(log.read(90, 93, 1, true).batches.len(), 1);
         log.truncate(91);
         assert_eq!((log.start(), log.end()), (90, 90));
+    }
+
+    #[test]
+    fn what_compaction_leaves_is_found_across_gaps() {
+        for kept in [
+            vec![],
+            vec![0],
+            vec![5],
+            vec![299, 301],
+            (0..600).step_by(2).collect(),
+        ] {
+            let mut log = log_of(700);
+            let left = kept.iter().map(|n| batch(n * 3, 3, 0)).collect();
+            log.replace(600 * 3, left);
+            assert_eq!((log.start(), log.end()), (0, 2100));
+            assert_eq!(log.batch_count(), kept.len() + 100, "{kept:?}");
+            let bytes = 100 * (kept.len() as u64 + 100);
+            assert_eq!(log.bytes_between(0, 2100), bytes, "{kept:?}");
+            for offset in [0, 4, 17, 900, 1799, 1800] {
+                let read = log.read(offset, log.end(), 1, true);
+                let next = kept.iter().map(|n| n * 3).chain([1800]);
+                let next = next.filter(|base| offset < base + 3).min();
+                assert_eq!(
+                    Some(read.batches[0].base_offset),
+                    next,
+                    "{offset} of {kept:?}"
+                );
+            }
+            log.truncate(1900);
+            assert_eq!(log.end(), 1899);
+        }
     }
 
     #[test]

@@ -17,7 +17,9 @@
 //! compaction, transactions.
 
 mod audit;
+pub mod cleaner;
 mod connections;
+pub mod dirt;
 mod fetch;
 pub mod files;
 mod group;
@@ -36,6 +38,7 @@ mod retention;
 mod serve;
 mod session;
 pub mod setup;
+mod stamps;
 mod timers;
 pub mod upkeep;
 mod view;

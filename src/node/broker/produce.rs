@@ -147,6 +147,12 @@ impl Broker {
         if limit < batch.bytes {
             return refuse(ctx, &batch, ErrorCode::MessageTooLarge, FactId::NONE);
         }
+        if !self.takes_keys(tp, &batch) {
+            return refuse(ctx, &batch, ErrorCode::InvalidRecord, FactId::NONE);
+        }
+        if !self.takes_stamps(ctx.now, tp, &batch) {
+            return refuse(ctx, &batch, ErrorCode::InvalidTimestamp, FactId::NONE);
+        }
         let admission = match batch.producer {
             Some(stamp) => partition.producers.check(stamp, batch.count()),
             None => Admission::Append,
@@ -195,8 +201,11 @@ impl Broker {
         ctx: &mut Ctx<'_>,
         slot: usize,
         tp: TopicPartition,
-        batch: Batch,
+        mut batch: Batch,
     ) -> Offset {
+        if self.setup.shows_stamps {
+            self.stamp(ctx.now, tp, &mut batch);
+        }
         let keeps_files = !self.disk.files.is_empty();
         let (bytes, largest) = (u64::from(batch.bytes), batch.max_timestamp);
         if keeps_files {
@@ -221,9 +230,14 @@ impl Broker {
             base_offset,
             leader_epoch,
             batch,
+            cleaned: None,
         };
         partition.producers.record(&logged, appended);
+        let largest = logged.batch.max_timestamp;
         log.append(logged);
+        if self.setup.shows_stamps {
+            self.say_stamped(ctx, tp, (base_offset, count), largest);
+        }
         if keeps_files {
             self.wrote(ctx, slot, bytes, largest);
         }

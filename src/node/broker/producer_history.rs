@@ -150,18 +150,21 @@ impl ProducerHistory {
             Origin::Plain => {}
             Origin::Idempotent(stamp) => {
                 self.state
-                    .record_plain(stamp, remembered(stamp), entry.timestamp);
+                    .record_plain(stamp, remembered(stamp), entry.timestamp.into());
             }
             Origin::Transactional(stamp) => {
                 let batch = remembered(stamp);
-                if self.state.record_enrolled(stamp, batch, entry.timestamp) {
+                if self
+                    .state
+                    .record_enrolled(stamp, batch, entry.timestamp.into())
+                {
                     self.ongoing.insert(entry.base, stamp.id);
                 }
             }
             Origin::Marker(id, epoch, coordinator) => {
-                let ended = self
-                    .state
-                    .record_marker((id, epoch), coordinator, entry.timestamp);
+                let ended =
+                    self.state
+                        .record_marker((id, epoch), coordinator, entry.timestamp.into());
                 if let Some(first) = ended.filter(|first| self.ongoing.remove(first).is_some()) {
                     self.unreplicated.insert(first, entry.base);
                 }

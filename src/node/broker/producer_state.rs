@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::{Instant, Offset, Span};
+use crate::base::{Instant, Offset, Span, Timestamp};
 use crate::kafka::message::LoggedBatch;
 use crate::kafka::size::{decrement_sequence, increment_sequence};
 use crate::kafka::{ErrorCode, ProducerStamp};
@@ -49,7 +49,7 @@ pub struct ProducerEntry {
     /// The epoch of the transaction coordinator that wrote its last marker.
     pub coordinator_epoch: Option<u32>,
     /// The timestamp of its last batch or marker.
-    pub timestamp: Instant,
+    pub timestamp: Timestamp,
     batches: [Option<RememberedBatch>; REMEMBERED],
 }
 
@@ -59,7 +59,7 @@ impl ProducerEntry {
             epoch,
             transaction: None,
             coordinator_epoch: None,
-            timestamp: Instant::ZERO,
+            timestamp: Timestamp::default(),
             batches: [None; REMEMBERED],
         }
     }
@@ -284,20 +284,30 @@ impl ProducerState {
         }
     }
 
+    /// Whether a batch of a log is the last of its producer.
+    pub fn ends_at(&self, logged: &LoggedBatch) -> bool {
+        let producer = logged
+            .batch
+            .producer
+            .and_then(|stamp| self.producers.get(&stamp.id));
+        let last = producer.and_then(|entry| entry.batches().next_back());
+        last.is_some_and(|last| last.base_offset == logged.base_offset)
+    }
+
     /// Takes in a batch that was appended. `appended` is the fact of it.
     pub fn record(&mut self, logged: &LoggedBatch, appended: FactId) {
         if let Some(stamp) = logged.batch.producer {
             let remembered = RememberedBatch {
-                last_sequence: increment_sequence(stamp.base_sequence, logged.batch.count() - 1),
+                last_sequence: increment_sequence(stamp.base_sequence, logged.span() - 1),
                 base_offset: logged.base_offset,
-                count: logged.batch.count(),
+                count: logged.span(),
                 appended,
             };
             self.remember(stamp, remembered, logged.batch.max_timestamp);
         }
     }
 
-    fn remember(&mut self, stamp: ProducerStamp, batch: RememberedBatch, timestamp: Instant) {
+    fn remember(&mut self, stamp: ProducerStamp, batch: RememberedBatch, timestamp: Timestamp) {
         let entry = self.producers.entry(stamp.id);
         let entry = entry.or_insert_with(|| ProducerEntry::new(stamp.epoch));
         entry.begin_epoch(stamp.epoch);
@@ -310,7 +320,7 @@ impl ProducerState {
         &mut self,
         stamp: ProducerStamp,
         batch: RememberedBatch,
-        timestamp: Instant,
+        timestamp: Timestamp,
     ) {
         self.remember(stamp, batch, timestamp);
     }
@@ -332,7 +342,7 @@ impl ProducerState {
         &mut self,
         stamp: ProducerStamp,
         batch: RememberedBatch,
-        timestamp: Instant,
+        timestamp: Timestamp,
     ) -> bool {
         self.remember(stamp, batch, timestamp);
         self.pending.remove(&stamp.id);
@@ -348,7 +358,7 @@ impl ProducerState {
         &mut self,
         (id, epoch): (u64, i16),
         coordinator_epoch: u32,
-        timestamp: Instant,
+        timestamp: Timestamp,
     ) -> Option<Offset> {
         let entry = self.producers.entry(id);
         let entry = entry.or_insert_with(|| ProducerEntry::new(epoch));
@@ -367,17 +377,18 @@ impl ProducerState {
     /// Forgets who has written nothing for `producer.id.expiration.ms`, by the timestamps of their
     /// batches; nobody with an open transaction.
     pub fn expire(&mut self, now: Instant, after: Span) {
-        let is_old = |at: Instant| after <= now.since(at);
+        let is_old = |at: Timestamp| after <= Timestamp::from(now).since(at);
         self.producers
             .retain(|_, entry| entry.transaction.is_some() || !is_old(entry.timestamp));
-        self.pending.retain(|_, pending| !is_old(pending.since));
+        self.pending
+            .retain(|_, pending| !is_old(pending.since.into()));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Instant, RecordId};
+    use crate::base::RecordId;
     use crate::kafka::{Batch, Payload, Records};
 
     fn stamp(epoch: i16, base_sequence: i32) -> ProducerStamp {
@@ -399,8 +410,10 @@ mod tests {
                 }),
                 bytes: 100,
                 producer: Some(producer),
-                max_timestamp: Instant::ZERO,
+                max_timestamp: Timestamp::default(),
+                stamps: None,
             },
+            cleaned: None,
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::cleaner::RecordKeys;
 use crate::base::{Dist, NodeId, Seed, TopicId, TopicPartition};
 use crate::kafka::Cast;
 use crate::kafka::config::{BrokerConfig, TopicConfig};
@@ -51,6 +52,18 @@ pub struct BrokerSetup {
     pub can_fail: bool,
     /// Whether the power can fail in this run, so that it matters what is flushed.
     pub can_lose_power: bool,
+    /// What a broker reads of records when it compacts; empty where no topic is compacted.
+    pub records: RecordKeys,
+    /// Whether clocks matter in this run, so that it is said who stamped what.
+    pub shows_stamps: bool,
+}
+
+impl BrokerSetup {
+    /// Whether any topic is compacted.
+    pub fn compacts(&self) -> bool {
+        let mut topics = self.topics.iter();
+        topics.any(|topic| topic.config.storage.cleanup.compact)
+    }
 }
 
 /// Where the partitions are in a broker's tables: a dense number for each, topic by topic.

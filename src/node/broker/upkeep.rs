@@ -11,7 +11,7 @@
 use super::Broker;
 use super::files::{Expiry, Files};
 use super::timers::Slot;
-use crate::base::{Instant, Offset, Span};
+use crate::base::{Instant, Offset, Span, Timestamp};
 use crate::node::Ctx;
 use crate::node::fact::{Retention, StorageFact};
 
@@ -24,6 +24,7 @@ pub(super) struct Upkeep {
     retention: Option<Instant>,
     flush: Option<Instant>,
     expiry: Option<Instant>,
+    clean: Option<Instant>,
 }
 
 /// How much of what was not flushed a loss of power takes.
@@ -64,6 +65,7 @@ impl Broker {
             expiry: config
                 .expires_producers()
                 .then(|| ctx.now + config.producer_id_check),
+            clean: self.setup.compacts().then_some(ctx.now),
         };
         self.arm_upkeep(ctx);
     }
@@ -73,9 +75,10 @@ impl Broker {
             retention,
             flush,
             expiry,
+            clean,
         } = self.memory.upkeep;
-        let all = retention.into_iter().chain(flush).chain(expiry);
-        if let Some(at) = all.min() {
+        let all = [retention, flush, expiry, clean];
+        if let Some(at) = all.into_iter().flatten().min() {
             self.memory.timers.arm(ctx, Slot::Upkeep, at);
         }
     }
@@ -83,15 +86,23 @@ impl Broker {
     /// A task is due.
     pub(super) fn on_upkeep_timer(&mut self, ctx: &mut Ctx<'_>) {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= ctx.now);
-        let (retains, flushes, expires) = (
+        let (retains, flushes, expires, cleans) = (
             is_due(self.memory.upkeep.retention),
             is_due(self.memory.upkeep.flush),
             is_due(self.memory.upkeep.expiry),
+            is_due(self.memory.upkeep.clean),
         );
+        if cleans {
+            self.memory.upkeep.clean = Some(ctx.now + self.setup.config.cleaner_backoff);
+            self.clean_logs(ctx);
+        }
         if retains {
             self.memory.upkeep.retention = Some(ctx.now + self.setup.config.retention_check);
             for slot in 0..self.disk.files.len() {
-                self.retain(ctx, slot);
+                // Those of compacted logs are the cleaner's.
+                if !self.compacts(self.memory.partitions[slot].name) {
+                    self.retain(ctx, slot);
+                }
             }
         }
         if flushes {
@@ -116,15 +127,19 @@ impl Broker {
     }
 
     /// Deletes the segments of a log that are not to be kept (`UnifiedLog.deleteOldSegments`).
-    fn retain(&mut self, ctx: &mut Ctx<'_>, slot: usize) {
+    pub(super) fn retain(&mut self, ctx: &mut Ctx<'_>, slot: usize) {
         let partition = &self.memory.partitions[slot];
         let (name, leads) = (partition.name, partition.replica.leads());
         let high_watermark = partition.replica.high_watermark();
+        let cleanup = self.setup.topics[name.topic.index()].config.storage.cleanup;
         for (why, reason) in [
             (Expiry::Start, Retention::Start),
             (Expiry::Size, Retention::Size),
             (Expiry::Time, Retention::Time),
         ] {
+            if why != Expiry::Start && !cleanup.delete {
+                continue;
+            }
             let Some(files) = &mut self.disk.files[slot] else {
                 return;
             };
@@ -155,7 +170,7 @@ impl Broker {
         ctx: &mut Ctx<'_>,
         slot: usize,
         bytes: u64,
-        largest: Instant,
+        largest: Timestamp,
     ) {
         let end = self.disk.logs[slot].end();
         if let Some(Some(files)) = self.disk.files.get_mut(slot)
@@ -174,7 +189,7 @@ impl Broker {
     }
 
     /// They are written.
-    pub(super) fn wrote(&mut self, ctx: &Ctx<'_>, slot: usize, bytes: u64, largest: Instant) {
+    pub(super) fn wrote(&mut self, ctx: &Ctx<'_>, slot: usize, bytes: u64, largest: Timestamp) {
         if let Some(Some(files)) = self.disk.files.get_mut(slot) {
             let end = self.disk.logs[slot].end();
             files.wrote(ctx.now, end, bytes, largest);

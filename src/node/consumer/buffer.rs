@@ -85,9 +85,10 @@ impl Chunk {
         }
     }
 
-    /// Takes up to `limit` records from the front.
+    /// Takes up to `limit` records from the front, as far as they lie at consecutive offsets. Offsets
+    /// that compaction left without a record are passed over.
     fn take(&mut self, limit: u32) -> Option<Run> {
-        let first_offset = self.next;
+        let mut first_offset = self.next;
         let mut taken = Collected::default();
         while taken.count < limit {
             let Some(batch) = self.batches.front() else {
@@ -97,14 +98,24 @@ impl Chunk {
                 self.batches.pop_front();
                 continue;
             }
-            assert!(
-                batch.base_offset <= self.next,
-                "fetched batches follow each other without gaps"
-            );
-            let from = (self.next - batch.base_offset) as u32;
-            let to = batch.batch.count().min(from + limit - taken.count);
-            taken.push(&batch.batch.records().slice(from, to));
-            self.next += Offset::from(to - from);
+            let from = batch.index_from(self.next);
+            let row = batch.row_from(from).min(limit - taken.count);
+            if row == 0 {
+                if 0 < taken.count && self.next < batch.end_offset() {
+                    break;
+                }
+                self.next = batch.end_offset();
+                self.batches.pop_front();
+                continue;
+            }
+            let at = batch.offset_of(from);
+            if taken.count == 0 {
+                first_offset = at;
+            } else if at != self.next {
+                break;
+            }
+            taken.push(&batch.batch.records().slice(from, from + row));
+            self.next = at + Offset::from(row);
             self.epoch = Some(batch.leader_epoch);
         }
         (0 < taken.count).then(|| Run {
@@ -220,11 +231,15 @@ impl Buffer {
                 self.chunks.pop_front();
                 continue;
             };
-            let Some(run) = chunk.take(left) else {
+            let before = owned.offset;
+            let run = chunk.take(left);
+            owned.offset = chunk.next;
+            let Some(run) = run else {
+                owned.pass_over(before, chunk.next);
                 self.chunks.pop_front();
                 continue;
             };
-            owned.offset = chunk.next;
+            owned.pass_over(before, run.first_offset);
             owned.epoch = chunk.epoch;
             left -= run.records.len();
             runs.push(run);

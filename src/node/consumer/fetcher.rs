@@ -10,16 +10,16 @@
 //! all its partitions, and answers without data are dropped).
 
 use super::buffer::{Buffer, Chunk, ChunkError, Run};
-use super::positions::PositionState;
+use super::positions::{Place, PositionState};
 use super::{Member, Tag};
 use crate::base::{NodeId, Offset, TopicPartition};
+use crate::kafka::ErrorCode;
 use crate::kafka::config::consumer::OffsetReset;
 use crate::kafka::hash::{string_hash, topic_partition_hash};
 use crate::kafka::java_hash;
 use crate::kafka::message::{
     FetchPartition, FetchRequest, FetchedPartition, Few, Request, Response,
 };
-use crate::kafka::{ErrorCode, message::OffsetSpec};
 use crate::node::client::Outcome;
 use crate::node::{Ctx, Lane};
 
@@ -241,19 +241,20 @@ impl Member {
         if owned.position() != Some(fetched) {
             return None;
         }
-        let Some(spec) = reset_spec(policy) else {
+        let Some(to) = reset_place(policy) else {
             return Some("OffsetOutOfRangeException");
         };
-        owned.becomes(PositionState::AwaitingReset { spec, seek: false });
+        owned.becomes(PositionState::AwaitingReset { to, seek: false });
         None
     }
 }
 
-/// What `auto.offset.reset` asks `ListOffsets` for; `None` where `poll` throws.
-pub(super) fn reset_spec(policy: OffsetReset) -> Option<OffsetSpec> {
+/// Where `auto.offset.reset` goes; `None` where `poll` throws.
+pub(super) fn reset_place(policy: OffsetReset) -> Option<Place> {
     match policy {
-        OffsetReset::Earliest => Some(OffsetSpec::Earliest),
-        OffsetReset::Latest => Some(OffsetSpec::Latest),
+        OffsetReset::Earliest => Some(Place::Earliest),
+        OffsetReset::Latest => Some(Place::Latest),
+        OffsetReset::ByDuration(span) => Some(Place::Ago(span)),
         OffsetReset::None => None,
     }
 }

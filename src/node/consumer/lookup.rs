@@ -7,14 +7,14 @@
 //!
 //! Committed offsets with a leader epoch are then validated ([`super::validation`]).
 
-use super::fetcher::reset_spec;
+use super::fetcher::reset_place;
 use super::poll::Turn;
-use super::positions::{Owned, PositionState};
+use super::positions::{Owned, Place, PositionState};
 use super::{Member, SeekRequest, Tag};
 use crate::base::{Instant, NodeId, Offset, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::kafka::group::{OffsetAndEpoch, OffsetFetchRequest};
-use crate::kafka::message::{OffsetSpec, Request, Response};
+use crate::kafka::message::{Request, Response};
 use crate::node::client::Outcome;
 use crate::node::fact::{GroupFact, PositionSource};
 use crate::node::{Ctx, FactId, Lane};
@@ -44,7 +44,7 @@ impl Member {
 
     /// Whether committed offsets or resets are being looked up.
     pub(super) fn is_looking_up(&self) -> bool {
-        !self.positions.all_valid()
+        !self.positions.all_settled()
     }
 
     /// When committed offsets may be asked for again.
@@ -141,7 +141,7 @@ impl Member {
     /// Committed offsets become positions; partitions without go the way of `auto.offset.reset`
     /// (`refreshCommittedOffsets`, `resetInitializingPositions`).
     fn take_over(&mut self, ctx: &mut Ctx<'_>, offsets: &[Committed]) -> Option<&'static str> {
-        let spec = reset_spec(self.setup.config.offset_reset);
+        let reset = reset_place(self.setup.config.offset_reset);
         let mut missing = false;
         for (tp, committed) in offsets {
             let wanted = |state| state == PositionState::Initializing;
@@ -152,9 +152,9 @@ impl Member {
                 let since = FactId(*because);
                 self.set_position(ctx, *tp, *at, (PositionSource::Committed, since));
                 self.positions.confirm(&[(*tp, *at)]);
-            } else if let Some(spec) = spec {
+            } else if let Some(to) = reset {
                 let owned = self.positions.get_mut(*tp).expect("looked at just before");
-                owned.becomes(PositionState::AwaitingReset { spec, seek: false });
+                owned.becomes(PositionState::AwaitingReset { to, seek: false });
             } else {
                 missing = true;
             }
@@ -188,12 +188,13 @@ impl Member {
     /// Asks for the ends of partitions that await a reset (`resetPositionsIfNeeded`).
     fn send_resets(&mut self, ctx: &mut Ctx<'_>) {
         let asked = self.by_leader(ctx.now, |owned| match owned.state {
-            PositionState::AwaitingReset { spec, .. } => Some((owned.tp, spec)),
+            PositionState::AwaitingReset { to, .. } => Some((owned.tp, to)),
             _ => None,
         });
         for (broker, partitions) in asked {
-            let tag = Tag::ListOffsets(partitions.clone());
-            let request = Request::ListOffsets(partitions);
+            let specs = partitions.iter().map(|(tp, to)| (*tp, to.spec(ctx.now)));
+            let request = Request::ListOffsets(specs.collect());
+            let tag = Tag::ListOffsets(partitions);
             let to = (broker, Lane::Main);
             self.wire.send(ctx, to, request, None, tag);
         }
@@ -236,32 +237,41 @@ impl Member {
     pub(super) fn ends_answered(
         &mut self,
         ctx: &mut Ctx<'_>,
-        asked: &[(TopicPartition, OffsetSpec)],
+        asked: &[(TopicPartition, Place)],
         outcome: Outcome,
     ) {
         let answers = match outcome {
             Outcome::Response(Response::ListOffsets(answers)) => answers,
             _ => Vec::new(),
         };
-        for (tp, spec) in asked {
+        for (tp, place) in asked {
             let found = answers.iter().find(|(answered, ..)| answered == tp);
-            let offset =
-                found.and_then(|(_, error, offset)| offset.filter(|_| *error == ErrorCode::None));
+            let found = found.filter(|(_, error, _)| *error == ErrorCode::None);
             let Some(owned) = self.positions.get_mut(*tp) else {
                 continue;
             };
-            let PositionState::AwaitingReset { spec: wanted, seek } = owned.state else {
+            let PositionState::AwaitingReset { to, seek } = owned.state else {
                 continue;
             };
-            if wanted != *spec {
+            if to != *place {
                 continue;
             }
-            let Some(offset) = offset else {
-                owned.retry_at = ctx.now + self.setup.config.retry_backoff;
-                self.metadata.request_update();
-                continue;
-            };
-            self.reset_to(ctx, *tp, offset, seek);
+            match found {
+                Some((_, _, Some(offset))) => self.reset_to(ctx, *tp, *offset, seek),
+                // No record is so young: `offsetsForTimes` says null, and the application goes to
+                // the end, as `kafka-consumer-groups` does.
+                Some((_, _, None)) if seek => owned.becomes(PositionState::AwaitingReset {
+                    to: Place::Latest,
+                    seek,
+                }),
+                // A reset leaves such a partition out (`handleListOffsetResponse`): it is asked for
+                // again when the question is as old as `request.timeout.ms`.
+                Some((_, _, None)) => owned.found_nothing = true,
+                None => {
+                    owned.retry_at = ctx.now + self.setup.config.retry_backoff;
+                    self.metadata.request_update();
+                }
+            }
         }
     }
 
@@ -296,7 +306,7 @@ impl Member {
     /// `seek`, `seekToBeginning` or `seekToEnd` on the application thread. Partitions that are not
     /// owned are left alone.
     pub(super) fn seek_now(&mut self, ctx: &mut Ctx<'_>, to: SeekRequest) {
-        let spec = match to {
+        let to = match to {
             SeekRequest::Offset(tp, offset) => {
                 if self.positions.get(tp).is_some() {
                     let source = (PositionSource::Seek, FactId::NONE);
@@ -310,11 +320,12 @@ impl Member {
                 }
                 return;
             }
-            SeekRequest::Earliest => OffsetSpec::Earliest,
-            SeekRequest::Latest => OffsetSpec::Latest,
+            SeekRequest::Earliest => Place::Earliest,
+            SeekRequest::Latest => Place::Latest,
+            SeekRequest::Time(stamp) => Place::At(stamp),
         };
         for owned in self.positions.iter_mut() {
-            owned.becomes(PositionState::AwaitingReset { spec, seek: true });
+            owned.becomes(PositionState::AwaitingReset { to, seek: true });
         }
     }
 }

@@ -51,12 +51,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::base::{
-    ConnId, GroupId, Instant, Offset, RecordId, Seed, Stream, TopicId, TopicPartition,
+    ConnId, GroupId, Instant, Offset, RecordId, Seed, Stream, Timestamp, TopicId, TopicPartition,
 };
 use crate::kafka::client::ClientFamily;
 use crate::kafka::config::ConsumerConfig;
 use crate::kafka::config::consumer::GroupProtocol;
-use crate::kafka::message::{OffsetSpec, Request, Response};
+use crate::kafka::message::{Request, Response};
 use crate::node::client::{Backoff, Completed, Metadata, NetworkClient, NetworkConfig, Outcome};
 use crate::node::fact::{GroupFact, LogFact};
 use crate::node::{Bootstrap, Ctx, Effect, FactId, Lane, TimerKey};
@@ -69,7 +69,7 @@ use lookup::Lookup;
 use membership::{Generation, Membership};
 use modern::Modern;
 use outbox::Outbox;
-use positions::Positions;
+use positions::{Place, Positions};
 use script::Script;
 use validation::Unvalidated;
 use wire::Wire;
@@ -107,7 +107,7 @@ enum Tag {
     Leave,
     Commit(Commit),
     OffsetFetch(u32),
-    ListOffsets(Vec<(TopicPartition, OffsetSpec)>),
+    ListOffsets(Vec<(TopicPartition, Place)>),
     Validation(Vec<Unvalidated>),
     Fetch(Asked),
     Produce,
@@ -149,6 +149,9 @@ pub enum SeekRequest {
     Earliest,
     /// `seekToEnd` of every owned partition.
     Latest,
+    /// `offsetsForTimes` and `seek` there, of every owned partition: to the first record with this
+    /// timestamp or a later one, or to the end.
+    Time(Timestamp),
     /// `seek` to what the sink keeps, which a fact of its own stored.
     Stored(TopicPartition, Offset, FactId),
 }
@@ -408,6 +411,11 @@ impl Member {
         self.positions
             .iter()
             .map(|owned| (owned.tp, owned.position()))
+    }
+
+    /// Where `auto.offset.reset` found no record young enough: the timestamp it is asked for next.
+    pub fn sought_next(&self, partition: TopicPartition) -> Option<Timestamp> {
+        self.positions.sought_next(partition)
     }
 
     /// The owned partitions.

@@ -85,7 +85,8 @@ impl Member {
             payload: Payload::Data(Records::one(next.item.record)),
             bytes: BATCH_BYTES,
             producer: None,
-            max_timestamp: ctx.now,
+            max_timestamp: ctx.now.into(),
+            stamps: None,
         };
         let request = Request::Produce(ProduceRequest {
             acks: Acks::All,

@@ -18,10 +18,36 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::{Instant, Offset, TopicPartition};
+use crate::base::{Instant, Offset, Span, Timestamp, TopicPartition};
 use crate::kafka::group::OffsetAndEpoch;
 use crate::kafka::message::OffsetSpec;
 use crate::node::FactId;
+
+/// Where a position is to be set to, once a broker has said where that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The log start offset.
+    Earliest,
+    /// The high watermark.
+    Latest,
+    /// The first record stamped at most so long before the question is asked (KIP-1106).
+    Ago(Span),
+    /// The first record with this timestamp or a later one (`offsetsForTimes`).
+    At(Timestamp),
+}
+
+impl Place {
+    /// What `ListOffsets` is asked now. The timestamp of a duration is taken anew each time
+    /// (`AutoOffsetResetStrategy.timestamp`).
+    pub(super) fn spec(self, now: Instant) -> OffsetSpec {
+        match self {
+            Self::Earliest => OffsetSpec::Earliest,
+            Self::Latest => OffsetSpec::Latest,
+            Self::Ago(span) => OffsetSpec::At(Timestamp::from(now) - span),
+            Self::At(stamp) => OffsetSpec::At(stamp),
+        }
+    }
+}
 
 /// How far a partition is on the way to a valid position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +56,10 @@ pub(super) enum PositionState {
     Initializing,
     /// `ListOffsets` is to say; `seek` says whether the application asked for it.
     AwaitingReset {
-        /// What to ask for.
-        spec: OffsetSpec,
-        /// Whether this is `seekToBeginning` or `seekToEnd`, not `auto.offset.reset`.
+        /// Where it is to go.
+        to: Place,
+        /// Whether the application asked for it, by `seekToBeginning` and the like, and not
+        /// `auto.offset.reset`.
         seek: bool,
     },
     /// Committed with a leader epoch, and its leader has not said yet that its log has it so.
@@ -62,6 +89,8 @@ pub(super) struct Owned {
     pub(super) committed: Option<Offset>,
     /// librdkafka: the stored offset, which its auto-commit commits.
     pub(super) stored: Option<Offset>,
+    /// No record was young enough for `auto.offset.reset` when it was last asked.
+    pub(super) found_nothing: bool,
     /// When `ListOffsets` or `OffsetForLeaderEpoch` may be asked again.
     pub(super) retry_at: Instant,
     processed: Option<Processed>,
@@ -83,6 +112,21 @@ pub(super) struct Positions {
     marks: BTreeMap<TopicPartition, Offset>,
 }
 
+impl Processed {
+    fn add(&mut self, from: Offset, to: Offset) {
+        if from <= self.next {
+            self.next = self.next.max(to);
+        } else {
+            self.beyond.extend(from..to);
+        }
+        while self.beyond.first().is_some_and(|first| *first <= self.next) {
+            let offset = self.beyond.pop_first().expect("looked at just before");
+            self.next = self.next.max(offset + 1);
+            self.any = true;
+        }
+    }
+}
+
 impl Owned {
     fn new(tp: TopicPartition) -> Self {
         Self {
@@ -96,6 +140,7 @@ impl Owned {
             arriving: true,
             committed: None,
             stored: None,
+            found_nothing: false,
             retry_at: Instant::ZERO,
             processed: None,
         }
@@ -105,7 +150,17 @@ impl Owned {
     /// (`SubscriptionState.TopicPartitionState`).
     pub(super) fn becomes(&mut self, state: PositionState) {
         self.state = state;
+        self.found_nothing = false;
         self.retry_at = Instant::ZERO;
+    }
+
+    /// Compaction has left no record at `from..to`, so nobody will process one.
+    pub(super) fn pass_over(&mut self, from: Offset, to: Offset) {
+        if from < to
+            && let Some(done) = &mut self.processed
+        {
+            done.add(from, to);
+        }
     }
 
     /// Whether records of it may be fetched and handed out.
@@ -189,6 +244,25 @@ impl Positions {
         self.marks.entry(tp).or_insert(offset);
     }
 
+    /// Whether every partition has a valid position, or none as no record is young enough.
+    pub(super) fn all_settled(&self) -> bool {
+        self.owned
+            .iter()
+            .all(|owned| owned.state == PositionState::Fetching || owned.found_nothing)
+    }
+
+    /// Where no record was young enough: how young one has to be when it is asked again.
+    pub(super) fn sought_next(&self, tp: TopicPartition) -> Option<Timestamp> {
+        let owned = self.get(tp).filter(|owned| owned.found_nothing)?;
+        match owned.state {
+            PositionState::AwaitingReset {
+                to: Place::Ago(span),
+                ..
+            } => Some(Timestamp::from(owned.retry_at) - span),
+            _ => None,
+        }
+    }
+
     /// Whether every partition has a valid position.
     pub(super) fn all_valid(&self) -> bool {
         self.owned
@@ -210,22 +284,10 @@ impl Positions {
 
     /// Records `from..to` of a partition are done with.
     pub(super) fn processed(&mut self, tp: TopicPartition, from: Offset, to: Offset) {
-        let Some(owned) = self.get_mut(tp) else {
-            return;
-        };
-        let Some(done) = &mut owned.processed else {
-            return;
-        };
-        if from <= done.next {
-            done.next = done.next.max(to);
-            done.any = true;
-        } else {
-            done.beyond.extend(from..to);
-        }
-        while done.beyond.first().is_some_and(|first| *first <= done.next) {
-            let offset = done.beyond.pop_first().expect("looked at just before");
-            done.next = done.next.max(offset + 1);
-            done.any = true;
+        let done = self.get_mut(tp).and_then(|owned| owned.processed.as_mut());
+        if let Some(done) = done {
+            done.any |= from <= done.next;
+            done.add(from, to);
         }
     }
 

@@ -8,7 +8,7 @@
 //! log was cut off: the position goes to that end, or `poll` throws where `auto.offset.reset` is
 //! `none` (`SubscriptionState.maybeCompleteValidation`).
 
-use super::fetcher::reset_spec;
+use super::fetcher::reset_place;
 use super::positions::PositionState;
 use super::{Member, Tag};
 use crate::base::{Offset, TopicPartition};
@@ -122,10 +122,10 @@ impl Member {
         };
         let cause = ctx.cause;
         let since = ctx.note_since(fact, owned.since);
-        match (reset_spec(self.setup.config.offset_reset), end) {
+        match (reset_place(self.setup.config.offset_reset), end) {
             (None, _) => self.is_truncated = true,
-            (Some(spec), None) => {
-                owned.becomes(PositionState::AwaitingReset { spec, seek: false });
+            (Some(to), None) => {
+                owned.becomes(PositionState::AwaitingReset { to, seek: false });
             }
             (Some(_), Some((epoch, offset))) => {
                 let at = OffsetAndEpoch {

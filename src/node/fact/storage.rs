@@ -3,9 +3,11 @@
 //! A broker states them of its own copy; only those of the leader say what can be read. In a run
 //! that removes nothing none of them is stated.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
-use crate::base::{Offset, TopicPartition};
+use crate::base::{Offset, Timestamp, TopicPartition};
 
 /// Why segments were deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -74,6 +76,35 @@ pub enum StorageFact {
         /// Where it ends now.
         to: Offset,
     },
+    /// A leader appended a batch, which bears the stamps of its own clock or of the producer's. Stated
+    /// only in runs in which clocks matter.
+    Stamped {
+        /// The partition.
+        partition: TopicPartition,
+        /// The first record's offset.
+        base_offset: Offset,
+        /// How many records.
+        count: u32,
+        /// Whether the broker stamped it (`LogAppendTime`).
+        by_broker: bool,
+        /// The largest timestamp.
+        largest: Timestamp,
+        /// What the leader's clock showed.
+        now: Timestamp,
+    },
+    /// The cleaner compacted a log: of each key the last record is left.
+    LogCompacted {
+        /// The partition.
+        partition: TopicPartition,
+        /// It is clean up to here.
+        up_to: Offset,
+        /// The offsets whose record is gone, as a later one has its key: ranges, the end excluded.
+        superseded: Arc<[(Offset, Offset)]>,
+        /// The offsets of tombstones that are gone, as delete.retention.ms is over.
+        tombstones: Arc<[(Offset, Offset)]>,
+        /// Whether the log is the leader's.
+        leads: bool,
+    },
     /// A follower took over the log start offset of its leader.
     StartLearnt {
         /// The partition.
@@ -94,6 +125,8 @@ impl StorageFact {
             | Self::SegmentDeleted { partition, .. }
             | Self::UnflushedLost { partition, .. }
             | Self::DeletionRefused { partition, .. }
+            | Self::Stamped { partition, .. }
+            | Self::LogCompacted { partition, .. }
             | Self::StartLearnt { partition, .. } => *partition,
         }
     }
@@ -106,6 +139,8 @@ impl StorageFact {
             | Self::StartLearnt { from, to, .. } => Some((*from, *to)),
             Self::DeletionRefused { .. }
             | Self::SegmentRolled { .. }
+            | Self::Stamped { .. }
+            | Self::LogCompacted { .. }
             | Self::UnflushedLost { .. } => None,
         }
     }

@@ -20,7 +20,7 @@ use super::draws::{Draw, Draws};
 use super::partitioner::Route;
 use super::sender::Sender;
 use super::{OnSendFailure, ProducerSetup};
-use crate::base::{Instant, RecordId, Span, TopicId, TopicPartition};
+use crate::base::{Instant, RecordId, Span, Timestamp, TopicId, TopicPartition};
 use crate::kafka::{ErrorCode, Records};
 use crate::node::fact::ProduceFact;
 use crate::node::{Concern, Ctx, StepKind, TimerKey};
@@ -181,7 +181,12 @@ impl Application {
     }
 
     fn record(&self, number: u32, draw: &Draw, now: Instant) -> NewRecord {
-        new_record(self.id(number), draw, now)
+        new_record(self.id(number), draw, self.shown(now))
+    }
+
+    /// What the producer's clock shows.
+    fn shown(&self, now: Instant) -> Timestamp {
+        Timestamp::shown(now, self.setup.clock.off)
     }
 
     /// The record whose turn it is now, if the application is free.
@@ -500,8 +505,9 @@ impl Application {
                 break;
             }
             let id = self.id(self.next + index as u32);
+            let shown = self.shown(at);
             let (draw, behind) = self.draws.peek_two(index);
-            let record = new_record(id, draw, at);
+            let record = new_record(id, draw, shown);
             if sender.accumulator.stirs(draw.topic, draw.route, &record) {
                 break;
             }
@@ -516,7 +522,7 @@ fn is_in_a_row(draw: &Draw) -> bool {
     draw.gap != Span::ZERO && draw.route != Route::InTurn
 }
 
-fn new_record(id: RecordId, draw: &Draw, now: Instant) -> NewRecord {
+fn new_record(id: RecordId, draw: &Draw, now: Timestamp) -> NewRecord {
     NewRecord {
         id,
         timestamp: draw.timestamp.unwrap_or(now),

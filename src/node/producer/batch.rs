@@ -3,8 +3,8 @@
 //! It keeps lengths and identities, never contents. What may be done with it and when is the
 //! accumulator's and the sender's business (`ProducerBatch`, `MemoryRecordsBuilder`).
 
-use crate::base::{Instant, RecordId, Span};
-use crate::kafka::{Batch, Payload, ProducerStamp, Records, size};
+use crate::base::{Instant, RecordId, Span, Timestamp};
+use crate::kafka::{Batch, Payload, ProducerStamp, Records, Stamps, size};
 use crate::node::FactId;
 
 /// Names a batch on the [`Shelf`].
@@ -26,7 +26,7 @@ pub struct NewRecord {
     /// Who it is.
     pub id: RecordId,
     /// Its timestamp.
-    pub timestamp: Instant,
+    pub timestamp: Timestamp,
     /// Bytes of its key, value and headers (`kafka::size::fields`).
     pub fields: u32,
 }
@@ -164,8 +164,8 @@ pub struct ProducerBatch {
     limit: u32,
     bytes: u32,
     closed: bool,
-    base_timestamp: Instant,
-    max_timestamp: Instant,
+    base_timestamp: Timestamp,
+    max_timestamp: Timestamp,
     ids: Ids,
     sealed: Option<Records>,
     rows: Vec<Row>,
@@ -195,8 +195,8 @@ impl ProducerBatch {
             limit: 0,
             bytes: 0,
             closed: false,
-            base_timestamp: Instant::ZERO,
-            max_timestamp: Instant::ZERO,
+            base_timestamp: Timestamp::default(),
+            max_timestamp: Timestamp::default(),
             ids: Ids::default(),
             sealed: None,
             rows: Vec::new(),
@@ -234,7 +234,7 @@ impl ProducerBatch {
     }
 
     /// The size a record would have here as the `index`th.
-    fn size_of(&self, index: u32, fields: u32, timestamp: Instant) -> u32 {
+    fn size_of(&self, index: u32, fields: u32, timestamp: Timestamp) -> u32 {
         let delta = millis_between(self.base_timestamp, timestamp);
         size::framed(index, i64::from(delta), fields)
     }
@@ -318,9 +318,9 @@ impl ProducerBatch {
             .flat_map(|row| (0..row.count).map(|i| row.get(i)));
         records.map(move |record| {
             let delta = i64::from(millis_between(base, record.timestamp));
-            let nanos = base.0 as i64 + delta * 1_000_000;
+            let nanos = base.0 + delta * 1_000_000;
             NewRecord {
-                timestamp: Instant(nanos.max(0) as u64),
+                timestamp: Timestamp(nanos),
                 ..record
             }
         })
@@ -367,20 +367,37 @@ impl ProducerBatch {
         self.stamp.map(|stamp| stamp.base_sequence)
     }
 
-    /// What goes over the wire. Closes it.
-    pub fn message(&mut self) -> Batch {
+    /// The timestamps of its records.
+    fn stamps(&self) -> Stamps {
+        match self.rows.as_slice() {
+            [row] => Stamps::Even {
+                first: row.first.timestamp,
+                step: row.step,
+            },
+            rows => {
+                let records = rows
+                    .iter()
+                    .flat_map(|row| (0..row.count).map(|i| row.get(i)));
+                Stamps::List(records.map(|record| record.timestamp).collect())
+            }
+        }
+    }
+
+    /// What goes over the wire, with the timestamp of each record if `keeps_stamps`. Closes it.
+    pub fn message(&mut self, keeps_stamps: bool) -> Batch {
         self.renumbered = false;
         Batch {
             payload: Payload::Data(self.records()),
             bytes: self.bytes,
             producer: self.stamp,
             max_timestamp: self.max_timestamp,
+            stamps: keeps_stamps.then(|| self.stamps().into()),
         }
     }
 }
 
 /// Milliseconds from one instant to another, as Kafka's clocks show them.
-fn millis_between(from: Instant, to: Instant) -> i32 {
+fn millis_between(from: Timestamp, to: Timestamp) -> i32 {
     to.as_millis().wrapping_sub(from.as_millis()) as i32
 }
 

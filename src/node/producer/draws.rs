@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::partitioner::Route;
 use super::{Keys, Partitioning, ProducerSetup, ScriptedRecord, Values};
-use crate::base::{Dist, Instant, Span, Stream, TopicId};
+use crate::base::{Dist, Instant, Span, Stream, Timestamp, TopicId};
 use crate::kafka::config::producer::PartitionerClass;
 use crate::kafka::{hash, size};
 
@@ -25,7 +25,7 @@ pub(super) struct Draw {
     /// Bytes of key and value.
     pub(super) fields: u32,
     /// Its timestamp, if not the time of `send()`.
-    pub(super) timestamp: Option<Instant>,
+    pub(super) timestamp: Option<Timestamp>,
     /// When it is sent, if not so long after the one before.
     pub(super) at: Option<Instant>,
     /// Time to the next record.

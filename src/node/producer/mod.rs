@@ -25,7 +25,7 @@ mod tests;
 pub mod workload;
 
 pub use draws::Draws;
-pub use workload::{Keys, OnSendFailure, Partitioning, ScriptedRecord, Values, Workload};
+pub use workload::{Clock, Keys, OnSendFailure, Partitioning, ScriptedRecord, Values, Workload};
 
 use std::sync::Arc;
 
@@ -59,6 +59,8 @@ pub struct ProducerSetup {
     pub config: ProducerConfig,
     /// What it sends.
     pub workload: Arc<Workload>,
+    /// Its clock.
+    pub clock: Clock,
     /// The names of the topics that there are.
     pub topic_names: Arc<[(TopicId, Arc<str>)]>,
     /// The brokers.
@@ -489,6 +491,7 @@ fn sender(setup: &Arc<ProducerSetup>, life: u64, topics: &[TopicId]) -> Sender {
         max_in_flight: config.max_in_flight as usize,
     };
     Sender::new(SenderParts {
+        keeps_stamps: setup.clock.is_asked,
         config: config.clone(),
         brokers: setup.bootstrap.clone(),
         accumulator,

@@ -90,6 +90,8 @@ pub struct SenderParts {
     pub backoff: Backoff,
     /// Where sends are stated.
     pub stretch: Stretch,
+    /// Whether the stamp of each record travels with its batch.
+    pub keeps_stamps: bool,
 }
 
 /// The sender of a producer.
@@ -116,6 +118,7 @@ pub struct Sender {
     armed: Option<Instant>,
     /// No batch is past `delivery.timeout.ms` before; there is nothing to look for until then.
     none_expires_before: Instant,
+    keeps_stamps: bool,
 }
 
 impl Sender {
@@ -124,6 +127,7 @@ impl Sender {
         let config = parts.config;
         let idempotence = config.idempotence.then(Idempotence::default);
         Self {
+            keeps_stamps: parts.keeps_stamps,
             brokers: parts.brokers,
             accumulator: parts.accumulator,
             stretch: parts.stretch,
@@ -438,7 +442,7 @@ impl Sender {
         for drained in &outgoing.batches {
             ctx.cause = cause;
             let batch = self.accumulator.shelf.get_mut(drained.batch);
-            let message = batch.message();
+            let message = batch.message(self.keeps_stamps);
             let (place, attempt, since) = (batch.place, batch.attempts, batch.since);
             let partition = self.accumulator.partition(place);
             let fact = ctx.note_since(

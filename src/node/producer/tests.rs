@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::accumulator::{Accumulator, Append, Limits};
 use super::batch::{NewRecord, Row};
 use super::partitioner::{Dice, Route};
-use crate::base::{Instant, NodeId, RecordId, Span, TopicId, TopicPartition};
+use crate::base::{Instant, NodeId, RecordId, Span, Timestamp, TopicId, TopicPartition};
 use crate::kafka::message::PartitionMetadata;
 
 /// One topic of two partitions with a leader, batches of 1000 bytes, requests of 600.
@@ -36,7 +36,7 @@ fn accumulator(draw: u32) -> Accumulator {
 fn record(id: u32, estimate: u32) -> NewRecord {
     let bare = NewRecord {
         id: RecordId(id),
-        timestamp: Instant::ZERO,
+        timestamp: Timestamp::default(),
         fields: 0,
     };
     NewRecord {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Draws, ProducerSetup};
-use crate::base::{Dist, Instant, TopicId};
+use crate::base::{Dist, Instant, Timestamp, TopicId};
 
 /// How the keys of a workload are chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,9 +64,19 @@ pub struct ScriptedRecord {
     /// Its topic, if not the producer's.
     pub topic: Option<TopicId>,
     /// Its timestamp, if not the time of `send()`.
-    pub timestamp: Option<Instant>,
+    pub timestamp: Option<Timestamp>,
     /// When it is sent, if not after `every`.
     pub at: Option<Instant>,
+}
+
+/// What the clock of a producer's machine is worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// How far it is off, in nanoseconds: negative if it is behind. Constant, so only stamps show it:
+    /// every timeout of a client is a difference.
+    pub off: i64,
+    /// Whether anybody asks for the stamps of single records: then they travel with the batches.
+    pub is_asked: bool,
 }
 
 /// What the application does when a send fails.
@@ -105,6 +115,16 @@ pub struct Workload {
 /// the [`Draws`] once and asks those.
 pub fn key_of(setup: &Arc<ProducerSetup>, nth: u32) -> Option<Arc<str>> {
     Draws::new(setup, nth).key_of(nth)
+}
+
+/// Whether the `nth` record (from 0) of a producer has no value: a tombstone.
+pub fn is_tombstone(setup: &ProducerSetup, nth: u32) -> bool {
+    let workload = &setup.workload;
+    match (workload.script.get(nth as usize), &workload.values) {
+        (Some(scripted), _) => scripted.value.is_none(),
+        (None, Values::Cycle(values)) => values[nth as usize % values.len()].is_none(),
+        (None, _) => false,
+    }
 }
 
 /// The topic the `nth` record (from 0) of a producer is sent to.

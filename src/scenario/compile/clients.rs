@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Compiler;
-use crate::base::{Dist, Instant, NodeId};
+use crate::base::{Dist, Instant, NodeId, Timestamp};
 use crate::kafka::cast::Role;
 use crate::node::Bootstrap;
 use crate::node::consumer::MemberSetup;
@@ -12,7 +12,7 @@ use crate::node::consumer::program::{
     CommitOffsets, Failures, OnFailure, OnThrow, ProcessSpec, Program, RecordKey, Step,
 };
 use crate::node::producer::{
-    Keys, OnSendFailure, Partitioning, ProducerSetup, ScriptedRecord, Values, Workload,
+    Clock, Keys, OnSendFailure, Partitioning, ProducerSetup, ScriptedRecord, Values, Workload,
 };
 use crate::scenario::decode::{settings_of_consumer, settings_of_producer};
 use crate::scenario::resolved::client::{
@@ -44,6 +44,10 @@ impl Compiler<'_> {
                     first_record: self.first_record(node),
                     config: settings_of_producer(&sender.config),
                     workload: Arc::new(self.workload(sender, &producer.records)),
+                    clock: Clock {
+                        off: sender.clock.0,
+                        is_asked: false,
+                    },
                     topic_names: Arc::clone(&topic_names),
                     bootstrap: self.bootstrap(),
                     seed: self.seed,
@@ -110,7 +114,7 @@ impl Compiler<'_> {
             value,
             partition: record.partition,
             topic: record.topic.as_deref().map(|name| self.topic(name)),
-            timestamp: None,
+            timestamp: record.timestamp.map(|span| Timestamp(span.0)),
             at: record.at.map(|span| Instant::ZERO + span),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Compiler;
-use crate::base::{NodeId, RecordId, Span, TopicPartition};
+use crate::base::{NodeId, RecordId, Span, Timestamp, TopicPartition};
 use crate::node::{Phase, StepKind};
 use crate::scenario::decode::keyed::{self, Keyed};
 use crate::scenario::resolved::Fault;
@@ -110,6 +110,7 @@ impl Compiler<'_> {
         match to {
             resolved::Target::Earliest => SeekTo::Earliest,
             resolved::Target::Latest => SeekTo::Latest,
+            resolved::Target::Time(span) => SeekTo::Time(Timestamp(span.0)),
             resolved::Target::Offset {
                 topic,
                 partition,

@@ -34,7 +34,7 @@ pub fn compile(scenario: &Scenario) -> Setup {
         cast: &cast,
         seed: Seed(scenario.seed),
     };
-    Setup {
+    let mut setup = Setup {
         seed: compiler.seed,
         cluster: compiler.cluster(broker.clone()),
         network: compiler.network(),
@@ -53,7 +53,12 @@ pub fn compile(scenario: &Scenario) -> Setup {
         },
         stepped: false,
         cast: cast.clone(),
+    };
+    let is_asked = setup.stamps_are_asked();
+    for (producer, _) in &mut setup.producers {
+        producer.clock.is_asked = is_asked;
     }
+    setup
 }
 
 /// A scenario with the ids of its names.

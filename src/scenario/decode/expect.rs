@@ -329,6 +329,7 @@ impl Reader<'_> {
                 let calls = |context: &mut Context, node: &Node| Some(self.calls(context, node));
                 Want::Calls(self.by_member(context, node, of, calls))
             }
+            Shape::Clock => Want::Clock(context.word(node, Area::Nothing)?),
             Shape::Actor if node.text() == Some("none") => Want::Actor(None),
             Shape::Actor => Want::Actor(Some(self.broker(context, node)?)),
             Shape::Actors => {

@@ -312,7 +312,7 @@ fn required_target(
 ) -> Option<Target> {
     let Some(node) = to else {
         let text = format!("this `{}` does not say where to", entry.key);
-        let help = "write `to: orders-0@40`, `to: earliest` or `to: latest`";
+        let help = "write `to: orders-0@40`, `to: earliest`, `to: latest` or a time: `to: 30s`";
         context.error_help(Kind::Missing, entry.key_place, text, help);
         return None;
     };
@@ -321,6 +321,9 @@ fn required_target(
         "earliest" => return Some(Target::Earliest),
         "latest" => return Some(Target::Latest),
         _ => {}
+    }
+    if let Ok(span) = value::signed_duration(&text) {
+        return Some(Target::Time(span));
     }
     let record = RecordName::parse(&text).filter(|record| !record.is_span());
     let Some(RecordName::Stored {
@@ -331,7 +334,7 @@ fn required_target(
     }) = record
     else {
         let text = format!("`{text}` is no place to seek to");
-        let help = "write `orders-0@40`, `earliest` or `latest`";
+        let help = "write `orders-0@40`, `earliest`, `latest` or a time: `30s`";
         context.error_help(Kind::Value, node.place, text, help);
         return None;
     };

@@ -10,7 +10,7 @@ use crate::scenario::resolved::client::{KeySet, Keys, Listed, Others, Records, T
 use crate::scenario::resolved::{Named, Producer, Sender, Topic};
 use crate::scenario::suggest::nearest;
 use crate::scenario::tree::{Node, Value};
-use crate::scenario::value::{self, Wrong};
+use crate::scenario::value::{self, SignedSpan, Wrong};
 
 /// More actors of a family than this help no lesson.
 pub(super) const ACTORS_MAX: u64 = 10_000;
@@ -101,7 +101,8 @@ fn sender(
             Some(Library::Java) | None => {}
         }
     }
-    clock(context, &mut fields);
+    let clock = fields.get("clock");
+    sender.clock = clock.map_or(sender.clock, |node| signed(context, node));
     let written = config::written(context, &mut fields, Owner::Producer);
     sender.config = config::client(context, &written, Owner::Producer);
     let chosen = sender.partition.is_some() || sender.partitioner.is_some();
@@ -188,7 +189,14 @@ pub(super) fn life(context: &mut Context, fields: &mut Fields<'_>) -> (Span, Opt
     (start_at, stop_at)
 }
 
-/// `clock`: only a clock that is right is built.
+/// A duration with a sign; zero where it is none, which has been said then.
+fn signed(context: &mut Context, node: &Node) -> SignedSpan {
+    let what = "a duration, which may be negative";
+    let read = context.scalar(node, what, value::signed_duration);
+    read.unwrap_or_default()
+}
+
+/// `clock` of a group: only a clock that is right is built.
 pub(super) fn clock(context: &mut Context, fields: &mut Fields<'_>) {
     let Some(node) = fields.get("clock") else {
         return;
@@ -225,6 +233,7 @@ fn listed(context: &mut Context, node: &Node, topics: &Named<Topic>) -> Listed {
     record.topic = fields
         .get("topic")
         .and_then(|node| known_topic(context, node, topics));
+    record.timestamp = fields.get("timestamp").map(|node| signed(context, node));
     record.at = fields.get("at").and_then(|node| context.duration(node));
     fields.finish(context);
     record

@@ -9,7 +9,7 @@ use super::sink::SinkFailure;
 use super::step::{Expanded, LoopName, Step};
 use crate::base::Span;
 use crate::kafka::client::ClientFamily;
-use crate::scenario::value::{Drawn, Timing};
+use crate::scenario::value::{Drawn, SignedSpan, Timing};
 use crate::verdict::{RecordName, words};
 
 /// A producer, or several of one kind.
@@ -56,8 +56,19 @@ pub struct Sender {
     pub on_failure: SendFailure,
     /// Whose rules.
     pub client: Library,
+    /// How far its wall clock is off.
+    #[serde(skip_serializing_if = "is_right")]
+    pub clock: SignedSpan,
     /// Settings of the producer.
     pub config: Config,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_right(clock: &SignedSpan) -> bool {
+    clock.0 == 0
 }
 
 /// What a producer sends.
@@ -85,6 +96,9 @@ pub struct Listed {
     /// The topic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
+    /// Its timestamp, counted from time 0; by the producer's clock if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<SignedSpan>,
     /// The instant of its `send()`, instead of `every` after the one before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Span>,
@@ -375,6 +389,7 @@ impl Default for Sender {
             partitioner: None,
             on_failure: SendFailure::Continue,
             client: Library::Java,
+            clock: SignedSpan::default(),
             config: Config::default(),
         }
     }

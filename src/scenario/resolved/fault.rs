@@ -7,7 +7,7 @@ use super::step::StepName;
 use crate::base::Span;
 use crate::kafka::ErrorCode;
 use crate::kafka::message::Api;
-use crate::scenario::value::{Drawn, Timing};
+use crate::scenario::value::{Drawn, SignedSpan, Timing};
 use crate::verdict::quantity::FactWord;
 use crate::verdict::{RecordName, words};
 
@@ -265,6 +265,9 @@ pub enum Target {
     Earliest,
     /// The end of all partitions.
     Latest,
+    /// The first record of each partition with this timestamp, counted from time 0, or a later one;
+    /// the end where there is none.
+    Time(SignedSpan),
 }
 
 /// Where the offsets of a group are set to.
@@ -443,6 +446,7 @@ impl Target {
             } => format!("{topic}-{partition}@{offset}"),
             Self::Earliest => "earliest".to_owned(),
             Self::Latest => "latest".to_owned(),
+            Self::Time(span) => span.to_string(),
         }
     }
 }

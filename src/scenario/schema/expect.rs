@@ -66,6 +66,7 @@ const fn kind(shape: Shape) -> &'static str {
         Shape::Keys => "keys-by-partition",
         Shape::Actor => "actor",
         Shape::Actors => "actor-list",
+        Shape::Clock => "timestamps",
     }
 }
 

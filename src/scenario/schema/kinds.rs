@@ -249,9 +249,11 @@ fn names() -> Vec<Kind> {
         ),
         kind(
             "target",
-            "partition`@`offset, `earliest`, `latest`",
-            "Where to: `orders-0@40`, `earliest` or `latest`.",
-            text(&format!("earliest|latest|{NAME}-{DIGITS}@{DIGITS}")),
+            "partition`@`offset, `earliest`, `latest`, signed DURATION",
+            "Where to: `orders-0@40`, `earliest`, `latest`, or the first record with this timestamp or a later one, counted from time 0: `30s`.",
+            text(&format!(
+                "earliest|latest|{NAME}-{DIGITS}@{DIGITS}|-?{DURATION}"
+            )),
         ),
         kind("anything", "any value", "Any value.", json!({})),
     ]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafkasim::base::{
-    ConnId, Dist, Instant, NodeId, RecordId, Seed, Span, TopicId, TopicPartition,
+    ConnId, Dist, Instant, NodeId, RecordId, Seed, Span, Timestamp, TopicId, TopicPartition,
 };
 use kafkasim::kafka::cast::{Actor, Role};
 use kafkasim::kafka::config::{BrokerConfig, TopicConfig};
@@ -14,6 +14,7 @@ use kafkasim::kafka::message::{
     Acks, Body, Envelope, FetchPartition, FetchRequest, Few, ProduceRequest, Request, Response,
 };
 use kafkasim::kafka::{Batch, Cast, Payload, ProducerStamp, Records};
+use kafkasim::node::broker::cleaner::RecordKeys;
 use kafkasim::node::broker::{Broker, BrokerSetup, BrokerTopic};
 use kafkasim::node::controller::{Controller, ControllerSetup, Rules};
 use kafkasim::node::{Ctx, Effect, Fact, FactId, Stated, StepMask, TimerKey};
@@ -136,6 +137,8 @@ impl Kernel {
             request_time: world.request_time.clone(),
             can_fail: false,
             can_lose_power: false,
+            records: RecordKeys::default(),
+            shows_stamps: false,
         };
         let controller = ControllerSetup {
             creations: Vec::new(),
@@ -452,7 +455,8 @@ pub(super) fn batch(first: u32, count: u32, producer: Option<ProducerStamp>) -> 
         }),
         bytes: 100,
         producer,
-        max_timestamp: Instant::ZERO,
+        max_timestamp: Timestamp::default(),
+        stamps: None,
     }
 }
 

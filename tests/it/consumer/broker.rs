@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kafkasim::base::{ConnId, Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
+use kafkasim::base::{
+    ConnId, Instant, NodeId, Offset, RecordId, Timestamp, TopicId, TopicPartition,
+};
 use kafkasim::kafka::group::{
     Assignment, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, JoinedMember,
     LeaveGroupResponse, MemberId, OffsetAndEpoch, OffsetCommitRequest, OffsetCommitResponse,
@@ -96,6 +98,7 @@ impl Broker {
         let base_offset = log.last().map_or(0, LoggedBatch::end_offset);
         if 0 < count {
             log.push(LoggedBatch {
+                cleaned: None,
                 base_offset,
                 leader_epoch: 0,
                 batch: Batch {
@@ -105,7 +108,8 @@ impl Broker {
                     }),
                     bytes: 61 + 20 * count,
                     producer: None,
-                    max_timestamp: Instant::ZERO,
+                    max_timestamp: Timestamp::default(),
+                    stamps: None,
                 },
             });
         }
@@ -227,6 +231,7 @@ impl Broker {
             let offset = match spec {
                 OffsetSpec::Earliest => 0,
                 OffsetSpec::Latest => self.end(*tp),
+                OffsetSpec::At(_) => unreachable!("no test here asks by time"),
             };
             (*tp, ErrorCode::None, Some(offset))
         });

@@ -151,14 +151,14 @@ const WORDS: &[(&str, &str)] = &[
     (
         "expect: { WORD: x }\n",
         "ends anomalies groups topics producers sinks queues some-seed every-seed at once \
-         duplicated lost reordered overtaken handed-on waiting delivered processed processed-again \
+         duplicated lost reordered overtaken handed-on compacted waiting delivered processed processed-again \
          past-unprocessed rebalances moved moves moves-needed partitions-stopped idle-members sent acknowledged \
          failed requests retries batches",
     ),
     ("expect: { ends: WORD }\n", "drained stuck any"),
     (
         "expect: { groups: { workers: { WORD: x } } }\n",
-        "once duplicated lost reordered overtaken handed-on waiting delivered processed processed-again \
+        "once duplicated lost reordered overtaken handed-on compacted waiting delivered processed processed-again \
          past-unprocessed rebalances moved moves moves-needed partitions-stopped longest-stop \
          stopped-time longest-standstill latency-p50 \
          latency-p99 latency-max callbacks idle-members assignment committed position resumed-at \
@@ -171,7 +171,7 @@ const WORDS: &[(&str, &str)] = &[
     ),
     (
         "expect: { topics: { orders-0: { WORD: x } } }\n",
-        "appended appended-twice truncated expired reordered partitions partitions-used \
+        "appended appended-twice truncated expired compacted reordered partitions partitions-used \
          end-offset start-offset leader leader-epoch isr elr high-watermark last-stable-offset \
          log keys-in key-moved timestamps",
     ),

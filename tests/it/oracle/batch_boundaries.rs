@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kafkasim::base::{Instant, NodeId, RecordId, Span, TopicId, TopicPartition};
+use kafkasim::base::{Instant, NodeId, RecordId, Span, Timestamp, TopicId, TopicPartition};
 use kafkasim::kafka::message::PartitionMetadata;
 use kafkasim::kafka::size;
 use kafkasim::node::producer::accumulator::{Accumulator, Append, Limits};
@@ -59,7 +59,7 @@ pub(super) fn record(id: u32, lengths: &Value) -> NewRecord {
     let timestamp = lengths.get(3).and_then(Value::as_i64).unwrap_or_default();
     NewRecord {
         id: RecordId(id),
-        timestamp: Instant::ZERO + Span::from_millis((BASE_MS + timestamp) as u64),
+        timestamp: Timestamp((BASE_MS + timestamp) * 1_000_000),
         fields: size::fields(length(&lengths[0]), length(&lengths[1]), &headers),
     }
 }

@@ -196,9 +196,13 @@ fn consumer(config: &ConsumerConfig, grouped: bool) -> Value {
     let mut effect = json!({
         "enable.auto.commit": config.auto_commit,
         "auto.offset.reset": match config.offset_reset {
-            OffsetReset::Earliest => "earliest",
-            OffsetReset::Latest => "latest",
-            OffsetReset::None => "none",
+            OffsetReset::Earliest => "earliest".to_owned(),
+            OffsetReset::Latest => "latest".to_owned(),
+            OffsetReset::None => "none".to_owned(),
+            OffsetReset::ByDuration(span) => {
+                let hours = span.as_millis() / 3_600_000;
+                format!("by_duration:PT{hours}H")
+            }
         },
         "max.poll.records": config.max_poll_records,
         "max.poll.interval.ms": config.max_poll_interval.as_millis(),

@@ -126,6 +126,7 @@ impl Story {
             max_in_flight: config.max_in_flight as usize,
         };
         let sender = Sender::new(SenderParts {
+            keeps_stamps: false,
             brokers: Arc::new([init_node(line)]),
             accumulator: accumulator(&config, number(cfg, "partitions") as u32, nodes),
             network: NetworkClient::new(network, jitter),
@@ -244,7 +245,7 @@ impl Story {
         let now = Instant::ZERO + Span::from_millis(self.now as u64);
         let record = NewRecord {
             id: RecordId(number(event, "r") as u32),
-            timestamp: now,
+            timestamp: now.into(),
             fields: size::fields(None, Some(number(event, "v") as u32), &[]),
         };
         let route = Route::Fixed(number(event, "p") as u32);

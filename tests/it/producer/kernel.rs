@@ -14,7 +14,8 @@ use kafkasim::kafka::message::{
 use kafkasim::kafka::{Batch, ErrorCode};
 use kafkasim::node::fact::{Fact, FactId, ProduceFact};
 use kafkasim::node::producer::{
-    Keys, OnSendFailure, Partitioning, Producer, ProducerSetup, ScriptedRecord, Values, Workload,
+    Clock, Keys, OnSendFailure, Partitioning, Producer, ProducerSetup, ScriptedRecord, Values,
+    Workload,
 };
 use kafkasim::node::{Ctx, Effect, Point, Stated, StepMask, TimerKey};
 
@@ -34,6 +35,7 @@ pub(crate) fn setup(count: u32, config: ProducerConfig) -> ProducerSetup {
         first_record: RecordId(1000),
         config,
         workload: Arc::new(workload(count)),
+        clock: Clock::default(),
         topic_names: Arc::new([(TOPIC, "orders".into())]),
         bootstrap: Arc::new([NodeId(1), NodeId(2)]),
         seed: Seed(7),

@@ -6,9 +6,9 @@ use super::{files, text_of};
 use crate::loader::accepted;
 
 /// The rows that a shipped file has to cover. A new lesson adds its row here.
-const ROWS: [u32; 34] = [
-    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 21, 22, 23, 24, 25, 26, 27, 28,
-    29, 30, 31, 32, 33, 34, 35, 38,
+const ROWS: [u32; 35] = [
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 25, 26, 27,
+    28, 29, 30, 31, 32, 33, 34, 35, 38,
 ];
 
 /// Each shipped file by its name in the index, with the rows it covers.
