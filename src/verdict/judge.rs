@@ -256,7 +256,12 @@ const THEMES: [&[FactWord]; 7] = {
             F::LogTruncated,
             F::UnflushedLost,
         ],
-        &[F::SegmentRolled, F::SegmentDeleted, F::RecordsDeleted],
+        &[
+            F::SegmentRolled,
+            F::SegmentDeleted,
+            F::LogCompacted,
+            F::RecordsDeleted,
+        ],
         &[F::TopicCreated, F::PartitionsAdded, F::MetadataRefreshed],
         &[
             F::GroupFormed,

@@ -162,7 +162,14 @@ const LESSONS: &[(&str, &[&str])] = &[
     ),
     (
         "storage/last-of-each-key",
-        &["--partition", "addresses-0", "--from", "29s", "--to", "62s"],
+        &[
+            "--partition",
+            "addresses-0",
+            "--from",
+            "24s",
+            "--to",
+            "131s",
+        ],
     ),
     (
         "storage/power-loss",
