@@ -130,6 +130,7 @@ impl Focus {
                     GroupFact::SessionExpired { member, .. }
                     | GroupFact::MemberReconciled { member, .. }
                     | GroupFact::RevocationTimedOut { member, .. }
+                    | GroupFact::RejoinTimedOut { member, .. }
                     | GroupFact::MemberLeft { member, .. }
                     | GroupFact::MemberFenced { member, .. }
                     | GroupFact::OffsetCommitted {

@@ -73,6 +73,7 @@ mod tests {
                 "murmur2_random",
                 "consumer",
                 "range",
+                "disabled",
             ]
             .map(str::to_owned)
             .to_vec(),
