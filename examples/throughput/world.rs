@@ -63,6 +63,7 @@ pub(crate) fn setup(batch: u32, records: u32, replicas: u32) -> Setup {
                 offsets_topic_replication_factor: replicas,
                 ..BrokerConfig::default()
             },
+            eligible_leader_replicas: true,
             request_time: Dist::Constant(Span::from_micros(100)),
         },
         network: NetworkSetup {

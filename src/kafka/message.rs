@@ -330,7 +330,10 @@ pub enum Request {
     /// Controller to broker: the state of the brokers.
     UpdateBrokers(Arc<[BrokerState]>),
     /// Broker to controller: a new process is there.
-    RegisterBroker,
+    RegisterBroker {
+        /// The epoch of the process before it, if that closed its logs.
+        closed: Option<u64>,
+    },
     /// Broker to controller: the process of this epoch is alive.
     BrokerHeartbeat {
         /// Its epoch.
@@ -440,7 +443,7 @@ impl Request {
             Self::InitProducerId => Api::InitProducerId,
             Self::CreateTopics { .. } => Api::CreateTopics,
             Self::UpdateMetadata(_) | Self::UpdateBrokers(_) => Api::UpdateMetadata,
-            Self::RegisterBroker => Api::BrokerRegistration,
+            Self::RegisterBroker { .. } => Api::BrokerRegistration,
             Self::BrokerHeartbeat { .. } => Api::BrokerHeartbeat,
             Self::AlterPartition(_) => Api::AlterPartition,
             Self::Sink(SinkRequest::Insert { .. }) => Api::StoreRows,

@@ -11,7 +11,7 @@ use super::course::{Incident, IncidentKind, Steps};
 use super::run::Experiment;
 use crate::base::{Instant, NodeId, Offset, TopicPartition};
 use crate::kafka::cast::Role;
-use crate::node::fact::{ClusterFact, Fact, FaultFact, Stated, StorageFact};
+use crate::node::fact::{Choice, ClusterFact, Fact, FaultFact, Stated, StorageFact};
 use crate::sim::{CopyState, Scratch, Sim};
 
 /// What happened to one partition.
@@ -157,10 +157,10 @@ impl<'e> Watcher<'e> {
         match fact {
             ClusterFact::LeaderElected {
                 leader: Some(leader),
-                unclean,
+                choice,
                 ..
             } => {
-                self.course.unclean += u64::from(*unclean);
+                self.course.unclean += u64::from(*choice == Choice::Unclean);
                 let (who, what) = (*leader, IncidentKind::Elected);
                 self.course.incidents.push(Incident { at, who, what });
             }

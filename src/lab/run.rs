@@ -141,6 +141,9 @@ impl Experiment {
 
     fn run_with(&self, mut ledger: Ledger, watch: &mut dyn FnMut(&Stated)) -> Outcome {
         let mut sim = Sim::new(Arc::clone(&self.setup));
+        for state in sim.partitions() {
+            ledger.begins_with(state);
+        }
         let keys = self.keys();
         let mut at = &self.scenario.expect.at[..];
         let mut states = Vec::new();

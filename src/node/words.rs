@@ -67,8 +67,9 @@ fn word_of_cluster(fact: &ClusterFact) -> Option<&'static str> {
     Some(match fact {
         ClusterFact::LeaderElected { leader: None, .. }
         | ClusterFact::BrokerUnfenced { .. }
+        | ClusterFact::ElrChanged { .. }
         | ClusterFact::LeadershipBegun { .. } => return None,
-        ClusterFact::LeaderElected { unclean: true, .. } => "unclean-election",
+        ClusterFact::LeaderElected { choice, .. } if choice.is_unclean() => "unclean-election",
         ClusterFact::LeaderElected { .. } => "leader-elected",
         ClusterFact::IsrShrunk { .. } => "isr-shrunk",
         ClusterFact::IsrExpanded { .. } => "isr-expanded",

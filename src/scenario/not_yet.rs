@@ -8,6 +8,8 @@ pub(crate) enum Area {
     /// Keys of the file.
     Top,
     Cluster,
+    /// Names of features of a cluster.
+    Feature,
     Network,
     Link,
     Topic,
@@ -69,7 +71,18 @@ pub(crate) enum Area {
 /// The words that are not built, by place.
 pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
     (Area::Top, &["seeds", "queues", "sweep"]),
-    (Area::Cluster, &["features", "except"]),
+    (Area::Cluster, &["except"]),
+    (
+        Area::Feature,
+        &[
+            "metadata.version",
+            "kraft.version",
+            "transaction.version",
+            "group.version",
+            "share.version",
+            "streams.version",
+        ],
+    ),
     (Area::Network, &["bandwidth", "breaks"]),
     (Area::Link, &["bandwidth", "breaks"]),
     (Area::Producer, &["queue", "sink", "transaction"]),
@@ -148,10 +161,7 @@ pub(crate) const NOT_YET: &[(Area, &[&str])] = &[
             "G1c-realtime",
         ],
     ),
-    (
-        Area::TopicQuantity,
-        &["elr", "last-stable-offset", "timestamps"],
-    ),
+    (Area::TopicQuantity, &["last-stable-offset", "timestamps"]),
 ];
 
 /// The words of a place that are not built.

@@ -15,7 +15,7 @@ use crate::engine::{Class, Network, Queue, Timers};
 use crate::kafka::message::PartitionMetadata;
 use crate::node::broker::{Broker, BrokerSetup, BrokerTopic};
 use crate::node::consumer::Member;
-use crate::node::controller::{Controller, ControllerSetup, Creation};
+use crate::node::controller::{Controller, ControllerSetup, Creation, Rules};
 use crate::node::producer::{Draws, Producer};
 use crate::node::sink::{Sink, UniqueBy};
 use crate::node::{FactId, StepMask};
@@ -151,7 +151,11 @@ fn nodes(setup: &Setup) -> Vec<Node> {
 /// Where the partitions of the topics present at time 0 lie. `__consumer_offsets` is among them only
 /// if a group has stored offsets before.
 fn placement(setup: &Setup) -> (ControllerSetup, Vec<Arc<[PartitionMetadata]>>) {
-    let unclean = |topic: &TopicSetup| topic.config.unclean_leader_election;
+    let elr = setup.cluster.eligible_leader_replicas;
+    let rules = |topic: &TopicSetup| Rules {
+        min_isr: elr.then_some(topic.config.min_insync_replicas),
+        unclean: topic.config.unclean_leader_election,
+    };
     let created = |(index, topic): (usize, &TopicSetup)| {
         Some(Creation {
             at: topic.created_at?,
@@ -169,7 +173,7 @@ fn placement(setup: &Setup) -> (ControllerSetup, Vec<Arc<[PartitionMetadata]>>) 
         cast: setup.cast.clone(),
         brokers: setup.cluster.brokers.clone().into(),
         config: setup.cluster.config.clone(),
-        unclean: setup.topics.iter().map(unclean).collect(),
+        rules: setup.topics.iter().map(rules).collect(),
         can_fail: setup.brokers_can_fail(),
     };
     let has_committed = setup.groups.iter().any(|group| !group.committed.is_empty());

@@ -276,7 +276,7 @@ impl Sim {
     }
 
     /// The state of every partition, by the controller's word.
-    pub(super) fn partitions(&self) -> impl Iterator<Item = &PartitionMetadata> {
+    pub fn partitions(&self) -> impl Iterator<Item = &PartitionMetadata> {
         let controller = self.setup.cluster.controllers[0];
         let Node::Controller(controller) = &self.nodes[controller.index()] else {
             unreachable!("the first controller of a setup is a controller")

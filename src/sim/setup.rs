@@ -120,6 +120,9 @@ pub struct ClusterSetup {
     pub brokers: Vec<NodeId>,
     /// Their settings.
     pub config: BrokerConfig,
+    /// Whether replicas that left the in-sync replicas may lead (KIP-966,
+    /// `eligible.leader.replicas.version`).
+    pub eligible_leader_replicas: bool,
     /// A broker's work per request.
     pub request_time: Dist,
 }

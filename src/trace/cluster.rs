@@ -3,26 +3,12 @@
 use super::name;
 use crate::base::NodeId;
 use crate::kafka::Cast;
-use crate::node::fact::ClusterFact;
+use crate::node::fact::{Choice, ClusterFact};
 
 /// Verb and text of a fact about the cluster.
 pub(super) fn line(cast: &Cast, fact: &ClusterFact) -> (&'static str, String) {
     match fact {
-        ClusterFact::LeaderElected {
-            partition,
-            leader,
-            leader_epoch,
-            isr,
-            unclean,
-        } => {
-            let leader = leader.map_or("nobody", |leader| cast.actor(leader));
-            let unclean = if *unclean { ", not in sync" } else { "" };
-            let partition = cast.partition(*partition);
-            let isr = names(cast, isr);
-            let what =
-                format!("{leader} for {partition}{unclean} (epoch {leader_epoch}, in sync: {isr})");
-            ("elects", what)
-        }
+        ClusterFact::LeaderElected { .. } => ("elects", election(cast, fact)),
         ClusterFact::IsrShrunk {
             partition,
             left,
@@ -45,6 +31,13 @@ pub(super) fn line(cast: &Cast, fact: &ClusterFact) -> (&'static str, String) {
             (
                 "expands",
                 format!("ISR of {partition} by {joined} (in sync: {isr})"),
+            )
+        }
+        ClusterFact::ElrChanged { partition, elr } => {
+            let elr = names(cast, elr);
+            (
+                "counts",
+                format!("as eligible to lead {}: {elr}", cast.partition(*partition)),
             )
         }
         ClusterFact::BrokerFenced { broker } => ("fences", cast.actor(*broker).to_owned()),
@@ -76,7 +69,33 @@ pub(super) fn line(cast: &Cast, fact: &ClusterFact) -> (&'static str, String) {
     }
 }
 
+/// Who leads now, why, and who is in sync.
+fn election(cast: &Cast, fact: &ClusterFact) -> String {
+    let ClusterFact::LeaderElected {
+        partition,
+        leader,
+        leader_epoch,
+        isr,
+        choice,
+    } = fact
+    else {
+        unreachable!("only an election is told as one: {fact:?}")
+    };
+    let leader = leader.map_or("nobody", |leader| cast.actor(leader));
+    let choice = match choice {
+        Choice::InSync => "",
+        Choice::Eligible => ", eligible",
+        Choice::LastLeader => ", who led last",
+        Choice::Unclean => ", not in sync",
+    };
+    let (partition, isr) = (cast.partition(*partition), names(cast, isr));
+    format!("{leader} for {partition}{choice} (epoch {leader_epoch}, in sync: {isr})")
+}
+
 pub(super) fn names(cast: &Cast, nodes: &[NodeId]) -> String {
+    if nodes.is_empty() {
+        return "nobody".to_owned();
+    }
     let names: Vec<&str> = nodes.iter().map(|node| cast.actor(*node)).collect();
     names.join(" ")
 }

@@ -52,7 +52,7 @@ fn named(cast: &Cast, word: &str, key: &str, value: Value) -> Value {
         ("replicated", "from" | "to") => value,
         ("handed-on", "to") | (_, "topic") => json!(cast.topic(TopicId(number(&value)))),
         (_, "to" | "from" | "member" | "leader") => node(&value),
-        (_, "members" | "isr") => each(&value, &node),
+        (_, "members" | "isr" | "elr") => each(&value, &node),
         (_, "group") => json!(cast.group(GroupId(number(&value)))),
         (_, "records") => each(&value, &|id| json!(cast.record(RecordId(number(id))))),
         ("failed", "partition") => value,

@@ -121,8 +121,13 @@ impl Comparison<'_> {
                 whole(Compared::new(text(actor), text(&leader), *actor == leader))
             }
             Want::Actors(actors) => {
-                let isr = self.partition(claim).map_or(&[][..], |p| &p.isr);
-                whole(same_set(actors, isr))
+                let found = self
+                    .partition(claim)
+                    .map_or(&[][..], |p| match claim.quantity {
+                        Quantity::Elr => &p.elr,
+                        _ => &p.isr,
+                    });
+                whole(same_set(actors, found))
             }
         }
     }

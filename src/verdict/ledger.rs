@@ -29,6 +29,7 @@ use crate::base::hash::Fingerprint;
 use crate::base::{GroupId, Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
 use crate::kafka::Cast;
 use crate::kafka::cast::Role;
+use crate::kafka::message::PartitionMetadata;
 use crate::node::fact::{
     AppFact, ClusterFact, Fact, FaultFact, LogFact, ProduceFact, SinkFact, Stated, Times,
 };
@@ -98,6 +99,8 @@ pub(super) struct PartitionLedger {
     pub(super) leader: Option<NodeId>,
     pub(super) leader_epoch: u32,
     pub(super) isr: Arc<[NodeId]>,
+    /// Who may lead besides (KIP-966).
+    pub(super) elr: Arc<[NodeId]>,
     /// What was removed from it; nothing in most runs.
     pub(super) removals: Option<Box<Removals>>,
 }
@@ -153,6 +156,12 @@ impl Ledger {
             cast,
             options,
         }
+    }
+
+    /// A partition is there when the run begins, and stands like this.
+    pub fn begins_with(&mut self, state: &PartitionMetadata) {
+        let leads = (state.leader, state.leader_epoch);
+        self.is_led(state.partition, leads, &state.isr);
     }
 
     /// Takes in the next fact.
@@ -279,6 +288,9 @@ impl Ledger {
             ClusterFact::IsrShrunk { partition, isr, .. }
             | ClusterFact::IsrExpanded { partition, isr, .. } => {
                 self.partition_mut(*partition).isr = Arc::clone(isr);
+            }
+            ClusterFact::ElrChanged { partition, elr } => {
+                self.partition_mut(*partition).elr = Arc::clone(elr);
             }
             ClusterFact::LeadershipBegun {
                 partition,

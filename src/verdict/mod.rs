@@ -30,6 +30,7 @@ mod removals;
 mod renumbering;
 mod rules;
 mod said;
+mod said_cluster;
 pub mod seen;
 pub mod spans;
 #[cfg(test)]

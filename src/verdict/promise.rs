@@ -23,7 +23,7 @@ use super::quantity::FactWord;
 use crate::base::{Instant, NodeId, Offset, RecordId, TopicId, TopicPartition};
 use crate::kafka::Cast;
 use crate::kafka::cast::Role;
-use crate::node::fact::{ClusterFact, Fact, FaultFact, LogFact, ProduceFact, Stated};
+use crate::node::fact::{Choice, ClusterFact, Fact, FaultFact, LogFact, ProduceFact, Stated};
 
 /// No more than so many broken promises are kept of a run: one is enough to look into.
 const KEPT: usize = 8;
@@ -104,6 +104,8 @@ pub(super) struct Promises {
     raised: BTreeSet<NodeId>,
     /// Who began anew, brokers among them.
     restarted: BTreeSet<NodeId>,
+    /// Whether anybody was elected who need not have what was replicated.
+    excuses_loss: bool,
 }
 
 impl Promises {
@@ -146,8 +148,12 @@ impl Promises {
             Fact::Cluster(ClusterFact::LeaderElected {
                 partition,
                 leader_epoch,
+                choice,
                 ..
-            }) => self.is_elected(*partition, *leader_epoch),
+            }) => {
+                self.excuses_loss |= *choice == Choice::Unclean;
+                self.is_elected(*partition, *leader_epoch)
+            }
             Fact::Produce(ProduceFact::ProducerEpochBumped { .. }) => {
                 self.raised.insert(stated.who);
                 return;
@@ -245,8 +251,7 @@ impl Ledger {
     /// a producer awaits them all.
     pub fn look_for_lost(&mut self, at: Instant, all: impl Fn(NodeId) -> bool) {
         let elected = self.seen.count(FactWord::LeaderElected);
-        let excuses = [FactWord::UncleanElection, FactWord::UnflushedLost];
-        let excused = excuses.iter().any(|word| self.seen.count(*word) != 0);
+        let excused = self.promises.excuses_loss || self.seen.count(FactWord::UnflushedLost) != 0;
         if elected == 0 || excused {
             return;
         }
@@ -413,7 +418,7 @@ mod tests {
             leader: None,
             leader_epoch,
             isr: [].into(),
-            unclean: false,
+            choice: Choice::InSync,
         };
         (0, fact.into())
     }

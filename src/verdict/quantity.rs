@@ -111,6 +111,8 @@ words! {
         LeaderEpoch = "leader-epoch",
         /// The in-sync replicas of a partition.
         Isr = "isr",
+        /// Who may lead a partition besides its in-sync replicas.
+        Elr = "elr",
         /// The high watermark of a partition.
         HighWatermark = "high-watermark",
     }
@@ -275,6 +277,7 @@ impl Quantity {
                 | Self::Leader
                 | Self::LeaderEpoch
                 | Self::Isr
+                | Self::Elr
                 | Self::HighWatermark
                 | Self::Log
         )
@@ -371,7 +374,7 @@ impl Shape {
             Q::Log => Self::Contents,
             Q::KeysIn => Self::Keys,
             Q::Leader => Self::Actor,
-            Q::Isr => Self::Actors,
+            Q::Isr | Q::Elr => Self::Actors,
             Q::HighWatermark | Q::LeaderEpoch => Self::Offset,
             _ => return None,
         })

@@ -4,14 +4,15 @@
 //! settings stand in it where the caller knows them.
 
 use super::removal;
+use super::said_cluster::rule_cluster;
 use super::why::{Part, Question, Settings, Symptom};
 use crate::base::{GroupId, NodeId, RecordId};
 use crate::kafka::cast::Role;
 use crate::kafka::message::Api;
 use crate::kafka::{Cast, ErrorCode};
 use crate::node::fact::{
-    AppFact, ClusterFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource,
-    ProduceFact, SinkFact, Stated,
+    AppFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact,
+    SinkFact, Stated,
 };
 
 /// The rule behind a link.
@@ -59,36 +60,6 @@ fn setting(q: &Question<'_>, who: NodeId, name: &str) -> String {
         Some(value) => format!("{name}={value}"),
         None => name.to_owned(),
     }
-}
-
-fn rule_cluster(fact: &ClusterFact) -> Option<&'static str> {
-    Some(match fact {
-        ClusterFact::LeaderElected { unclean: true, .. } => {
-            "nobody in sync is alive and unclean.leader.election.enable=true, so the first replica \
-             that is alive leads, whatever it lacks (PartitionChangeBuilder)"
-        }
-        ClusterFact::LeaderElected { leader: None, .. } => {
-            "only replicas in sync may lead, and none of them is alive \
-             (unclean.leader.election.enable=false)"
-        }
-        ClusterFact::LeaderElected { .. } => {
-            "the first replica in sync that is alive leads (PartitionChangeBuilder)"
-        }
-        ClusterFact::BrokerFenced { .. } => {
-            "a broker that was not heard for broker.session.timeout.ms leads nothing and is in sync \
-             nowhere"
-        }
-        ClusterFact::LogTruncated { .. } => {
-            "a follower makes its log its leader's: what it has beyond their common leader epochs \
-             goes, acknowledged or not (KIP-101)"
-        }
-        ClusterFact::LeadershipBegun { .. } => {
-            "the log of the leader is the log: what it lacks is in no log any more"
-        }
-        ClusterFact::IsrShrunk { .. }
-        | ClusterFact::IsrExpanded { .. }
-        | ClusterFact::BrokerUnfenced { .. } => return None,
-    })
 }
 
 fn rule_produce(q: &Question<'_>, who: NodeId, fact: &ProduceFact) -> Option<String> {

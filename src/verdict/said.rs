@@ -5,12 +5,13 @@
 use super::about::offsets_of;
 use super::quantity::Stage;
 use super::removal;
+use super::said_cluster::{what_cluster, what_log};
 use super::why::{Question, Symptom};
 use crate::base::{Instant, NodeId, Offset, TopicPartition};
 use crate::kafka::Records;
 use crate::node::fact::{
-    AppFact, ClusterFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource,
-    ProduceFact, SinkFact, SinkSilence, Stated,
+    AppFact, CommitKind, Fact, FaultFact, GroupFact, LogFact, PositionSource, ProduceFact,
+    SinkFact, SinkSilence, Stated,
 };
 
 /// The symptom as a sentence.
@@ -78,7 +79,7 @@ pub(super) fn instant(q: &Question<'_>, stated: &Stated) -> Instant {
 }
 
 /// Where among these records the one is that overtook the record in question, if one did.
-fn overtaker_in(q: &Question<'_>, records: &Records) -> Option<u32> {
+pub(super) fn overtaker_in(q: &Question<'_>, records: &Records) -> Option<u32> {
     match q.symptom {
         Symptom::Overtaken(_, by) => records.position(by),
         _ => None,
@@ -178,105 +179,6 @@ fn what_produce(q: &Question<'_>, who: &str, fact: &ProduceFact) -> String {
         ProduceFact::ProducerEpochBumped { epoch } => format!("{who} begins epoch {epoch}"),
         ProduceFact::BufferFull => format!("{who} has no buffer memory left"),
         ProduceFact::Finished => format!("{who} has heard of everything"),
-    }
-}
-
-fn what_log(q: &Question<'_>, who: &str, fact: &LogFact) -> String {
-    match fact {
-        LogFact::Appended {
-            partition,
-            base_offset,
-            records,
-            count,
-            ..
-        } => {
-            let place = q.cast.partition(*partition);
-            if let (None, Some(index), Symptom::Overtaken(_, by)) = (
-                records.position(q.record),
-                overtaker_in(q, records),
-                q.symptom,
-            ) {
-                let (by, offset) = (q.cast.record(by), base_offset + Offset::from(index));
-                return format!("{who} writes {by}, of the same key, at {place}@{offset}");
-            }
-            let Some(index) = records.position(q.record) else {
-                let last = base_offset + Offset::from(*count) - 1;
-                return format!("{who} writes later records at {place}@{base_offset}..{last}");
-            };
-            let offset = base_offset + Offset::from(index);
-            let record = q.cast.record(q.record);
-            format!("{who} writes {record} at {place}@{offset}")
-        }
-        LogFact::RetryDeduplicated { .. } => {
-            format!("{who} recognises the batch and does not write it again")
-        }
-        LogFact::AppendRefused { error, records, .. } => {
-            let which = ["another batch", "the batch"];
-            let which = which[usize::from(records.position(q.record).is_some())];
-            format!("{who} refuses {which}: {}", error.name())
-        }
-        LogFact::Replicated { partition, to, .. } => {
-            format!("{} is replicated up to {to}", q.cast.partition(*partition))
-        }
-        LogFact::TopicCreated { topic, .. } => format!("{} is created", q.cast.topic(*topic)),
-        LogFact::PartitionState {
-            partition, leader, ..
-        } => {
-            let leader = leader.map_or("nobody", |node| q.cast.actor(node));
-            format!("{} is led by {leader}", q.cast.partition(*partition))
-        }
-        LogFact::MetadataRefreshed => format!("{who} has new metadata"),
-        LogFact::PartitionsAdded { topic, from, to } => {
-            format!(
-                "{} has {to} partitions now, it had {from}",
-                q.cast.topic(*topic)
-            )
-        }
-    }
-}
-
-fn what_cluster(q: &Question<'_>, who: &str, fact: &ClusterFact) -> String {
-    let place = fact.partition().map(|tp| q.cast.partition(tp));
-    let place = place.unwrap_or_default();
-    let names = |nodes: &[NodeId]| {
-        let names: Vec<&str> = nodes.iter().map(|node| q.cast.actor(*node)).collect();
-        names.join(" and ")
-    };
-    match fact {
-        ClusterFact::LeaderElected { leader: None, .. } => format!("nobody can lead {place}"),
-        ClusterFact::LeaderElected {
-            leader: Some(leader),
-            unclean,
-            ..
-        } => {
-            let leader = q.cast.actor(*leader);
-            let unclean = if *unclean {
-                ", though it is not in sync"
-            } else {
-                ""
-            };
-            format!("{leader} is elected leader of {place}{unclean}")
-        }
-        ClusterFact::IsrShrunk { left, .. } => {
-            format!("{} is in sync with {place} no longer", names(left))
-        }
-        ClusterFact::IsrExpanded { joined, .. } => {
-            format!("{} is in sync with {place} again", names(joined))
-        }
-        ClusterFact::BrokerFenced { broker } => format!("{} is fenced", q.cast.actor(*broker)),
-        ClusterFact::BrokerUnfenced { broker } => format!("{} counts again", q.cast.actor(*broker)),
-        ClusterFact::LeadershipBegun { end, .. } => {
-            format!("{who} begins to lead {place} with a log that ends at {end}")
-        }
-        ClusterFact::LogTruncated {
-            from, to, leader, ..
-        } => {
-            let leader = q.cast.actor(*leader);
-            format!(
-                "{who} cuts off {place}@{to}..{}, which {leader} does not have",
-                from - 1
-            )
-        }
     }
 }
 

@@ -42,7 +42,7 @@ pub fn second_word(fact: &Fact) -> Option<FactWord> {
             before: Some(before),
             ..
         }) if offset < before => Some(FactWord::CommitRewound),
-        Fact::Cluster(ClusterFact::LeaderElected { unclean: true, .. }) => {
+        Fact::Cluster(ClusterFact::LeaderElected { choice, .. }) if choice.is_unclean() => {
             Some(FactWord::UncleanElection)
         }
         _ => None,
@@ -92,6 +92,7 @@ fn cluster_word(fact: &ClusterFact) -> Option<FactWord> {
     Some(match fact {
         ClusterFact::LeaderElected { leader: None, .. }
         | ClusterFact::BrokerUnfenced { .. }
+        | ClusterFact::ElrChanged { .. }
         | ClusterFact::LeadershipBegun { .. } => return None,
         ClusterFact::LeaderElected { .. } => FactWord::LeaderElected,
         ClusterFact::IsrShrunk { .. } => FactWord::IsrShrunk,

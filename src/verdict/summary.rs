@@ -212,6 +212,9 @@ pub struct PartitionVerdict {
     pub leader_epoch: u32,
     /// Its in-sync replicas.
     pub isr: Vec<String>,
+    /// Its eligible leader replicas.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub elr: Vec<String>,
 }
 
 /// What a sink came to.
@@ -466,6 +469,7 @@ impl Ledger {
                     leader: log.leader.map(|node| self.cast.actor(node).to_owned()),
                     leader_epoch: log.leader_epoch,
                     isr: self.actor_names(&log.isr),
+                    elr: self.actor_names(&log.elr),
                 });
                 TopicVerdict {
                     id: topic,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafkasim::base::{NodeId, Seed, Stream, TopicPartition};
-use kafkasim::node::fact::{ClusterFact, FaultFact, GroupFact, LogFact};
+use kafkasim::node::fact::{Choice, ClusterFact, FaultFact, GroupFact, LogFact};
 use kafkasim::node::{Fact, Stated};
 use kafkasim::sim::Sim;
 use kafkasim::verdict::{Ending, FactWord};
@@ -167,10 +167,11 @@ fn an_administrator_has_an_unclean_leader_elected_where_nobody_leads() {
         let text = world("", &faults).replace("min.insync.replicas: 2", "min.insync.replicas: 1");
         let facts = facts_of(&experiment(&text));
         let unclean = facts.iter().filter(|s| {
-            matches!(
-                s.fact,
-                Fact::Cluster(ClusterFact::LeaderElected { unclean: true, .. })
-            )
+            let elected = match &s.fact {
+                Fact::Cluster(ClusterFact::LeaderElected { choice, .. }) => Some(*choice),
+                _ => None,
+            };
+            elected == Some(Choice::Unclean)
         });
         unclean.count()
     };

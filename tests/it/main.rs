@@ -6,6 +6,7 @@ mod consumer;
 mod consumer_protocol;
 mod cooperative;
 mod coordinator;
+mod eligible;
 mod fidelity;
 mod growth;
 mod idempotence;

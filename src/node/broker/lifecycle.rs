@@ -51,6 +51,8 @@ enum State {
 pub(super) struct Lifecycle {
     state: State,
     epoch: u64,
+    /// The epoch of the process before, if that closed its logs.
+    closed_before: Option<u64>,
     /// When the next registration or heartbeat is due; `None` while one is under way, and in a
     /// cluster whose brokers do not fail.
     due: Option<Instant>,
@@ -83,6 +85,7 @@ impl Lifecycle {
         Self {
             state: State::Registering,
             epoch: 0,
+            closed_before: None,
             due: None,
             failures: 0,
             check_at: None,
@@ -142,6 +145,8 @@ impl Broker {
         }
         let config = &self.setup.config;
         let life = &mut self.memory.lifecycle;
+        // The mark of a clean shutdown is taken away as it is read (`CleanShutdownFileHandler`).
+        life.closed_before = self.disk.closed.take();
         life.check_at = Some(ctx.now + Span(config.replica_lag_time_max.0 / 2));
         life.due = Some(ctx.now);
         if life.state == State::Running {
@@ -178,7 +183,9 @@ impl Broker {
             if life.due.is_some_and(|due| due <= ctx.now) {
                 life.due = None;
                 let request = match life.state {
-                    State::Registering => Request::RegisterBroker,
+                    State::Registering => Request::RegisterBroker {
+                        closed: life.closed_before,
+                    },
                     state => Request::BrokerHeartbeat {
                         epoch: life.epoch,
                         wants_shutdown: state == State::Stopping,
@@ -256,6 +263,7 @@ impl Broker {
     fn leave(&mut self, ctx: &mut Ctx<'_>) {
         ctx.cause = self.memory.lifecycle.stopped_by;
         self.flush_all(ctx.now);
+        self.disk.closed = Some(self.memory.lifecycle.epoch);
         self.crash();
         ctx.exit();
     }

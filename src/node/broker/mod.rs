@@ -85,6 +85,8 @@ struct Disk {
     /// How many producer ids it has given out. Stands for the blocks of ids that brokers get from
     /// the controller, of which none is given twice.
     producer_ids: u64,
+    /// The epoch of the process that closed the logs, until the next one has read it.
+    closed: Option<u64>,
 }
 
 /// What a crash takes.
@@ -181,6 +183,7 @@ impl Broker {
                 logs: vec![PartitionLog::default(); slots.len()],
                 files: Self::new_files(&setup),
                 producer_ids: 0,
+                closed: None,
             },
             memory: Memory {
                 lifecycle: Lifecycle::formed(),

@@ -71,7 +71,7 @@ impl Broker {
                 Response::UpdateMetadata
             }
             Request::CreateTopics { .. }
-            | Request::RegisterBroker
+            | Request::RegisterBroker { .. }
             | Request::BrokerHeartbeat { .. }
             | Request::AlterPartition(_) => unreachable!("these are for the controller"),
             Request::Sink(_) => unreachable!("applications ask their sink, not a broker"),

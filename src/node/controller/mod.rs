@@ -13,6 +13,7 @@ mod requests;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use self::election::Eligible;
 use self::registry::Registry;
 use crate::base::{ConnId, Instant, NodeId, Seed, Span, Stream, TopicId, TopicPartition};
 use crate::kafka::config::BrokerConfig;
@@ -22,6 +23,8 @@ use crate::kafka::{Cast, ErrorCode};
 use crate::node::client::{NetworkClient, NetworkConfig};
 use crate::node::fact::LogFact;
 use crate::node::{Ctx, Lane, TimerKey};
+
+pub use self::election::Rules;
 
 /// The timer for overdue requests and for connecting again.
 const NETWORK: TimerKey = TimerKey::timer(0);
@@ -54,8 +57,8 @@ pub struct ControllerSetup {
     pub brokers: Arc<[NodeId]>,
     /// Its settings.
     pub config: BrokerConfig,
-    /// Whether a topic elects leaders that are not in sync, by [`TopicId`].
-    pub unclean: Arc<[bool]>,
+    /// How a topic's leaders are elected, by [`TopicId`].
+    pub rules: Arc<[Rules]>,
     /// Whether brokers or controllers can fail in this run, so that heartbeats matter.
     pub can_fail: bool,
     /// The topics that an administrator creates.
@@ -90,6 +93,8 @@ pub struct Controller {
     setup: Arc<ControllerSetup>,
     /// The metadata log of `KRaft`, as far as it matters: what a crash leaves.
     topics: BTreeMap<TopicId, Arc<[PartitionMetadata]>>,
+    /// Who may lead besides those in sync; what is not here is nobody. In the metadata log, too.
+    eligible: BTreeMap<TopicPartition, Eligible>,
     network: NetworkClient<()>,
     /// What each broker has yet to hear, in order.
     untold: BTreeMap<NodeId, VecDeque<Word>>,
@@ -176,6 +181,7 @@ impl Controller {
         Self {
             network: setup.network(),
             topics: BTreeMap::new(),
+            eligible: BTreeMap::new(),
             registry: Registry::formed(&setup.brokers, setup.config.session_timeout),
             balances: false,
             looked: Instant::ZERO,

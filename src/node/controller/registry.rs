@@ -70,6 +70,11 @@ impl Registry {
             .is_none_or(|broker| broker.is_fenced)
     }
 
+    /// The epoch of the process that registered last.
+    pub(super) fn epoch(&self, node: NodeId) -> u64 {
+        self.brokers.get(&node).map_or(0, |broker| broker.epoch)
+    }
+
     /// Whether a broker is about to stop.
     pub(super) fn is_stopping(&self, node: NodeId) -> bool {
         let found = self.brokers.get(&node);

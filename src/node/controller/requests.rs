@@ -4,15 +4,15 @@
 
 use std::sync::Arc;
 
-use super::election::{self, Changed};
+use super::election::{self, Changed, Eligible, Rules, Wanted};
 use super::{BALANCE, Controller, SESSIONS, Word};
 use crate::base::{ConnId, NodeId, Span, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::kafka::message::{
     Body, Envelope, IsrAnswer, IsrChange, PartitionMetadata, Request, Response,
 };
-use crate::node::fact::ClusterFact;
-use crate::node::{Ctx, Lane};
+use crate::node::fact::{Choice, ClusterFact};
+use crate::node::{Ctx, FactId, Lane};
 
 impl Controller {
     /// A broker's request arrives; the controller answers at once.
@@ -33,7 +33,7 @@ impl Controller {
                 partitions,
                 replication_factor,
             } => Response::CreateTopics(self.create(ctx, topic, partitions, replication_factor)),
-            Request::RegisterBroker => self.register(ctx, broker),
+            Request::RegisterBroker { closed } => self.register(ctx, broker, closed),
             Request::BrokerHeartbeat {
                 epoch,
                 wants_shutdown,
@@ -51,8 +51,11 @@ impl Controller {
         self.tell(ctx);
     }
 
-    fn register(&mut self, ctx: &mut Ctx<'_>, broker: NodeId) -> Response {
+    /// A new process. If the one before it did not close its logs, this one may lack what that had:
+    /// it is in sync nowhere and eligible nowhere (`handleBrokerShutdown`).
+    fn register(&mut self, ctx: &mut Ctx<'_>, broker: NodeId, closed: Option<u64>) -> Response {
         let was_fenced = self.registry.is_fenced(broker);
+        let was_closed = closed == Some(self.registry.epoch(broker));
         let (error, epoch) = match self.registry.register(broker, ctx.now) {
             Ok(epoch) => (ErrorCode::None, epoch),
             Err(error) => (error, 0),
@@ -61,8 +64,8 @@ impl Controller {
             if !was_fenced {
                 // The process before it stopped, or went silent, and nobody has noticed yet.
                 ctx.note(ClusterFact::BrokerFenced { broker });
-                self.leave_everywhere(ctx, broker);
             }
+            self.leave_everywhere(ctx, broker, was_closed);
             self.announce_brokers();
             self.watch_sessions(ctx);
         }
@@ -112,7 +115,7 @@ impl Controller {
         }
         if !self.registry.is_stopping(broker) {
             self.registry.stop(broker);
-            self.leave_everywhere(ctx, broker);
+            self.leave_everywhere(ctx, broker, true);
             self.announce_brokers();
             return false;
         }
@@ -132,8 +135,9 @@ impl Controller {
         self.registry.fence(broker, false);
         let cause = ctx.note(ClusterFact::BrokerUnfenced { broker });
         self.announce_brokers();
-        self.change_all(ctx, cause, |state| {
-            (state.leader.is_none() && state.replicas.contains(&broker)).then(|| state.isr.to_vec())
+        self.change_all(ctx, cause, |state, _| {
+            let concerned = state.leader.is_none() && state.replicas.contains(&broker);
+            concerned.then(Wanted::default)
         });
     }
 
@@ -145,38 +149,49 @@ impl Controller {
             self.registry.fence(broker, true);
             ctx.note(ClusterFact::BrokerFenced { broker });
             self.announce_brokers();
-            self.leave_everywhere(ctx, broker);
+            self.leave_everywhere(ctx, broker, true);
         }
         self.watch_sessions(ctx);
     }
 
-    /// A broker is in sync nowhere any more, and leads nothing.
-    fn leave_everywhere(&mut self, ctx: &mut Ctx<'_>, broker: NodeId) {
+    /// A broker is in sync nowhere any more, and leads nothing; if its process did not close its logs,
+    /// it is eligible nowhere either.
+    fn leave_everywhere(&mut self, ctx: &mut Ctx<'_>, broker: NodeId, has_closed: bool) {
         let cause = ctx.cause;
-        self.change_all(ctx, cause, |state| {
+        let unclean_shutdown = (!has_closed).then_some(broker);
+        self.change_all(ctx, cause, |state, eligible| {
+            let was_eligible = !has_closed && eligible.replicas.contains(&broker);
             let others = state.isr.iter().copied().filter(|node| *node != broker);
-            let concerned = state.isr.contains(&broker) || state.leader == Some(broker);
-            concerned.then(|| others.collect())
+            (state.isr.contains(&broker) || was_eligible).then(|| Wanted {
+                isr: Some(others.collect()),
+                unclean_shutdown,
+            })
         });
     }
 
-    /// Sets the in-sync replicas of each partition for which `wanted` says some, and elects.
+    /// Changes each partition for which `wanted` says how, and elects.
     fn change_all(
         &mut self,
         ctx: &mut Ctx<'_>,
-        cause: crate::node::FactId,
-        wanted: impl Fn(&PartitionMetadata) -> Option<Vec<NodeId>>,
+        cause: FactId,
+        wanted: impl Fn(&PartitionMetadata, &Eligible) -> Option<Wanted>,
     ) {
         let states = self.topics.values().flat_map(|all| all.iter());
         let mut changes = Vec::new();
         for state in states {
-            if let Some(isr) = wanted(state) {
-                let unclean = self.setup.unclean[state.partition.topic.index()];
+            let eligible = self.eligible(state.partition);
+            if let Some(wanted) = wanted(state, &eligible) {
+                let rules = self.setup.rules[state.partition.topic.index()];
                 let active = |node| self.registry.is_active(node);
-                changes.extend(election::change(state, &isr, unclean, active));
+                changes.extend(election::change((state, &eligible), &wanted, rules, active));
             }
         }
         self.commit(ctx, cause, changes);
+    }
+
+    /// Who may lead a partition besides those in sync.
+    fn eligible(&self, tp: TopicPartition) -> Eligible {
+        self.eligible.get(&tp).cloned().unwrap_or_default()
     }
 
     /// A leader proposes in-sync replicas.
@@ -189,7 +204,13 @@ impl Controller {
         if let (ErrorCode::None, Some(state)) = (error, &state) {
             let cause = ctx.cause;
             let active = |node| self.registry.is_active(node);
-            let changed = election::change(state, &change.isr, false, active);
+            let wanted = Wanted {
+                isr: Some(change.isr.to_vec()),
+                unclean_shutdown: None,
+            };
+            let rules = self.setup.rules[change.partition.topic.index()];
+            let of = (state, &self.eligible(change.partition));
+            let changed = election::change(of, &wanted, rules, active);
             self.commit(ctx, cause, changed.into_iter().collect());
         }
         let now = self.state_of(change.partition);
@@ -224,7 +245,7 @@ impl Controller {
     }
 
     /// Writes changes to the metadata log: states them, and has every broker hear of them.
-    fn commit(&mut self, ctx: &mut Ctx<'_>, cause: crate::node::FactId, changes: Vec<Changed>) {
+    fn commit(&mut self, ctx: &mut Ctx<'_>, cause: FactId, changes: Vec<Changed>) {
         if changes.is_empty() {
             return;
         }
@@ -234,6 +255,12 @@ impl Controller {
             let all = self.topics.get_mut(&partition.topic);
             let all = all.expect("a partition that changes exists");
             Arc::make_mut(all)[partition.partition as usize] = state.clone();
+            let [eligible, _] = &changed.eligible;
+            if *eligible == Eligible::default() {
+                self.eligible.remove(&partition);
+            } else {
+                self.eligible.insert(partition, eligible.clone());
+            }
             ctx.cause = cause;
             note_change(ctx, changed);
         }
@@ -277,9 +304,14 @@ impl Controller {
             return;
         };
         let active = |node| self.registry.is_active(node);
+        let of = (state, &self.eligible(tp));
+        let rules = Rules {
+            unclean: true,
+            ..self.setup.rules[tp.topic.index()]
+        };
         let changed = match (unclean, state.leader) {
-            (false, _) => election::prefer(state, active),
-            (true, None) => election::change(state, &state.isr.clone(), true, active),
+            (false, _) => election::prefer(of, active),
+            (true, None) => election::change(of, &Wanted::default(), rules, active),
             (true, Some(_)) => None,
         };
         let cause = ctx.cause;
@@ -309,7 +341,10 @@ impl Controller {
         let states = self.topics.values().flat_map(|all| all.iter());
         let active = |node| self.registry.is_active(node);
         let changes: Vec<_> = states
-            .filter_map(|state| election::prefer(state, active))
+            .filter_map(|state| {
+                let eligible = self.eligible(state.partition);
+                election::prefer((state, &eligible), active)
+            })
             .collect();
         let cause = ctx.cause;
         self.commit(ctx, cause, changes);
@@ -328,11 +363,18 @@ fn note_change(ctx: &mut Ctx<'_>, changed: &Changed) {
             isr: Arc::clone(&state.isr),
         });
     }
-    if !changed.joined.is_empty() && !changed.is_unclean {
+    if !changed.joined.is_empty() && changed.choice == Choice::InSync {
         ctx.note(ClusterFact::IsrExpanded {
             partition,
             joined: changed.joined.clone().into(),
             isr: Arc::clone(&state.isr),
+        });
+    }
+    let [now, before] = &changed.eligible;
+    if now.replicas != before.replicas {
+        ctx.note(ClusterFact::ElrChanged {
+            partition,
+            elr: now.replicas.clone().into(),
         });
     }
     if changed.is_election {
@@ -341,7 +383,7 @@ fn note_change(ctx: &mut Ctx<'_>, changed: &Changed) {
             leader: state.leader,
             leader_epoch: state.leader_epoch,
             isr: Arc::clone(&state.isr),
-            unclean: changed.is_unclean,
+            choice: changed.choice,
         });
     }
 }

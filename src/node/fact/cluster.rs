@@ -9,6 +9,27 @@ use serde::Serialize;
 
 use crate::base::{NodeId, Offset, TopicPartition};
 
+/// Why a replica may lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Choice {
+    /// It is in sync, or nobody may lead.
+    InSync,
+    /// It was in sync when records could be acknowledged last (KIP-966).
+    Eligible,
+    /// It led last, and nobody who is eligible is left: unclean, since it may lack what it had.
+    LastLeader,
+    /// It is alive, and that is enough (`unclean.leader.election.enable`).
+    Unclean,
+}
+
+impl Choice {
+    /// Whether the leader may lack what was replicated (`PartitionRegistration.electionWasClean`).
+    pub const fn is_unclean(self) -> bool {
+        matches!(self, Self::LastLeader | Self::Unclean)
+    }
+}
+
 /// Facts about who leads, who is in sync, and whose log was cut.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
@@ -23,8 +44,8 @@ pub enum ClusterFact {
         leader_epoch: u32,
         /// The in-sync replicas.
         isr: Arc<[NodeId]>,
-        /// Whether the leader was not in sync (`unclean.leader.election.enable`).
-        unclean: bool,
+        /// Why it may lead.
+        choice: Choice,
     },
     /// Replicas are in sync no longer: they lagged behind, or their broker was fenced or stops.
     IsrShrunk {
@@ -34,6 +55,13 @@ pub enum ClusterFact {
         left: Arc<[NodeId]>,
         /// Who is in sync now.
         isr: Arc<[NodeId]>,
+    },
+    /// Others may lead a partition now, though they are not in sync (KIP-966).
+    ElrChanged {
+        /// The partition.
+        partition: TopicPartition,
+        /// The eligible leader replicas.
+        elr: Arc<[NodeId]>,
     },
     /// A replica has caught up and is in sync.
     IsrExpanded {
@@ -88,7 +116,9 @@ impl ClusterFact {
                 of.first().copied()
             }
             Self::BrokerFenced { broker } | Self::BrokerUnfenced { broker } => Some(*broker),
-            Self::LeadershipBegun { .. } | Self::LogTruncated { .. } => None,
+            Self::ElrChanged { .. } | Self::LeadershipBegun { .. } | Self::LogTruncated { .. } => {
+                None
+            }
         }
     }
 
@@ -98,6 +128,7 @@ impl ClusterFact {
             Self::LeaderElected { partition, .. }
             | Self::IsrShrunk { partition, .. }
             | Self::IsrExpanded { partition, .. }
+            | Self::ElrChanged { partition, .. }
             | Self::LeadershipBegun { partition, .. }
             | Self::LogTruncated { partition, .. } => Some(*partition),
             Self::BrokerFenced { .. } | Self::BrokerUnfenced { .. } => None,

@@ -17,7 +17,7 @@ use crate::base::{GroupId, Instant, NodeId, Offset, Span, TopicId, TopicPartitio
 use crate::kafka::message::Api;
 use crate::kafka::{ErrorCode, Records};
 
-pub use cluster::ClusterFact;
+pub use cluster::{Choice, ClusterFact};
 pub use group::{CommitKind, GroupFact, PositionSource, Protocol};
 pub use sink::{SinkFact, SinkSilence};
 pub use storage::{Retention, StorageFact};

@@ -169,6 +169,7 @@ impl Compiler<'_> {
             controllers: self.with_role(Role::Controller),
             brokers: self.with_role(Role::Broker),
             config,
+            eligible_leader_replicas: self.scenario.cluster.features.eligible_leader_replicas != 0,
             request_time: self.scenario.cluster.request_time.0.clone(),
         }
     }

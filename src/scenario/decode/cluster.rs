@@ -45,6 +45,15 @@ pub(super) fn cluster(context: &mut Context, node: Option<&Node>) -> Cluster {
         cluster.defaults = defaults.unwrap_or(cluster.defaults);
     }
     cluster.config = config::broker(context, fields.get("config"), cluster.defaults);
+    if let Some(node) = fields.get("features") {
+        let mut features = Fields::of(context, node, "`features`", Area::Feature);
+        if let Some(node) = features.get("eligible.leader.replicas.version")
+            && let Some(level) = context.count_in(node, 0, 1)
+        {
+            cluster.features.eligible_leader_replicas = u64::from(level);
+        }
+        features.finish(context);
+    }
     if let Some(node) = fields.get("request-time") {
         let time = context.timing(node);
         cluster.request_time = time.unwrap_or(cluster.request_time);

@@ -80,8 +80,27 @@ pub struct Cluster {
     pub defaults: Defaults,
     /// Settings of brokers.
     pub config: Config,
+    /// Which of Kafka's features are on.
+    pub features: Features,
     /// A broker's work per request.
     pub request_time: Timing,
+}
+
+/// Levels of features that a cluster agrees on (`kafka-features.sh`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Features {
+    /// 1: replicas that left the in-sync replicas may lead (KIP-966); 0: they may not.
+    #[serde(rename = "eligible.leader.replicas.version")]
+    pub eligible_leader_replicas: u64,
+}
+
+impl Default for Features {
+    /// Those of a new cluster of release 4.1.
+    fn default() -> Self {
+        Self {
+            eligible_leader_replicas: 1,
+        }
+    }
 }
 
 words! {
@@ -221,6 +240,7 @@ impl Default for Cluster {
             mode: Mode::Kraft,
             defaults: Defaults::Code,
             config: Config::default(),
+            features: Features::default(),
             request_time: Timing::constant(Span::from_micros(100)),
         }
     }

@@ -15,7 +15,7 @@ use kafkasim::kafka::message::{
 };
 use kafkasim::kafka::{Batch, Cast, Payload, ProducerStamp, Records};
 use kafkasim::node::broker::{Broker, BrokerSetup, BrokerTopic};
-use kafkasim::node::controller::{Controller, ControllerSetup};
+use kafkasim::node::controller::{Controller, ControllerSetup, Rules};
 use kafkasim::node::{Ctx, Effect, Fact, FactId, Stated, StepMask, TimerKey};
 
 pub(super) const LATENCY: Span = Span::from_millis(1);
@@ -144,7 +144,11 @@ impl Kernel {
             cast: Arc::clone(&cast),
             brokers: Arc::clone(&nodes),
             config: world.config.clone(),
-            unclean: [false; 3].into(),
+            rules: [Rules {
+                min_isr: None,
+                unclean: false,
+            }; 3]
+                .into(),
             can_fail: false,
         };
         let mut kernel = Self {
