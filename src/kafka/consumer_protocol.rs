@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::ErrorCode;
-use super::group::{Assignment, MemberId};
+use super::group::{Assignment, JoinProtocol, MemberId};
 use crate::base::{Instant, Span, TopicId};
 
 /// The epoch by which a member joins.
@@ -87,6 +87,18 @@ pub struct MemberSubscription {
     pub topics: Arc<[TopicId]>,
     /// The regular expression it subscribes to.
     pub pattern: Option<Arc<str>>,
+    /// What only a member of the classic protocol says.
+    pub classic: Option<Arc<ClassicMember>>,
+}
+
+/// What a member of the classic protocol in a group of this one says besides
+/// (`ClassicMemberMetadata`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassicMember {
+    /// Its `session.timeout.ms`.
+    pub session_timeout: Span,
+    /// Its assignors by preference, at least one.
+    pub protocols: Vec<JoinProtocol>,
 }
 
 /// How far a member is on its way to the target (`MemberState`).
@@ -126,6 +138,21 @@ pub struct ResolvedPattern {
     pub at: Instant,
 }
 
+impl ConsumerGroupRecord {
+    /// Whether it takes away what another record has set.
+    pub fn is_tombstone(&self) -> bool {
+        match self {
+            Self::Epoch { .. } => false,
+            Self::Gone => true,
+            Self::Member { subscription, .. } => subscription.is_none(),
+            Self::TargetEpoch(epoch) => epoch.is_none(),
+            Self::Target { assignment, .. } => assignment.is_none(),
+            Self::Current { current, .. } => current.is_none(),
+            Self::Pattern { resolved, .. } => resolved.is_none(),
+        }
+    }
+}
+
 /// A record of a group of the consumer protocol; `None` stands for a tombstone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConsumerGroupRecord {
@@ -144,8 +171,10 @@ pub enum ConsumerGroupRecord {
         /// What it says of itself.
         subscription: Option<Arc<MemberSubscription>>,
     },
+    /// The tombstone of the epoch: there is no such group any more.
+    Gone,
     /// The epoch of the target assignment.
-    TargetEpoch(i32),
+    TargetEpoch(Option<i32>),
     /// What a member is meant to own in the end.
     Target {
         /// Its id.

@@ -274,6 +274,11 @@ pub enum CoordinatorRecord {
         /// Since when the group is in this state.
         state_since: Instant,
     },
+    /// The tombstone of a classic group.
+    GroupGone {
+        /// The group's name.
+        group: Arc<str>,
+    },
     /// A part of a group of the consumer protocol.
     ConsumerGroup {
         /// The group's name.

@@ -265,7 +265,8 @@ impl<'c> Watcher<'c> {
             }
             GroupFact::RoundCompleted { .. } => self.round_ends(at),
             GroupFact::SessionExpired { member, .. }
-            | GroupFact::RevocationTimedOut { member, .. } => {
+            | GroupFact::RevocationTimedOut { member, .. }
+            | GroupFact::RejoinTimedOut { member, .. } => {
                 self.gone(at, *member);
                 self.incident(at, *member, IncidentKind::Expelled);
             }

@@ -106,6 +106,7 @@ fn word_of_group(fact: &GroupFact) -> Option<&'static str> {
             "poll-interval-exceeded"
         }
         GroupFact::StaticRejoin { .. } => "static-rejoin",
+        GroupFact::ProtocolChanged { .. } => "protocol-changed",
         GroupFact::MemberFenced { .. } => "member-fenced",
         GroupFact::OffsetCommitted {
             before: Some(before),
@@ -119,6 +120,7 @@ fn word_of_group(fact: &GroupFact) -> Option<&'static str> {
         GroupFact::PositionTruncated { .. } => "position-truncated",
         GroupFact::MemberReconciled { .. }
         | GroupFact::RevocationTimedOut { .. }
+        | GroupFact::RejoinTimedOut { .. }
         | GroupFact::RebalanceStarted { .. }
         | GroupFact::JoinCompleted { .. }
         | GroupFact::MemberLeft { .. }

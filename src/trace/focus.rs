@@ -131,6 +131,7 @@ impl Focus {
                     GroupFact::SessionExpired { member, .. }
                     | GroupFact::MemberReconciled { member, .. }
                     | GroupFact::RevocationTimedOut { member, .. }
+                    | GroupFact::RejoinTimedOut { member, .. }
                     | GroupFact::MemberLeft { member, .. }
                     | GroupFact::MemberFenced { member, .. }
                     | GroupFact::OffsetCommitted {

@@ -429,6 +429,8 @@ fn membership(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
         GroupFact::PollFailed { exception, .. } => ("fails", format!("in poll(): {exception}")),
         GroupFact::TargetComputed { .. }
         | GroupFact::MemberReconciled { .. }
+        | GroupFact::ProtocolChanged { .. }
+        | GroupFact::RejoinTimedOut { .. }
         | GroupFact::RevocationTimedOut { .. } => modern::line(cast, fact),
         fact => offsets(cast, fact),
     }

@@ -39,6 +39,17 @@ pub(super) fn line(cast: &Cast, fact: &GroupFact) -> (&'static str, String) {
             let member = cast.actor(*member);
             ("expels", format!("{member}: it gave nothing up in time"))
         }
+        GroupFact::RejoinTimedOut { member, .. } => {
+            let member = cast.actor(*member);
+            ("expels", format!("{member}: it did not rejoin in time"))
+        }
+        GroupFact::ProtocolChanged { group, to, epoch } => {
+            let group = cast.group(*group);
+            (
+                "moves",
+                format!("{group} to the {to} protocol, epoch {epoch}"),
+            )
+        }
         _ => unreachable!("the other facts of groups are worded elsewhere"),
     }
 }

@@ -271,6 +271,7 @@ const THEMES: [&[FactWord]; 7] = {
             F::PollIntervalExceeded,
             F::MemberFenced,
             F::StaticRejoin,
+            F::ProtocolChanged,
             F::OffsetCommitted,
             F::CommitFailed,
             F::PollFailed,

@@ -80,6 +80,10 @@ pub(super) fn is_expiry(stated: &Stated, group: GroupId, member: NodeId) -> bool
                 group: g,
                 member: m,
             }
+            | GroupFact::RejoinTimedOut {
+                group: g,
+                member: m,
+            }
             | GroupFact::MemberLeft {
                 group: g,
                 member: m,

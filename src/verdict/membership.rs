@@ -131,7 +131,8 @@ impl Membership {
                 self.loses(at, who, partitions);
             }
             GroupFact::SessionExpired { member, .. }
-            | GroupFact::RevocationTimedOut { member, .. } => {
+            | GroupFact::RevocationTimedOut { member, .. }
+            | GroupFact::RejoinTimedOut { member, .. } => {
                 self.removed.insert(*member);
                 self.member_died(at, *member);
             }

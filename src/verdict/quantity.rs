@@ -209,6 +209,8 @@ words! {
         MemberFenced = "member-fenced",
         /// A static member came back under a new member id.
         StaticRejoin = "static-rejoin",
+        /// A group with members went from one protocol to the other.
+        ProtocolChanged = "protocol-changed",
         /// An offset commit was stored.
         OffsetCommitted = "offset-committed",
         /// An offset commit failed.

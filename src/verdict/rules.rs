@@ -286,10 +286,15 @@ fn rule_modern(q: &Question<'_>, who: NodeId, fact: &GroupFact) -> Option<String
              it up, or is out (CurrentAssignmentBuilder)."
                 .to_owned()
         }
-        GroupFact::RevocationTimedOut { member, .. } => format!(
-            "{}: a member that does not give up in that time what it was told to is removed \
-             (KIP-848).",
+        GroupFact::RevocationTimedOut { member, .. }
+        | GroupFact::RejoinTimedOut { member, .. } => format!(
+            "{}: a member that does not do in that time what it was told to is removed (KIP-848).",
             setting(q, *member, "max.poll.interval.ms")
+        ),
+        GroupFact::ProtocolChanged { .. } => format!(
+            "{}: the first member of the consumer protocol takes its classic group along, and the \
+             last one that goes leaves a classic group behind (KIP-848).",
+            setting(q, who, "group.consumer.migration.policy")
         ),
         GroupFact::MemberLeft { member, .. } if is_modern(q, *member) => {
             "A heartbeat with epoch -1: who leaves by itself is out at once; the next heartbeat of \

@@ -24,10 +24,8 @@ pub(super) fn symptom(q: &Question<'_>) -> String {
         }
         Symptom::Lost(group, stage) => {
             let group = q.cast.group(group);
-            format!(
-                "{group} never applied the effect of {record}: {}",
-                lost_words(stage)
-            )
+            let where_it_ended = lost_words(stage);
+            format!("{group} never applied the effect of {record}: {where_it_ended}")
         }
         Symptom::Reordered(group) => {
             let group = q.cast.group(group);
@@ -97,6 +95,7 @@ pub(super) fn sets_state(fact: &Fact) -> bool {
             GroupFact::OffsetCommitted { .. }
                 | GroupFact::SessionExpired { .. }
                 | GroupFact::RevocationTimedOut { .. }
+                | GroupFact::RejoinTimedOut { .. }
                 | GroupFact::MemberLeft { .. }
                 | GroupFact::PollIntervalExceeded { .. }
         ),
@@ -206,10 +205,14 @@ fn what_modern(q: &Question<'_>, fact: &GroupFact) -> Option<String> {
         GroupFact::MemberReconciled {
             member, revoking, ..
         } => format!("{} is to give {} up", name(member), partitions(q, revoking)),
-        GroupFact::RevocationTimedOut { member, .. } => format!(
-            "the coordinator gives {} up, which did not give up what it had to",
-            name(member)
-        ),
+        GroupFact::ProtocolChanged { group, to, .. } => {
+            let group = q.cast.group(*group);
+            format!("{group} becomes a group of the {to} protocol")
+        }
+        GroupFact::RevocationTimedOut { member, .. } | GroupFact::RejoinTimedOut { member, .. } => {
+            let member = name(member);
+            format!("the coordinator gives {member} up, which did not do in time what it had to")
+        }
         _ => return None,
     })
 }
@@ -451,11 +454,8 @@ fn what_fault(q: &Question<'_>, who: &str, fact: &FaultFact) -> String {
             }
         }
         FaultFact::CutHealed { a, b } => {
-            format!(
-                "{} and {} hear each other again",
-                actors(q, a),
-                actors(q, b)
-            )
+            let (a, b) = (actors(q, a), actors(q, b));
+            format!("{a} and {b} hear each other again")
         }
         FaultFact::Slowed { a, b, .. } => {
             format!("the link from {} to {} is slow", actors(q, a), actors(q, b))

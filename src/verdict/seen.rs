@@ -132,12 +132,14 @@ fn group_word(fact: &GroupFact) -> Option<FactWord> {
             FactWord::PollIntervalExceeded
         }
         GroupFact::StaticRejoin { .. } => FactWord::StaticRejoin,
+        GroupFact::ProtocolChanged { .. } => FactWord::ProtocolChanged,
         GroupFact::CommitFailed { .. } => FactWord::CommitFailed,
         GroupFact::PollFailed { .. } => FactWord::PollFailed,
         GroupFact::OffsetReset { .. } => FactWord::OffsetReset,
         GroupFact::PositionTruncated { .. } => FactWord::PositionTruncated,
         GroupFact::MemberReconciled { .. }
         | GroupFact::RevocationTimedOut { .. }
+        | GroupFact::RejoinTimedOut { .. }
         | GroupFact::RebalanceStarted { .. }
         | GroupFact::JoinCompleted { .. }
         | GroupFact::MemberLeft { .. }
@@ -313,6 +315,7 @@ impl Concerns {
             GroupFact::SessionExpired { member, .. }
             | GroupFact::MemberReconciled { member, .. }
             | GroupFact::RevocationTimedOut { member, .. }
+            | GroupFact::RejoinTimedOut { member, .. }
             | GroupFact::MemberLeft { member, .. } => Self {
                 actors: [None, Some(*member), None],
                 ..Self::default()

@@ -1,10 +1,12 @@
 //! Groups of the consumer protocol (KIP-848) in whole worlds: brokers, coordinator and members
 //! together, by the file's words.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use kafkasim::base::{NodeId, TopicPartition};
 use kafkasim::lab::Experiment;
-use kafkasim::node::fact::{AppFact, GroupFact};
+use kafkasim::node::fact::{AppFact, GroupFact, Protocol};
 use kafkasim::node::{Fact, Stated};
 use kafkasim::scenario;
 use kafkasim::sim::Sim;
@@ -64,6 +66,43 @@ fn partitions(facts: &[Stated], what: &str, from: u64) -> usize {
     sizes.sum()
 }
 
+/// Who holds each partition in the end by the coordinator's word; at no time do two.
+fn holders_in_the_end(facts: &[Stated]) -> BTreeMap<TopicPartition, NodeId> {
+    let mut holders = BTreeMap::new();
+    let hold = |holders: &mut BTreeMap<_, _>, at, member: NodeId, partitions: &[TopicPartition]| {
+        holders.retain(|_, holder| *holder != member);
+        for partition in partitions {
+            let before = holders.insert(*partition, member);
+            assert_eq!(before, None, "{partition:?} has two holders at {at}");
+        }
+    };
+    for (at, fact) in group_facts(facts) {
+        match fact {
+            GroupFact::RoundCompleted { assignment, .. } => {
+                holders.clear();
+                for (member, has) in assignment.iter() {
+                    hold(&mut holders, at, *member, has);
+                }
+            }
+            GroupFact::MemberReconciled {
+                member,
+                assigned,
+                revoking,
+                ..
+            } => {
+                let has: Vec<_> = assigned.iter().chain(revoking.iter()).copied().collect();
+                hold(&mut holders, at, *member, &has);
+            }
+            GroupFact::SessionExpired { member, .. }
+            | GroupFact::RevocationTimedOut { member, .. }
+            | GroupFact::RejoinTimedOut { member, .. }
+            | GroupFact::MemberLeft { member, .. } => hold(&mut holders, at, *member, &[]),
+            _ => {}
+        }
+    }
+    holders
+}
+
 fn processed(facts: &[Stated]) -> usize {
     let commits = group_facts(facts).filter_map(|(_, fact)| match fact {
         GroupFact::OffsetCommitted {
@@ -71,7 +110,7 @@ fn processed(facts: &[Stated]) -> usize {
         } => Some((*partition, *offset)),
         _ => None,
     });
-    let last: std::collections::BTreeMap<_, _> = commits.collect();
+    let last: BTreeMap<_, _> = commits.collect();
     last.values().sum::<u64>() as usize
 }
 
@@ -192,40 +231,13 @@ faults:
   - { pause: workers-2, at: 70s, for: 60s }
 ",
     );
-    let mut holders = std::collections::BTreeMap::new();
-    for (at, fact) in group_facts(&facts) {
-        match fact {
-            GroupFact::MemberReconciled {
-                member,
-                assigned,
-                revoking,
-                ..
-            } => {
-                holders.retain(|_, holder| holder != member);
-                for partition in assigned.iter().chain(revoking.iter()) {
-                    let before = holders.insert(*partition, *member);
-                    assert_eq!(before, None, "{partition:?} has two holders at {at}");
-                }
-            }
-            GroupFact::SessionExpired { member, .. }
-            | GroupFact::RevocationTimedOut { member, .. }
-            | GroupFact::MemberLeft { member, .. } => {
-                holders.retain(|_, holder| holder != member);
-            }
-            _ => {}
-        }
-    }
+    let holders = holders_in_the_end(&facts);
     assert_eq!(holders.len(), 6, "everything has a holder in the end");
     assert_eq!(processed(&facts), 600);
 }
 
 #[test]
-fn a_group_whose_members_differ_in_protocol_is_refused() {
-    let mixed = format!(
-        "{WORLD}    except: {{ workers-2: {{ config: {{ group.protocol: classic }} }} }}\n"
-    );
-    let errors = load(&mixed).map(|_| ()).unwrap_err();
-    assert!(errors.contains("differ in `group.protocol`"), "{errors}");
+fn a_setting_of_the_other_protocol_is_refused() {
     let foreign = WORLD.replace(
         "group.protocol: consumer",
         "group.protocol: consumer, session.timeout.ms: 10000",
@@ -235,4 +247,101 @@ fn a_group_whose_members_differ_in_protocol_is_refused() {
         errors.contains("session.timeout.ms cannot be set when group.protocol=CONSUMER"),
         "{errors}"
     );
+}
+
+/// One member of the classic protocol from the start, and one of the other that comes at 20 s.
+const MIXED: &str = "
+    except:
+      workers-1: { config: { group.protocol: classic } }
+      workers-2: { start-at: 20s }
+";
+
+/// To which protocol the group went, and when.
+fn changes(facts: &[Stated]) -> Vec<(u64, Protocol)> {
+    let change = |(at, fact): (u64, &GroupFact)| match fact {
+        GroupFact::ProtocolChanged { to, .. } => Some((at, *to)),
+        _ => None,
+    };
+    group_facts(facts).filter_map(change).collect()
+}
+
+/// The exceptions that `poll` threw.
+fn poll_failures(facts: &[Stated]) -> Vec<&'static str> {
+    let failure = |(_, fact): (u64, &GroupFact)| match fact {
+        GroupFact::PollFailed { exception, .. } => Some(*exception),
+        _ => None,
+    };
+    group_facts(facts).filter_map(failure).collect()
+}
+
+#[test]
+fn the_first_member_of_the_consumer_protocol_takes_its_classic_group_along() {
+    let facts = facts_of(MIXED);
+    let changes = changes(&facts);
+    assert!(
+        matches!(changes[..], [(20_000..21_000, Protocol::Consumer)]),
+        "{changes:?}"
+    );
+    let holders = holders_in_the_end(&facts);
+    let members: std::collections::BTreeSet<NodeId> = holders.values().copied().collect();
+    assert_eq!((holders.len(), members.len()), (6, 2), "{holders:?}");
+    assert_eq!(processed(&facts), 600);
+    assert_eq!(poll_failures(&facts), [""; 0]);
+}
+
+#[test]
+fn where_the_policy_does_not_let_a_group_go_up_the_new_member_fails_and_the_old_one_notices_nothing()
+ {
+    for policy in ["disabled", "downgrade"] {
+        let facts = facts_of(&format!(
+            "{MIXED}cluster: {{ config: {{ group.consumer.migration.policy: {policy} }} }}\n"
+        ));
+        assert_eq!(changes(&facts), [], "{policy}");
+        assert_eq!(poll_failures(&facts), ["GroupIdNotFoundException"]);
+        let rebalances = count(&facts, |fact| {
+            matches!(fact, GroupFact::RebalanceStarted { .. })
+        });
+        assert_eq!(rebalances, 1, "the group forms, and no more");
+        assert_eq!(processed(&facts), 600);
+    }
+}
+
+#[test]
+fn a_classic_group_that_never_chose_an_assignor_cannot_go_up_and_the_new_member_fails() {
+    let early = MIXED.replace("start-at: 20s", "start-at: 2s");
+    let facts = facts_of(&early);
+    assert_eq!(changes(&facts), []);
+    assert_eq!(poll_failures(&facts), ["UnknownServerException"]);
+    assert_eq!(
+        processed(&facts),
+        600,
+        "the old one joins again and works on"
+    );
+}
+
+#[test]
+fn the_group_turns_back_when_the_last_member_of_the_consumer_protocol_is_gone_if_it_may() {
+    let leaves = MIXED.replace("start-at: 20s", "start-at: 20s, stop-at: 60s");
+    let back = facts_of(&leaves);
+    let ways: Vec<Protocol> = changes(&back).into_iter().map(|(_, to)| to).collect();
+    assert_eq!(ways, [Protocol::Consumer, Protocol::Classic]);
+    let upwards_only = "cluster: { config: { group.consumer.migration.policy: upgrade } }";
+    let stays = facts_of(&format!("{leaves}{upwards_only}\n"));
+    let ways: Vec<Protocol> = changes(&stays).into_iter().map(|(_, to)| to).collect();
+    assert_eq!(ways, [Protocol::Consumer]);
+    for facts in [back, stays] {
+        assert_eq!(holders_in_the_end(&facts).len(), 6);
+        assert_eq!(processed(&facts), 600);
+        assert_eq!(poll_failures(&facts), [""; 0]);
+    }
+}
+
+#[test]
+fn a_group_of_both_protocols_outlives_its_coordinator() {
+    let facts = facts_of(&format!(
+        "{MIXED}faults: [{{ crash: group coordinator of workers, at: 50s, restart-after: 20s }}]\n"
+    ));
+    assert_eq!(changes(&facts).len(), 1);
+    assert_eq!(holders_in_the_end(&facts).len(), 6);
+    assert_eq!(processed(&facts), 600);
 }

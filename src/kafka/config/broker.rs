@@ -10,6 +10,42 @@ use super::storage::{self, StorageConfig};
 use crate::base::Span;
 use crate::kafka::client::ClientFamily;
 
+/// `group.consumer.migration.policy`: whether a group with members may change from one protocol to
+/// the other (`ConsumerGroupMigrationPolicy`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MigrationPolicy {
+    /// Neither way.
+    Disabled,
+    /// From the classic protocol to the consumer protocol.
+    Upgrade,
+    /// From the consumer protocol to the classic one.
+    Downgrade,
+    /// Both ways.
+    Bidirectional,
+}
+
+impl MigrationPolicy {
+    /// Whether the first member of the consumer protocol takes its classic group along.
+    pub fn upgrades(self) -> bool {
+        matches!(self, Self::Upgrade | Self::Bidirectional)
+    }
+
+    /// Whether a group whose last member of the consumer protocol is gone turns classic.
+    pub fn downgrades(self) -> bool {
+        matches!(self, Self::Downgrade | Self::Bidirectional)
+    }
+
+    /// The policy of this name in any case; the reader has checked that it is one.
+    fn from_name(name: &str) -> Self {
+        match name.to_ascii_lowercase().as_str() {
+            "upgrade" => Self::Upgrade,
+            "downgrade" => Self::Downgrade,
+            "disabled" => Self::Disabled,
+            _ => Self::Bidirectional,
+        }
+    }
+}
+
 /// What a broker runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerConfig {
@@ -43,6 +79,8 @@ pub struct BrokerConfig {
     pub consumer_heartbeat_interval: Span,
     /// `group.consumer.max.size`.
     pub consumer_max_size: u32,
+    /// `group.consumer.migration.policy`.
+    pub migration_policy: MigrationPolicy,
     /// `group.consumer.regex.refresh.interval.ms`.
     pub consumer_pattern_interval: Span,
     /// `group.coordinator.append.linger.ms`.
@@ -108,6 +146,7 @@ impl Default for BrokerConfig {
             consumer_session_timeout: Span::from_secs(45),
             consumer_heartbeat_interval: Span::from_secs(5),
             consumer_max_size: i32::MAX as u32,
+            migration_policy: MigrationPolicy::Bidirectional,
             consumer_pattern_interval: Span::from_secs(600),
             coordinator_append_linger: Span::from_millis(5),
             replica_fetch_wait: Span::from_millis(500),
@@ -175,6 +214,11 @@ pub fn resolve_broker(settings: &Settings) -> Result<(BrokerConfig, Vec<Note>), 
         consumer_session_timeout: reader.millis("group.consumer.session.timeout.ms"),
         consumer_heartbeat_interval: reader.millis("group.consumer.heartbeat.interval.ms"),
         consumer_max_size: reader.count("group.consumer.max.size", 1),
+        migration_policy: MigrationPolicy::from_name(
+            &reader
+                .text("group.consumer.migration.policy")
+                .unwrap_or_default(),
+        ),
         consumer_pattern_interval: reader.millis("group.consumer.regex.refresh.interval.ms"),
         coordinator_append_linger: reader.millis("group.coordinator.append.linger.ms"),
         replica_fetch_wait: reader.millis("replica.fetch.wait.max.ms"),

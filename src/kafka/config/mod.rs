@@ -80,6 +80,7 @@ mod tests {
                 "LogAppendTime",
                 "compact",
                 "0.25",
+                "disabled",
             ]
             .map(str::to_owned)
             .to_vec(),

@@ -278,6 +278,8 @@ impl Broker {
     fn ask(&mut self, ctx: &mut Ctx<'_>, slot: usize, token: Token, request: &Request) {
         if matches!(request, Request::ConsumerHeartbeat(_)) {
             self.tell_topics(slot);
+        } else if matches!(request, Request::JoinGroup(_) | Request::LeaveGroup(_)) {
+            self.tell_topics_if_asked(slot);
         }
         let hosted = self.memory.groups.get_mut(slot);
         let hosted = hosted.expect("a led partition of the offsets topic has a coordinator");

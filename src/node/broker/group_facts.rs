@@ -15,7 +15,7 @@ use crate::kafka::message::Response;
 use crate::node::coordinator::{
     GroupEvent, Moved, OffsetChange, RebalanceReason, RemovalReason, Who,
 };
-use crate::node::fact::GroupFact;
+use crate::node::fact::{GroupFact, Protocol};
 use crate::node::{Ctx, FactId};
 
 /// The length of `-` and a UUID.
@@ -60,6 +60,7 @@ fn words(reason: RebalanceReason) -> Arc<str> {
         RebalanceReason::AssignmentNotStored(_)
         | RebalanceReason::OverCapacity
         | RebalanceReason::TopicsChanged
+        | RebalanceReason::Downgraded
         | RebalanceReason::MembersGone => reason,
     };
     Arc::from(short.to_string())
@@ -196,6 +197,7 @@ impl Broker {
                     RemovalReason::Left => GroupFact::MemberLeft { group, member },
                     RemovalReason::SessionExpired => GroupFact::SessionExpired { group, member },
                     RemovalReason::DidNotRevoke => GroupFact::RevocationTimedOut { group, member },
+                    RemovalReason::RejoinTimedOut => GroupFact::RejoinTimedOut { group, member },
                     _ => return None,
                 };
                 (name, fact)
@@ -221,6 +223,22 @@ impl Broker {
                     first,
                     reason: Arc::from(reason.to_string()),
                     assignment: self.owners(&assignments),
+                };
+                Some((group, fact))
+            }
+            GroupEvent::Upgraded { group, generation } => {
+                let fact = GroupFact::ProtocolChanged {
+                    group: self.group_id(&group),
+                    to: Protocol::Consumer,
+                    epoch: generation,
+                };
+                Some((group, fact))
+            }
+            GroupEvent::Downgraded { group, epoch } => {
+                let fact = GroupFact::ProtocolChanged {
+                    group: self.group_id(&group),
+                    to: Protocol::Classic,
+                    epoch,
                 };
                 Some((group, fact))
             }

@@ -9,7 +9,7 @@ use crate::base::{Instant, TopicPartition};
 use crate::kafka::consumer_protocol::{
     ConsumerGroupRecord, CurrentAssignment, MemberSubscription, ResolvedPattern,
 };
-use crate::kafka::group::CoordinatorRecord;
+use crate::kafka::group::{CoordinatorRecord, JoinProtocol};
 use crate::kafka::size::record_size;
 use crate::kafka::{Batch, Payload};
 
@@ -54,6 +54,7 @@ impl super::BrokerSetup {
                 let members: u32 = members.iter().map(member).sum();
                 (2 + text(group), 40 + members)
             }
+            CoordinatorRecord::GroupGone { group } => (2 + text(group), 0),
             CoordinatorRecord::ConsumerGroup { group, record } => {
                 let (key, value) = consumer_group_lengths(record);
                 (2 + text(group) + key, value)
@@ -69,12 +70,17 @@ fn consumer_group_lengths(record: &ConsumerGroupRecord) -> (u32, u32) {
     let partitions = |list: &[TopicPartition]| 1 + 20 * list.len() as u32;
     match record {
         ConsumerGroupRecord::Epoch { .. } => (0, 12),
-        ConsumerGroupRecord::TargetEpoch(_) => (0, 4),
+        ConsumerGroupRecord::TargetEpoch(Some(_)) => (0, 4),
+        ConsumerGroupRecord::Gone | ConsumerGroupRecord::TargetEpoch(None) => (0, 0),
         ConsumerGroupRecord::Member {
             member,
             subscription,
         } => {
-            let value = |s: &Arc<MemberSubscription>| 40 + 16 * s.topics.len() as u32;
+            let value = |s: &Arc<MemberSubscription>| {
+                let protocols = s.classic.iter().flat_map(|c| &c.protocols);
+                let protocol = |p: &JoinProtocol| 20 + 16 * p.subscription.topics.len() as u32;
+                40 + 16 * s.topics.len() as u32 + protocols.map(protocol).sum::<u32>()
+            };
             (text(member), subscription.as_ref().map_or(0, value))
         }
         ConsumerGroupRecord::Target { member, assignment } => {

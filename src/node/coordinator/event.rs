@@ -35,6 +35,8 @@ pub enum RebalanceReason {
     AssignmentNotStored(ErrorCode),
     /// A coordinator loaded a group larger than `group.max.size`.
     OverCapacity,
+    /// A group of the consumer protocol turned classic.
+    Downgraded,
     /// Consumer protocol: the subscribed topics are not what they were.
     TopicsChanged,
     /// Consumer protocol: members that are out since the last target had a share of it.
@@ -54,6 +56,8 @@ pub enum RemovalReason {
     DidNotSync,
     /// It rejoined when the group was full already.
     GroupFull,
+    /// Consumer protocol: it is of the classic one, and did not join again or sync in time.
+    RejoinTimedOut,
     /// Consumer protocol: it did not give up in time what it was told to.
     DidNotRevoke,
 }
@@ -66,6 +70,9 @@ pub struct Who {
     /// The `client.id`.
     pub client_id: Arc<str>,
 }
+
+/// The `client.id` that had each partition last.
+pub(super) type Owners = BTreeMap<TopicPartition, Arc<str>>;
 
 /// A partition went from one client to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +88,7 @@ pub struct Moved {
 impl Moved {
     /// Notes that a client has a partition now; says whether it was another client's.
     pub(super) fn take_over(
-        owners: &mut BTreeMap<TopicPartition, Arc<str>>,
+        owners: &mut Owners,
         partition: TopicPartition,
         to: &Arc<str>,
     ) -> Option<Self> {
@@ -201,6 +208,21 @@ pub enum GroupEvent {
         /// The partitions that were another client's before.
         moved: Arc<[Moved]>,
     },
+    /// The first member of the consumer protocol took its classic group along.
+    Upgraded {
+        /// The group.
+        group: Arc<str>,
+        /// Its last generation, from which the group epoch goes on.
+        generation: i32,
+    },
+    /// The last member of the consumer protocol is gone, and those that are left make a classic
+    /// group.
+    Downgraded {
+        /// The group.
+        group: Arc<str>,
+        /// Its last group epoch, from which the generation goes on.
+        epoch: i32,
+    },
     /// The last member is gone.
     Emptied {
         /// The group.
@@ -256,6 +278,7 @@ impl fmt::Display for RebalanceReason {
             }
             Self::AssignmentNotStored(_) => f.write_str("Error when storing group assignment"),
             Self::OverCapacity => f.write_str("Freshly-loaded group is over capacity"),
+            Self::Downgraded => f.write_str("Downgrade group from consumer to classic"),
             Self::TopicsChanged => f.write_str("Computed new metadata hash"),
             Self::MembersGone => f.write_str("Removed members from the group"),
         }

@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Token;
-use super::event::{Moved, Who};
-use crate::base::{Instant, Span, TopicPartition};
+use super::event::{Moved, Owners, Who};
+use crate::base::{Instant, Span};
 use crate::kafka::ErrorCode;
 use crate::kafka::group::{
     Assignment, CoordinatorRecord, JoinProtocol, JoinedMember, MemberId, PersistedMember,
@@ -97,7 +97,7 @@ pub struct ClassicGroup {
     /// Somebody came after the first member while the initial delay ran.
     pub(super) new_member_added: bool,
     /// The `client.id` each partition was last assigned to.
-    pub(super) owners: BTreeMap<TopicPartition, Arc<str>>,
+    pub(super) owners: Owners,
     /// It has been Stable before.
     pub(super) has_formed: bool,
 }
@@ -158,12 +158,12 @@ impl Member {
         !self.is_new && (self.is_awaiting_join() || self.is_awaiting_sync())
     }
 
-    fn knows(&self, protocol: &str) -> bool {
+    pub(super) fn knows(&self, protocol: &str) -> bool {
         self.protocols.iter().any(|p| *p.name == *protocol)
     }
 
     /// What it says of itself under a protocol that it knows.
-    fn subscription(&self, protocol: &str) -> &Arc<Subscription> {
+    pub(super) fn subscription(&self, protocol: &str) -> &Arc<Subscription> {
         self.protocols
             .iter()
             .find(|p| *p.name == *protocol)
@@ -189,7 +189,7 @@ impl ClassicGroup {
             pending_join: BTreeSet::new(),
             pending_sync: BTreeSet::new(),
             new_member_added: false,
-            owners: BTreeMap::new(),
+            owners: Owners::new(),
             has_formed: false,
         }
     }

@@ -12,9 +12,12 @@
 use std::sync::Arc;
 
 use super::group::{ClassicGroup, GroupState, Member, Parked};
+use super::modern::migration;
 use super::timers::Timer;
 use super::write::{Continuation, StaticRejoin};
-use super::{GroupEvent, RebalanceReason, RemovalReason, Token, Turn, reply_to, sync};
+use super::{
+    ConsumerGroup, GroupEvent, RebalanceReason, RemovalReason, Token, Turn, reply_to, sync,
+};
 use crate::base::Span;
 use crate::kafka::ErrorCode;
 use crate::kafka::group::{CoordinatorRecord, JoinGroupRequest, JoinGroupResponse, MemberId};
@@ -25,7 +28,7 @@ use crate::kafka::message::{Api, Response};
 const NEW_MEMBER_JOIN_TIMEOUT: Span = Span::from_secs(300);
 
 /// The first version that makes a dynamic member come twice (KIP-394).
-const VERSION_MEMBER_ID_REQUIRED: i16 = 4;
+pub(super) const VERSION_MEMBER_ID_REQUIRED: i16 = 4;
 
 /// The first version that can tell a returning leader not to assign (KIP-814).
 const VERSION_SKIP_ASSIGNMENT: i16 = 9;
@@ -276,8 +279,16 @@ impl Turn<'_> {
         self.replace_static(group, &rejoin.new, &rejoin.old.id);
     }
 
-    /// A group that was just made is written, so that it is not forgotten.
-    pub(super) fn write_new_group(&mut self, group: &ClassicGroup) {
+    /// A group that was just made is written, so that it is not forgotten, after the tombstones of
+    /// an empty one of the other protocol that made way.
+    pub(super) fn write_new_group(
+        &mut self,
+        group: &ClassicGroup,
+        made_way: Option<ConsumerGroup>,
+    ) {
+        let mut records = made_way
+            .as_ref()
+            .map_or_else(Vec::new, migration::tombstones);
         let record = CoordinatorRecord::GroupMetadata {
             group: Arc::clone(&group.name),
             generation: 0,
@@ -287,9 +298,13 @@ impl Turn<'_> {
             members: Arc::from([]),
             state_since: group.state_since,
         };
-        let id = self.write(vec![record]);
+        records.push(record);
+        let id = self.write(records);
         let group = Arc::clone(&group.name);
         self.defer(id, Continuation::NewGroup { group });
+        if let Some(before) = made_way.map(Box::new) {
+            self.defer(id, Continuation::Replaced { before });
+        }
     }
 
     /// Arms or moves the timer of a member's session.

@@ -18,6 +18,15 @@ pub enum MemberIds {
         /// How many were given out.
         made: u32,
     },
+    /// These, for stories that were recorded under ids of another order.
+    Listed {
+        /// The ids, the last first.
+        ids: Vec<MemberId>,
+        /// Whom the map of a group of the consumer protocol (`TimelineHashMap`) hands out first, each
+        /// time that the group goes from one protocol to the other; the last time first. Its order is
+        /// another than that of a Java hash map.
+        turns: Vec<Vec<MemberId>>,
+    },
 }
 
 impl MemberIds {
@@ -33,6 +42,18 @@ impl MemberIds {
                 assert!(*made < 10_000, "four digits keep the order of the names");
                 Arc::from(format!("M{made:04}"))
             }
+            Self::Listed { ids, .. } => ids.pop().expect("as many are listed as are made"),
+        }
+    }
+
+    /// Puts members of a group of the consumer protocol in the order in which it hands them out: that
+    /// of their ids, where nothing else is known.
+    pub(super) fn sort<T>(&mut self, members: &mut [T], id: impl Fn(&T) -> &MemberId) {
+        if let Self::Listed { turns, .. } = self
+            && let Some(first) = turns.pop()
+        {
+            let place = |member: &T| first.iter().position(|known| known == id(member));
+            members.sort_by_key(|member| place(member).unwrap_or(first.len()));
         }
     }
 }

@@ -21,6 +21,7 @@ mod membership;
 mod modern;
 mod offsets;
 mod rebalance;
+mod requests;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -41,10 +42,10 @@ pub use timers::Timer;
 use crate::base::{Instant, Span, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::kafka::config::BrokerConfig;
-use crate::kafka::group::{
-    CoordinatorRecord, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, SyncGroupRequest,
-};
+use crate::kafka::config::broker::MigrationPolicy;
+use crate::kafka::group::CoordinatorRecord;
 use crate::kafka::message::{Api, Response};
+use event::Owners;
 use group::Parked;
 use modern::image::Image;
 use offsets::Offsets;
@@ -99,6 +100,8 @@ pub struct CoordinatorConfig {
     pub consumer_heartbeat_interval: Span,
     /// `group.consumer.max.size`.
     pub consumer_max_size: u32,
+    /// `group.consumer.migration.policy`.
+    pub migration_policy: MigrationPolicy,
     /// `group.consumer.regex.refresh.interval.ms`.
     pub consumer_pattern_interval: Span,
 }
@@ -111,6 +114,8 @@ pub struct GroupCoordinator {
     is_loaded: bool,
     groups: BTreeMap<Arc<str>, ClassicGroup>,
     consumer_groups: BTreeMap<Arc<str>, ConsumerGroup>,
+    /// Who had which partition of a group of the consumer protocol that its records are yet to make.
+    owners_before: BTreeMap<Arc<str>, Owners>,
     image: Image,
     offsets: Offsets,
     timers: Timers,
@@ -147,6 +152,7 @@ impl From<&BrokerConfig> for CoordinatorConfig {
             consumer_session_timeout: broker.consumer_session_timeout,
             consumer_heartbeat_interval: broker.consumer_heartbeat_interval,
             consumer_max_size: broker.consumer_max_size,
+            migration_policy: broker.migration_policy,
             consumer_pattern_interval: broker.consumer_pattern_interval,
         }
     }
@@ -161,6 +167,7 @@ impl GroupCoordinator {
             is_loaded: false,
             groups: BTreeMap::new(),
             consumer_groups: BTreeMap::new(),
+            owners_before: BTreeMap::new(),
             image: Image::default(),
             offsets: Offsets::default(),
             timers: Timers::default(),
@@ -196,6 +203,9 @@ impl GroupCoordinator {
                 self.groups.insert(Arc::clone(group), loaded);
             }
             CoordinatorRecord::GroupMetadata { .. } => {}
+            CoordinatorRecord::GroupGone { group } => {
+                self.groups.remove(group);
+            }
             CoordinatorRecord::ConsumerGroup { group, record } => {
                 self.replay_consumer_group(group, record);
             }
@@ -217,10 +227,13 @@ impl GroupCoordinator {
     /// Another broker leads the partition now: whoever waits here is told to look for it.
     pub fn resign(mut self, out: &mut Vec<Output>) {
         for then in self.writes.abandon() {
-            if let Continuation::Answer(token, response) = then {
-                let response = write::failure(response, ErrorCode::NotCoordinator);
-                out.push(Output::Reply { token, response });
-            }
+            let (token, response) = match then {
+                Continuation::Answer(token, response) => (token, response),
+                Continuation::Classic { answer } => (answer.token, answer.response),
+                _ => continue,
+            };
+            let response = write::failure(response, ErrorCode::NotCoordinator);
+            out.push(Output::Reply { token, response });
         }
         for group in self.groups.values_mut() {
             for member in group.members.values_mut() {
@@ -232,113 +245,6 @@ impl GroupCoordinator {
                     sync::refusal(ErrorCode::NotCoordinator)
                 });
             }
-        }
-    }
-
-    /// `JoinGroup`. Answered when the join phase completes, or at once if refused.
-    pub fn handle_join(
-        &mut self,
-        now: Instant,
-        request: &JoinGroupRequest,
-        token: Token,
-        out: &mut Vec<Output>,
-    ) {
-        assert!(
-            Span::ZERO < request.rebalance_timeout,
-            "max.poll.interval.ms is at least 1"
-        );
-        let creates = request.member.is_empty() && !self.groups.contains_key(&request.group);
-        let error = if self.is_loaded {
-            self.join_error(request)
-        } else {
-            ErrorCode::CoordinatorLoadInProgress
-        };
-        if error != ErrorCode::None {
-            let (_, mut turn) = self.turn(now, &request.group, out);
-            turn.refuse_join(&request.group, &request.member, token, error);
-            return;
-        }
-        self.consumer_groups.remove(&request.group);
-        self.group_or_new(now, &request.group);
-        let (group, mut turn) = self.turn(now, &request.group, out);
-        let group = group.expect("the group was made if need be");
-        turn.join(group, request, token);
-        if creates {
-            turn.write_new_group(group);
-        }
-        turn.watch_parked(&request.group, token);
-    }
-
-    /// What refuses a join before its group is looked into.
-    fn join_error(&self, request: &JoinGroupRequest) -> ErrorCode {
-        let bounds = self.config.min_session_timeout..=self.config.max_session_timeout;
-        if !bounds.contains(&request.session_timeout) {
-            ErrorCode::InvalidSessionTimeout
-        } else if self.has_consumer_members(&request.group) {
-            ErrorCode::InconsistentGroupProtocol
-        } else if !request.member.is_empty() && !self.groups.contains_key(&request.group) {
-            ErrorCode::UnknownMemberId
-        } else {
-            ErrorCode::None
-        }
-    }
-
-    /// `SyncGroup`. Answered when the leader's assignment is replicated, or at once.
-    pub fn handle_sync(
-        &mut self,
-        now: Instant,
-        request: &SyncGroupRequest,
-        token: Token,
-        out: &mut Vec<Output>,
-    ) {
-        let is_loaded = self.is_loaded;
-        let (group, mut turn) = self.turn(now, &request.group, out);
-        match group {
-            _ if !is_loaded => {
-                turn.refuse_sync(request, token, ErrorCode::CoordinatorLoadInProgress);
-            }
-            Some(group) if group.state != GroupState::Empty => {
-                turn.sync(group, request, token);
-                turn.watch_parked(&request.group, token);
-            }
-            _ => turn.refuse_sync(request, token, ErrorCode::UnknownMemberId),
-        }
-    }
-
-    /// `Heartbeat`. While the partition is loaded every heartbeat is fine.
-    pub fn handle_heartbeat(
-        &mut self,
-        now: Instant,
-        request: &HeartbeatRequest,
-        token: Token,
-        out: &mut Vec<Output>,
-    ) {
-        let is_loaded = self.is_loaded;
-        let (group, mut turn) = self.turn(now, &request.group, out);
-        match group {
-            _ if !is_loaded => turn.reply(token, Response::Heartbeat(ErrorCode::None)),
-            Some(group) => turn.heartbeat(group, request, token),
-            None => turn.refuse_heartbeat(request, token, ErrorCode::UnknownMemberId),
-        }
-    }
-
-    /// `LeaveGroup`.
-    pub fn handle_leave(
-        &mut self,
-        now: Instant,
-        request: &LeaveGroupRequest,
-        token: Token,
-        out: &mut Vec<Output>,
-    ) {
-        let is_loaded = self.is_loaded;
-        let (group, mut turn) = self.turn(now, &request.group, out);
-        match group {
-            _ if !is_loaded => {
-                let loading = membership::leave_failure(ErrorCode::CoordinatorLoadInProgress);
-                turn.reply(token, loading);
-            }
-            Some(group) => turn.leave(group, request, token),
-            None => turn.reply(token, membership::leave_of_unknown_group(request)),
         }
     }
 
@@ -377,11 +283,9 @@ impl GroupCoordinator {
             return Some(Fired::Replication);
         }
         let timer = self.timers.pop().expect("a timer is armed");
-        if self.fire_of_consumer_group(now, &timer, out) {
-            return Some(Fired::Timer(timer));
-        }
-        let (group, mut turn) = self.turn(now, timer.group(), out);
-        if let Some(group) = group {
+        if timer.is_of_consumer_group() {
+            self.fire_of_consumer_group(now, &timer, out);
+        } else if let (Some(group), mut turn) = self.turn(now, timer.group(), out) {
             turn.fire(group, &timer);
         }
         Some(Fired::Timer(timer))
@@ -410,8 +314,16 @@ impl GroupCoordinator {
             self.go_on(now, then, error, out);
         }
         for then in failed {
-            if let Continuation::NewGroup { group } = then {
-                self.groups.remove(&group);
+            match then {
+                Continuation::NewGroup { group } => {
+                    self.groups.remove(&group);
+                }
+                Continuation::Replaced { before } => {
+                    self.groups.remove(&before.name);
+                    self.consumer_groups
+                        .insert(Arc::clone(&before.name), *before);
+                }
+                _ => {}
             }
         }
     }
@@ -433,7 +345,11 @@ impl GroupCoordinator {
                 };
                 out.push(Output::Reply { token, response });
             }
-            Continuation::NewGroup { .. } => {}
+            Continuation::NewGroup { .. } | Continuation::Replaced { .. } => {}
+            Continuation::Classic { answer } => {
+                let (_, mut turn) = self.turn(now, &answer.group.clone(), out);
+                turn.after_classic(*answer, error);
+            }
             Continuation::Parked { group, token } => {
                 if let (Some(group), mut turn) = self.turn(now, &group, out) {
                     turn.after_parked(group, token, error);

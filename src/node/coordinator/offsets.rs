@@ -8,6 +8,7 @@
 //! | the same in `CompletingRebalance` | no: `REBALANCE_IN_PROGRESS` |
 //! | anybody else | no: `UNKNOWN_MEMBER_ID`, `FENCED_INSTANCE_ID`, `ILLEGAL_GENERATION` |
 //! | member of the consumer protocol | with exactly its epoch, in any state; else `STALE_MEMBER_EPOCH` |
+//! | member of the classic protocol in a group of that one | the same; else `ILLEGAL_GENERATION` |
 //!
 //! Nothing checks who owns a partition, nor that an offset grows: a valid member may set any.
 //! An offset commit that times out stays in the log, and is read by whoever asks after it is replicated.
@@ -206,8 +207,9 @@ impl GroupCoordinator {
         };
         match group.members.get(member) {
             None => ErrorCode::UnknownMemberId,
-            Some(member) if member.current.epoch != *epoch => ErrorCode::StaleMemberEpoch,
-            Some(_) => ErrorCode::None,
+            Some(member) if member.current.epoch == *epoch => ErrorCode::None,
+            Some(member) if member.classic().is_some() => ErrorCode::IllegalGeneration,
+            Some(_) => ErrorCode::StaleMemberEpoch,
         }
     }
 
@@ -257,11 +259,13 @@ fn consumer_commit_error(
     let Some(member) = group.members.get(claim.member) else {
         return ErrorCode::UnknownMemberId;
     };
+    let is_classic = member.classic().is_some();
     match kind {
-        CommitKind::Plain { version } if version < VERSION_MEMBER_EPOCH => {
+        CommitKind::Plain { version } if version < VERSION_MEMBER_EPOCH && !is_classic => {
             ErrorCode::UnsupportedVersion
         }
         _ if claim.generation == member.current.epoch => ErrorCode::None,
+        _ if is_classic => ErrorCode::IllegalGeneration,
         CommitKind::Plain { .. } => ErrorCode::StaleMemberEpoch,
         CommitKind::Transactional => ErrorCode::IllegalGeneration,
     }

@@ -25,7 +25,11 @@ impl Turn<'_> {
             Timer::Join { .. } => self.complete_join(group),
             Timer::Sync { generation, .. } => self.sync_timed_out(group, *generation),
             Timer::Session { member, .. } => self.session_expired(group, member),
-            Timer::Rebalance { .. } | Timer::Resolution { .. } => {}
+            Timer::ConsumerSession { .. }
+            | Timer::MemberJoin { .. }
+            | Timer::MemberSync { .. }
+            | Timer::Rebalance { .. }
+            | Timer::Resolution { .. } => unreachable!("{timer:?} is of the other protocol"),
         }
     }
 

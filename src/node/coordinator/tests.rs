@@ -5,8 +5,8 @@
 use super::*;
 use crate::base::{Offset, TopicId};
 use crate::kafka::group::{
-    JoinProtocol, MemberId, OffsetAndEpoch, OffsetCommitRequest, OffsetFetchRequest,
-    OffsetFetchResponse, Subscription,
+    HeartbeatRequest, JoinGroupRequest, JoinProtocol, MemberId, OffsetAndEpoch,
+    OffsetCommitRequest, OffsetFetchRequest, OffsetFetchResponse, Subscription, SyncGroupRequest,
 };
 
 const P0: TopicPartition = TopicPartition::new(TopicId(0), 0);

@@ -34,11 +34,34 @@ pub enum Timer {
         /// The generation whose assignment was waited for.
         generation: i32,
     },
-    /// A member was not heard of for its session timeout.
+    /// A member of a classic group was not heard of for its session timeout.
     Session {
         /// The group.
         group: Arc<str>,
         /// The member, joined or with an id given out only.
+        member: MemberId,
+    },
+    /// Consumer protocol: a member was not heard of for its session timeout.
+    ConsumerSession {
+        /// The group.
+        group: Arc<str>,
+        /// The member.
+        member: MemberId,
+    },
+    /// Consumer protocol: a member of the classic protocol was told to join again, and had until now
+    /// to do it.
+    MemberJoin {
+        /// The group.
+        group: Arc<str>,
+        /// The member.
+        member: MemberId,
+    },
+    /// Consumer protocol: a member of the classic protocol has joined, and had until now to ask for
+    /// its assignment.
+    MemberSync {
+        /// The group.
+        group: Arc<str>,
+        /// The member.
         member: MemberId,
     },
     /// Consumer protocol: a member had until now to give up what it was told to.
@@ -65,6 +88,9 @@ pub(super) enum TimerKey {
     Join(Arc<str>),
     Sync(Arc<str>),
     Session(Arc<str>, MemberId),
+    ConsumerSession(Arc<str>, MemberId),
+    MemberJoin(Arc<str>, MemberId),
+    MemberSync(Arc<str>, MemberId),
     Rebalance(Arc<str>, MemberId),
     Resolution(Arc<str>),
 }
@@ -88,8 +114,27 @@ impl Timer {
             | Self::Join { group }
             | Self::Sync { group, .. }
             | Self::Session { group, .. }
+            | Self::ConsumerSession { group, .. }
+            | Self::MemberJoin { group, .. }
+            | Self::MemberSync { group, .. }
             | Self::Rebalance { group, .. }
             | Self::Resolution { group, .. } => group,
+        }
+    }
+
+    /// Whether it is a timer of the consumer protocol. One whose group is of the other protocol by
+    /// now runs out without effect.
+    pub(super) fn is_of_consumer_group(&self) -> bool {
+        match self {
+            Self::ConsumerSession { .. }
+            | Self::MemberJoin { .. }
+            | Self::MemberSync { .. }
+            | Self::Rebalance { .. }
+            | Self::Resolution { .. } => true,
+            Self::InitialJoin { .. }
+            | Self::Join { .. }
+            | Self::Sync { .. }
+            | Self::Session { .. } => false,
         }
     }
 
@@ -101,6 +146,15 @@ impl Timer {
             Self::Sync { group, .. } => TimerKey::Sync(Arc::clone(group)),
             Self::Session { group, member } => {
                 TimerKey::Session(Arc::clone(group), Arc::clone(member))
+            }
+            Self::ConsumerSession { group, member } => {
+                TimerKey::ConsumerSession(Arc::clone(group), Arc::clone(member))
+            }
+            Self::MemberJoin { group, member } => {
+                TimerKey::MemberJoin(Arc::clone(group), Arc::clone(member))
+            }
+            Self::MemberSync { group, member } => {
+                TimerKey::MemberSync(Arc::clone(group), Arc::clone(member))
             }
             Self::Rebalance { group, member, .. } => {
                 TimerKey::Rebalance(Arc::clone(group), Arc::clone(member))
@@ -123,6 +177,13 @@ impl Timers {
             self.by_due.len() == self.by_key.len(),
             "every armed timer has exactly one key"
         );
+    }
+
+    /// Arms a timer, unless there is one under the same key.
+    pub(super) fn set_if_absent(&mut self, deadline: Instant, timer: Timer) {
+        if !self.is_armed(&timer.key()) {
+            self.set(deadline, timer);
+        }
     }
 
     /// Disarms a timer, if it is armed.

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use super::event::GroupEvent;
 use super::group::Member;
 use super::timers::Due;
-use super::{Token, WriteId};
+use super::{ConsumerGroup, Token, WriteId, join, sync};
+use crate::base::Span;
 use crate::kafka::ErrorCode;
 use crate::kafka::consumer_protocol::ConsumerHeartbeatResponse;
 use crate::kafka::group::{Assignment, MemberId};
@@ -28,6 +29,10 @@ pub(super) enum Continuation {
     NewGroup { group: Arc<str> },
     /// The leader's assignment: hand it out.
     Assignment { group: Arc<str>, plan: Plan },
+    /// A classic group took the place of this one; if it could not be written, this one stands.
+    Replaced { before: Box<ConsumerGroup> },
+    /// A member of the classic protocol in a group of the other one is answered.
+    Classic { answer: Box<ClassicAnswer> },
     /// A static member's new id: answer its join, or put the old member back.
     StaticRejoin {
         group: Arc<str>,
@@ -50,6 +55,26 @@ pub(super) struct StaticRejoin {
     pub(super) leader_before: MemberId,
     pub(super) version: i16,
     pub(super) token: Token,
+}
+
+/// The answer to a `JoinGroup` or `SyncGroup` that went to a group of the consumer protocol.
+#[derive(Clone, Debug)]
+pub(super) struct ClassicAnswer {
+    pub(super) group: Arc<str>,
+    pub(super) member: MemberId,
+    pub(super) token: Token,
+    pub(super) response: Response,
+    /// What the member has time for from then on; none if its group has turned classic with it.
+    pub(super) timeouts: Option<ClassicTimeouts>,
+}
+
+/// The timeouts of a member of the classic protocol in a group of the consumer protocol.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ClassicTimeouts {
+    /// For its next heartbeat.
+    pub(super) session: Span,
+    /// For its `SyncGroup`; none once it has sent that.
+    pub(super) sync: Option<Span>,
 }
 
 /// A continuation and what it waits for.
@@ -145,6 +170,8 @@ impl Writes {
 /// The answer of the same API that says that a write did not get through.
 pub(super) fn failure(response: Response, error: ErrorCode) -> Response {
     match response {
+        Response::JoinGroup(_) => join::refusal("", error),
+        Response::SyncGroup(_) => sync::refusal(error),
         Response::Heartbeat(_) => Response::Heartbeat(error),
         Response::LeaveGroup(mut leave) => {
             leave.error = error;

@@ -1,5 +1,6 @@
 //! Facts of groups: membership, assignments, positions and offset commits.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -40,6 +41,26 @@ pub enum PositionSource {
     Stored,
     /// Where the log was cut off: it has other records there, or none, from that offset on.
     Truncation,
+}
+
+/// The protocol that a group is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// Members meet in rounds, and their leader assigns.
+    Classic,
+    /// The coordinator assigns, and moves one member at a time (KIP-848).
+    Consumer,
+}
+
+impl fmt::Display for Protocol {
+    /// As `group.protocol` names it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Classic => "classic",
+            Self::Consumer => "consumer",
+        })
+    }
 }
 
 /// Facts of groups: of the coordinator (its broker states them) and of members.
@@ -282,6 +303,23 @@ pub enum GroupFact {
         /// The group.
         group: GroupId,
     },
+    /// Coordinator: a group with members is of another protocol from now on.
+    ProtocolChanged {
+        /// The group.
+        group: GroupId,
+        /// Of which one.
+        to: Protocol,
+        /// Its generation or group epoch, which goes on.
+        epoch: i32,
+    },
+    /// Coordinator, consumer protocol: a member of the classic protocol was told to join again, and
+    /// did not join or did not ask for its assignment in time.
+    RejoinTimedOut {
+        /// The group.
+        group: GroupId,
+        /// The member.
+        member: NodeId,
+    },
 }
 
 impl GroupFact {
@@ -313,7 +351,9 @@ impl GroupFact {
             | Self::TargetComputed { group, .. }
             | Self::MemberReconciled { group, .. }
             | Self::RevocationTimedOut { group, .. }
-            | Self::FellSilent { group } => *group,
+            | Self::FellSilent { group }
+            | Self::ProtocolChanged { group, .. }
+            | Self::RejoinTimedOut { group, .. } => *group,
         }
     }
 }

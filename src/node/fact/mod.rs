@@ -18,7 +18,7 @@ use crate::kafka::message::Api;
 use crate::kafka::{ErrorCode, Records};
 
 pub use cluster::{Choice, ClusterFact};
-pub use group::{CommitKind, GroupFact, PositionSource};
+pub use group::{CommitKind, GroupFact, PositionSource, Protocol};
 pub use sink::{SinkFact, SinkSilence};
 pub use storage::{Retention, StorageFact};
 

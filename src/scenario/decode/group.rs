@@ -6,7 +6,6 @@ use super::fields::{Context, Fields};
 use super::producer::{ACTORS_MAX, clock, known_topic, life};
 use super::sink::use_of_sink;
 use super::steps::{self, Where};
-use crate::kafka::config::consumer::GroupProtocol;
 use crate::scenario::diagnostic::{Kind, Problem};
 use crate::scenario::not_yet::Area;
 use crate::scenario::origin::Origin;
@@ -64,24 +63,7 @@ pub(super) fn group(
     except::fill_actor(&mut group.all, &mut group.except, &actors, |member| {
         &mut member.config
     });
-    one_protocol(context, node, name, &group);
     group
-}
-
-/// A group is of one protocol: its migration from one to the other is not built.
-fn one_protocol(context: &mut Context, node: &Node, name: &str, group: &Group) {
-    let is_modern = |member: &Member| {
-        let settings = config::settings_of_consumer(&member.config, member.client, name);
-        settings.protocol == GroupProtocol::Consumer
-    };
-    let all = group.actors(name);
-    let members = all.iter().map(|actor| group.actor(actor));
-    let modern = members.filter(|member| is_modern(member)).count();
-    if 0 < modern && modern < all.len() {
-        let text = format!("members of `{name}` differ in `group.protocol`: not yet");
-        let help = "give all members of the group the same `group.protocol`";
-        context.error_help(Kind::NotYet, node.place, text, help);
-    }
 }
 
 fn member(

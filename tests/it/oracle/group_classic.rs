@@ -285,27 +285,30 @@ pub(super) fn inside(member: &str) -> MemberId {
     }
 }
 
-/// The story's name of a member id.
-fn outside(member: &str) -> String {
+/// The story's name of a member id. What stands before a `~` only makes an order.
+pub(super) fn outside(member: &str) -> String {
+    if let Some((_, name)) = member.split_once('~') {
+        return name.to_owned();
+    }
     match member.strip_prefix('M') {
         Some(number) => format!("M{}", number.trim_start_matches('0')),
         None => member.to_owned(),
     }
 }
 
-fn member(event: &Value) -> MemberId {
+pub(super) fn member(event: &Value) -> MemberId {
     inside(text(event, "m").unwrap_or(""))
 }
 
-fn instance(event: &Value) -> Option<Arc<str>> {
+pub(super) fn instance(event: &Value) -> Option<Arc<str>> {
     text(event, "i").map(Arc::from)
 }
 
-fn error_of(error: ErrorCode) -> Map<String, Value> {
+pub(super) fn error_of(error: ErrorCode) -> Map<String, Value> {
     Map::from_iter([("e".to_owned(), json!(error))])
 }
 
-fn told_join(join: &JoinGroupResponse) -> Map<String, Value> {
+pub(super) fn told_join(join: &JoinGroupResponse) -> Map<String, Value> {
     let mut answer = error_of(join.error);
     answer.insert("m".to_owned(), json!(outside(&join.member)));
     if join.error != ErrorCode::None {
@@ -324,7 +327,7 @@ fn told_join(join: &JoinGroupResponse) -> Map<String, Value> {
     answer
 }
 
-fn told_group(group: Option<&ClassicGroup>) -> Value {
+pub(super) fn told_group(group: Option<&ClassicGroup>) -> Value {
     let Some(group) = group else {
         return json!({ "g": "none" });
     };

@@ -17,6 +17,8 @@ mod config;
 mod error;
 mod group_classic;
 mod group_consumer;
+mod group_migration;
+mod group_player;
 mod hash;
 mod hw_timeline;
 mod java_hash;
@@ -29,7 +31,7 @@ mod sticky;
 mod sticky_partitioner;
 
 /// Every file the tests read: what makes a folder a folder of oracle data.
-const FILES: [&str; 32] = [
+const FILES: [&str; 33] = [
     "batch-boundaries.jsonl",
     "batch-sizes.jsonl",
     "client-cooperative-sticky.jsonl",
@@ -50,6 +52,7 @@ const FILES: [&str; 32] = [
     "errors.jsonl",
     "group-classic-timeline.jsonl",
     "group-consumer-timeline.jsonl",
+    "group-migration-timeline.jsonl",
     "hw-timeline.jsonl",
     "java-hash-order.jsonl",
     "murmur2.jsonl",

@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::event::{Moved, Who};
+use super::super::event::{Moved, Owners, Who};
 use crate::base::{Span, TopicId, TopicPartition};
 use crate::kafka::consumer_protocol::{
-    ConsumerGroupRecord, CurrentAssignment, EPOCH_LEAVE, MemberSubscription, ReconcileState,
-    ResolvedPattern,
+    ClassicMember, ConsumerGroupRecord, CurrentAssignment, EPOCH_LEAVE, MemberSubscription,
+    ReconcileState, ResolvedPattern,
 };
 use crate::kafka::group::{Assignment, MemberId};
 
@@ -61,7 +61,7 @@ pub struct ConsumerGroup {
     /// The version of the metadata that the group has looked at. Memory only.
     pub(super) looked_at: u64,
     /// The `client.id` that had each partition last. Memory only.
-    owners: BTreeMap<TopicPartition, Arc<str>>,
+    pub(in super::super) owners: Owners,
 }
 
 impl ConsumerMember {
@@ -84,6 +84,7 @@ impl ConsumerMember {
                 assignor: None,
                 topics: Arc::from([]),
                 pattern: None,
+                classic: None,
             }),
             current: Arc::new(current),
         }
@@ -101,6 +102,11 @@ impl ConsumerMember {
     pub(super) fn pattern(&self) -> Option<&Arc<str>> {
         let pattern = self.subscription.pattern.as_ref();
         pattern.filter(|pattern| !pattern.is_empty())
+    }
+
+    /// What it says of itself as a member of the classic protocol, if it is one.
+    pub fn classic(&self) -> Option<&ClassicMember> {
+        self.subscription.classic.as_deref()
     }
 
     /// Whether it has all of the target of this epoch (`isReconciledTo`).
@@ -123,7 +129,7 @@ impl ConsumerGroup {
             patterns: BTreeMap::new(),
             holders: BTreeMap::new(),
             looked_at: 0,
-            owners: BTreeMap::new(),
+            owners: Owners::new(),
         }
     }
 
@@ -197,7 +203,9 @@ impl ConsumerGroup {
                 member,
                 subscription: None,
             } => self.forget(member),
-            ConsumerGroupRecord::TargetEpoch(epoch) => self.target_epoch = *epoch,
+            ConsumerGroupRecord::TargetEpoch(Some(epoch)) => self.target_epoch = *epoch,
+            // The tombstone of the group itself follows.
+            ConsumerGroupRecord::TargetEpoch(None) | ConsumerGroupRecord::Gone => {}
             ConsumerGroupRecord::Target { member, assignment } => match assignment {
                 Some(assignment) => {
                     let assignment = Arc::clone(assignment);

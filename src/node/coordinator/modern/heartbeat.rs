@@ -3,6 +3,8 @@
 //! 1. The member is made or changed; if its subscription or the topics did, the group epoch moves.
 //! 2. If the target is behind the group epoch it is computed, at once and for all.
 //! 3. This member, and no other, takes one step towards it.
+//!
+//! `JoinGroup` of a member of the classic protocol goes the same way (`classic`).
 
 use std::sync::Arc;
 
@@ -10,26 +12,39 @@ use super::super::event::{GroupEvent, RebalanceReason};
 use super::super::timers::{Timer, TimerKey};
 use super::super::{Token, Turn};
 use super::group::{ConsumerGroup, ConsumerMember};
+use super::hosting::consumer_group_records;
 use super::identity::{self, Identified};
 use super::image::Image;
 use super::reconcile::{self, Goal};
 use super::target;
+use crate::base::{Span, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::kafka::consumer_protocol::{
-    ConsumerGroupRecord, ConsumerHeartbeatRequest, ConsumerHeartbeatResponse, EPOCH_JOIN,
-    EPOCH_LEAVE, EPOCH_LEAVE_STATIC, MemberSubscription, ReconcileState,
+    ConsumerGroupRecord, ConsumerHeartbeatRequest, ConsumerHeartbeatResponse, CurrentAssignment,
+    EPOCH_JOIN, MemberSubscription, ReconcileState,
 };
-use crate::kafka::group::Assignment;
+use crate::kafka::group::{Assignment, CoordinatorRecord, MemberId};
 use crate::kafka::message::{Api, Response};
 
-/// A heartbeat on its way through the three parts.
-struct Beat<'a> {
-    request: &'a ConsumerHeartbeatRequest,
-    image: &'a Image,
-    before: ConsumerMember,
-    member: ConsumerMember,
-    replaces: Option<ConsumerMember>,
-    records: Vec<ConsumerGroupRecord>,
+/// What a heartbeat does to the group it comes to before it is looked at: it is made, or takes the
+/// place of a classic one.
+#[derive(Debug, Default)]
+pub(super) struct Founding {
+    /// The records by which it does.
+    pub(super) records: Vec<CoordinatorRecord>,
+    /// The last generation of a classic group whose members come along.
+    pub(super) upgrades: Option<i32>,
+}
+
+/// A heartbeat or a join on its way through the three parts.
+pub(super) struct Beat<'a> {
+    pub(super) image: &'a Image,
+    /// What the member says that it owns; `None`: it does not say.
+    pub(super) owned: Option<&'a [TopicPartition]>,
+    pub(super) before: ConsumerMember,
+    pub(super) member: ConsumerMember,
+    pub(super) replaces: Option<ConsumerMember>,
+    pub(super) records: Vec<ConsumerGroupRecord>,
     epoch: i32,
     reason: RebalanceReason,
     /// Whether it made the group look at its subscriptions anew.
@@ -38,44 +53,60 @@ struct Beat<'a> {
 
 impl Turn<'_> {
     /// Answers a heartbeat. `group` is a new one if the member founds it.
-    pub(in super::super) fn consumer_heartbeat(
+    pub(super) fn consumer_heartbeat(
         &mut self,
         group: &mut ConsumerGroup,
         image: &Image,
         request: &ConsumerHeartbeatRequest,
+        founding: Founding,
         token: Token,
     ) {
-        if matches!(request.epoch, EPOCH_LEAVE | EPOCH_LEAVE_STATIC) {
-            return self.consumer_leaves(group, image, request, token);
-        }
-        let is_new = !group.members.contains_key(&request.member);
-        if is_new && self.config.consumer_max_size as usize <= group.members.len() {
+        if self.is_full(group, &request.member) {
             return self.refuse_consumer(request, token, ErrorCode::GroupMaxSizeReached);
         }
         let identified = match identity::identify(group, request) {
             Ok(identified) => identified,
             Err(error) => return self.refuse_consumer(request, token, error),
         };
-        let mut beat = Beat::new(group, image, request, identified);
+        let subscription = updated(&identified.member.subscription, request);
+        let owned = request.owned.as_deref();
+        let mut beat = Beat::new(group, image, identified, subscription, owned);
         if let Err(error) = self.subscribe(group, &mut beat) {
             return self.refuse_consumer(request, token, error);
         }
-        self.note_identity(group, &beat, is_new);
-        let (target_epoch, target) = self.target(group, &mut beat);
-        self.reconcile(group, &mut beat, target_epoch, &target);
-        if !beat.records.is_empty() {
-            self.write_consumer_group(&group.name, std::mem::take(&mut beat.records));
+        if let Some(generation) = founding.upgrades {
+            let group = Arc::clone(&group.name);
+            self.note(GroupEvent::Upgraded { group, generation });
+        }
+        self.advance(group, &mut beat);
+        let changes = consumer_group_records(&group.name, std::mem::take(&mut beat.records));
+        let records: Vec<_> = founding.records.into_iter().chain(changes).collect();
+        if !records.is_empty() {
+            self.write(records);
         }
         let session = self.config.consumer_session_timeout;
-        self.set_session_timer(&group.name, &beat.member.id, session);
+        self.set_consumer_session_timer(&group.name, &beat.member.id, session);
         let response = ConsumerHeartbeatResponse {
             error: ErrorCode::None,
             member: Arc::clone(&beat.member.id),
             epoch: beat.member.current.epoch,
             heartbeat_interval: self.config.consumer_heartbeat_interval,
-            assignment: beat.answered_assignment(),
+            assignment: beat.answered_assignment(request),
         };
         self.reply_when_replicated(token, Response::ConsumerHeartbeat(response));
+    }
+
+    /// Whether there is no room for whoever sends this member id (`throwIfConsumerGroupIsFull`).
+    pub(super) fn is_full(&self, group: &ConsumerGroup, member: &str) -> bool {
+        let is_new = !group.members.contains_key(member);
+        is_new && self.config.consumer_max_size as usize <= group.members.len()
+    }
+
+    /// Parts 2 and 3, once the member is known.
+    pub(super) fn advance(&mut self, group: &mut ConsumerGroup, beat: &mut Beat<'_>) {
+        self.note_identity(group, beat);
+        let (target_epoch, target) = self.target(group, beat);
+        self.reconcile(group, beat, target_epoch, &target);
     }
 
     /// Refuses a heartbeat at once.
@@ -90,14 +121,16 @@ impl Turn<'_> {
         self.reply(token, Response::ConsumerHeartbeat(response));
     }
 
-    /// Part 1: the member and the group epoch.
-    fn subscribe(
+    /// Part 1: the member and the group epoch. A join of the classic protocol leaves a regular
+    /// expression of the member as it is.
+    pub(super) fn subscribe(
         &mut self,
         group: &mut ConsumerGroup,
         beat: &mut Beat<'_>,
     ) -> Result<(), ErrorCode> {
         let (before, after) = (&beat.before.subscription, &beat.member.subscription);
-        let mut bumps = group.epoch == 0;
+        let is_classic = after.classic.is_some();
+        let mut bumps = group.epoch == 0 && !is_classic;
         if before != after {
             beat.records.push(ConsumerGroupRecord::Member {
                 member: Arc::clone(&beat.member.id),
@@ -105,10 +138,12 @@ impl Turn<'_> {
             });
             bumps |= before.topics != after.topics;
         }
-        let (before, after) = (beat.before.pattern(), beat.member.pattern());
-        let (resolved, records) = self.update_patterns(group, beat.image, before, after)?;
-        beat.records.extend(records);
-        bumps |= resolved;
+        if !is_classic {
+            let (before, after) = (beat.before.pattern(), beat.member.pattern());
+            let (resolved, records) = self.update_patterns(group, beat.image, before, after)?;
+            beat.records.extend(records);
+            bumps |= resolved;
+        }
         if bumps || group.looked_at != beat.image.version {
             let members = group.members_with(Some(&beat.member));
             let subscribed = group.subscribed(members.into_values());
@@ -131,7 +166,8 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn note_identity(&mut self, group: &ConsumerGroup, beat: &Beat<'_>, is_new: bool) {
+    fn note_identity(&mut self, group: &ConsumerGroup, beat: &Beat<'_>) {
+        let is_new = !group.members.contains_key(&beat.member.id);
         let (name, who) = (Arc::clone(&group.name), beat.member.who());
         if let Some(old) = &beat.replaces {
             let old = old.who();
@@ -189,29 +225,16 @@ impl Turn<'_> {
         let goal = Goal {
             epoch,
             target,
-            owned: beat.request.owned.as_deref(),
+            owned: beat.owned,
         };
         let next = reconcile::step(&before, goal, |tp| !group.holders.contains_key(&tp));
         if next == *before {
             return;
         }
-        let id = Arc::clone(&beat.member.id);
-        let key = (Arc::clone(&group.name), Arc::clone(&id));
-        if next.state == ReconcileState::UnrevokedPartitions {
-            let timeout = beat.member.subscription.rebalance_timeout;
-            let (group, member) = key;
-            let timer = Timer::Rebalance {
-                group,
-                member,
-                epoch: next.epoch,
-            };
-            self.timers.set(self.now + timeout, timer);
-        } else {
-            self.timers.cancel(&TimerKey::Rebalance(key.0, key.1));
-        }
+        self.time_revocation(group, &beat.member, &next);
         let next = Arc::new(next);
         beat.records.push(ConsumerGroupRecord::Current {
-            member: id,
+            member: Arc::clone(&beat.member.id),
             current: Some(Arc::clone(&next)),
         });
         beat.member.current = Arc::clone(&next);
@@ -228,12 +251,55 @@ impl Turn<'_> {
     }
 }
 
+impl Turn<'_> {
+    /// Whoever has to give something up has its rebalance timeout for it. A member of the classic
+    /// protocol has only the timeouts of its join and its sync.
+    fn time_revocation(
+        &mut self,
+        group: &ConsumerGroup,
+        member: &ConsumerMember,
+        next: &CurrentAssignment,
+    ) {
+        if member.classic().is_some() {
+            return;
+        }
+        let (group, id) = (Arc::clone(&group.name), Arc::clone(&member.id));
+        if next.state == ReconcileState::UnrevokedPartitions {
+            let timer = Timer::Rebalance {
+                group,
+                member: id,
+                epoch: next.epoch,
+            };
+            let timeout = member.subscription.rebalance_timeout;
+            self.timers.set(self.now + timeout, timer);
+        } else {
+            self.timers.cancel(&TimerKey::Rebalance(group, id));
+        }
+    }
+
+    /// Arms or moves the timer of a member's session.
+    pub(super) fn set_consumer_session_timer(
+        &mut self,
+        group: &Arc<str>,
+        member: &MemberId,
+        length: Span,
+    ) {
+        let timer = Timer::ConsumerSession {
+            group: Arc::clone(group),
+            member: Arc::clone(member),
+        };
+        self.timers.set(self.now + length, timer);
+    }
+}
+
 impl<'a> Beat<'a> {
-    fn new(
+    /// What comes of a member that says this of itself now.
+    pub(super) fn new(
         group: &ConsumerGroup,
         image: &'a Image,
-        request: &'a ConsumerHeartbeatRequest,
         identified: Identified,
+        subscription: MemberSubscription,
+        owned: Option<&'a [TopicPartition]>,
     ) -> Self {
         let Identified {
             member: before,
@@ -241,12 +307,11 @@ impl<'a> Beat<'a> {
             records,
         } = identified;
         let mut member = before.clone();
-        let subscription = updated(&before.subscription, request);
         // Their ids say nothing: the client's name does.
-        let client = Arc::clone(&request.client_id);
+        let client = Arc::clone(&subscription.client_id);
         let reason = if replaces.is_some() {
             RebalanceReason::StaticMemberReturned(client)
-        } else if request.epoch == EPOCH_JOIN {
+        } else if !group.members.contains_key(&before.id) {
             RebalanceReason::MemberJoined(client)
         } else if subscription != *before.subscription {
             RebalanceReason::SubscriptionChanged(client)
@@ -257,8 +322,8 @@ impl<'a> Beat<'a> {
             member.subscription = Arc::new(subscription);
         }
         Self {
-            request,
             image,
+            owned,
             before,
             member,
             replaces,
@@ -270,8 +335,7 @@ impl<'a> Beat<'a> {
     }
 
     /// What the member is told to own: if that changed, or if it said everything of itself.
-    fn answered_assignment(&self) -> Option<Assignment> {
-        let request = self.request;
+    fn answered_assignment(&self, request: &ConsumerHeartbeatRequest) -> Option<Assignment> {
         let subscribes = request.topics.is_some() || request.pattern.is_some();
         let is_full = request.rebalance_timeout.is_some() && subscribes && request.owned.is_some();
         let assigned = &self.member.current.assigned;
@@ -291,5 +355,6 @@ fn updated(before: &MemberSubscription, request: &ConsumerHeartbeatRequest) -> M
         assignor: request.assignor.clone().or_else(|| before.assignor.clone()),
         topics: Arc::clone(request.topics.as_ref().unwrap_or(&before.topics)),
         pattern: request.pattern.clone().or_else(|| before.pattern.clone()),
+        classic: None,
     }
 }

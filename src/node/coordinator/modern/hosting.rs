@@ -1,19 +1,20 @@
 //! The coordinator's side of its consumer-protocol groups: requests, records and timers find their
 //! group here.
 //!
-//! A group is of one protocol at a time. An empty one of either kind makes way for the other; with
-//! members in it a classic group refuses the consumer protocol as Kafka does under
-//! `group.consumer.migration.policy=disabled`.
+//! A group is of one protocol at a time. An empty one of either kind makes way for the other; one
+//! with members changes as `migration` says.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::group::ConsumerGroup;
+use super::heartbeat::Founding;
 use super::image::{Image, ImageTopic};
 use crate::base::{Instant, TopicId};
 use crate::kafka::ErrorCode;
 use crate::kafka::consumer_protocol::{
-    ConsumerGroupRecord, ConsumerHeartbeatRequest, EPOCH_JOIN, EPOCH_LEAVE_STATIC, ReconcileState,
+    ConsumerGroupRecord, ConsumerHeartbeatRequest, EPOCH_JOIN, EPOCH_LEAVE, EPOCH_LEAVE_STATIC,
+    ReconcileState,
 };
 use crate::kafka::group::CoordinatorRecord;
 use crate::node::coordinator::event::RemovalReason;
@@ -45,17 +46,47 @@ impl GroupCoordinator {
         out: &mut Vec<Output>,
     ) {
         let error = self.heartbeat_error(request);
-        let (group, image, mut turn) = self.consumer_turn(now, &request.group, out);
-        match (error, group) {
-            (ErrorCode::None, Some(group)) => {
-                turn.consumer_heartbeat(group, image, request, token);
-            }
-            (ErrorCode::None, None) => {
-                let mut group = ConsumerGroup::new(Arc::clone(&request.group));
-                turn.consumer_heartbeat(&mut group, image, request, token);
-            }
-            (error, _) => turn.refuse_consumer(request, token, error),
+        if error != ErrorCode::None {
+            let (_, _, mut turn) = self.consumer_turn(now, &request.group, out);
+            return turn.refuse_consumer(request, token, error);
         }
+        if matches!(request.epoch, EPOCH_LEAVE | EPOCH_LEAVE_STATIC) {
+            return self.consumer_leaves(now, request, token, out);
+        }
+        if let (Some(group), image, mut turn) = self.consumer_turn(now, &request.group, out) {
+            return turn.consumer_heartbeat(group, image, request, Founding::default(), token);
+        }
+        let found = self.found(now, &request.group, out);
+        let (_, image, mut turn) = self.consumer_turn(now, &request.group, out);
+        match found {
+            Ok((mut group, founding)) => {
+                turn.consumer_heartbeat(&mut group, image, request, founding, token);
+                self.owners_before.insert(group.name, group.owners);
+            }
+            Err(error) => turn.refuse_consumer(request, token, error),
+        }
+    }
+
+    /// The group that the first member of the consumer protocol comes to: a new one, or the classic
+    /// one of that name as it is under this protocol (`getOrMaybeCreateConsumerGroup`).
+    fn found(
+        &mut self,
+        now: Instant,
+        name: &Arc<str>,
+        out: &mut Vec<Output>,
+    ) -> Result<(ConsumerGroup, Founding), ErrorCode> {
+        let mut founding = Founding::default();
+        let Some(classic) = self.groups.get(name) else {
+            return Ok((ConsumerGroup::new(Arc::clone(name)), founding));
+        };
+        if classic.state == GroupState::Empty {
+            let group = Arc::clone(name);
+            founding
+                .records
+                .push(CoordinatorRecord::GroupGone { group });
+            return Ok((ConsumerGroup::new(Arc::clone(name)), founding));
+        }
+        self.upgrade(now, name, out)
     }
 
     /// What refuses a heartbeat before its group is looked into.
@@ -67,16 +98,10 @@ impl GroupCoordinator {
             ErrorCode::InvalidRequest
         } else if !request.assignor.iter().all(is_asked) {
             ErrorCode::UnsupportedAssignor
-        } else if self.consumer_groups.contains_key(&request.group) {
+        } else if request.epoch == EPOCH_JOIN || self.consumer_groups.contains_key(&request.group) {
             ErrorCode::None
         } else {
-            let classic = self.groups.get(&request.group);
-            let makes_way = classic.is_none_or(|group| group.state == GroupState::Empty);
-            if request.epoch == EPOCH_JOIN && makes_way {
-                ErrorCode::None
-            } else {
-                ErrorCode::GroupIdNotFound
-            }
+            ErrorCode::GroupIdNotFound
         }
     }
 
@@ -86,19 +111,28 @@ impl GroupCoordinator {
         group.is_some_and(|group| !group.members.is_empty())
     }
 
-    /// Applies a record of a group. The first one of a group ends the classic group of its name,
-    /// which was empty.
+    /// Applies a record of a group. While the partition is loaded, the first one ends the classic
+    /// group of its name, which only held offsets. Later, a classic group of that name has taken its
+    /// place already: memory is ahead. The tombstones of a group that is not there mean nothing.
     pub(in super::super) fn replay_consumer_group(
         &mut self,
         name: &Arc<str>,
         record: &ConsumerGroupRecord,
     ) {
+        if self.is_loaded && self.groups.contains_key(name) {
+            return;
+        }
         self.groups.remove(name);
-        let group = self
-            .consumer_groups
-            .entry(Arc::clone(name))
-            .or_insert_with(|| ConsumerGroup::new(Arc::clone(name)));
-        group.replay(record);
+        if *record == ConsumerGroupRecord::Gone {
+            self.consumer_groups.remove(name);
+        } else if let Some(group) = self.consumer_groups.get_mut(name) {
+            group.replay(record);
+        } else if !record.is_tombstone() {
+            let mut group = ConsumerGroup::new(Arc::clone(name));
+            group.owners = self.owners_before.remove(name).unwrap_or_default();
+            group.replay(record);
+            self.consumer_groups.insert(Arc::clone(name), group);
+        }
     }
 
     /// The log is replayed: everybody gets a fresh session, and as long as ever to revoke.
@@ -110,34 +144,42 @@ impl GroupCoordinator {
         }
     }
 
-    /// Fires a timer if its group is of the consumer protocol, or of none any more.
+    /// Fires a timer of the consumer protocol, if its group still is of that.
     pub(in super::super) fn fire_of_consumer_group(
         &mut self,
         now: Instant,
         timer: &Timer,
         out: &mut Vec<Output>,
-    ) -> bool {
+    ) {
         let (group, image, mut turn) = self.consumer_turn(now, timer.group(), out);
-        let Some(group) = group else {
-            return matches!(timer, Timer::Rebalance { .. } | Timer::Resolution { .. });
-        };
-        match timer {
-            Timer::Session { member, .. } => {
-                turn.consumer_timed_out(group, image, member, RemovalReason::SessionExpired);
+        let Some(group) = group else { return };
+        let (member, reason) = match timer {
+            Timer::ConsumerSession { member, .. } => (member, RemovalReason::SessionExpired),
+            Timer::MemberJoin { member, .. } | Timer::MemberSync { member, .. } => {
+                (member, RemovalReason::RejoinTimedOut)
             }
             Timer::Rebalance { member, epoch, .. } => {
                 let known = group.members.get(member);
-                if known.is_some_and(|member| member.current.epoch == *epoch) {
-                    turn.consumer_timed_out(group, image, member, RemovalReason::DidNotRevoke);
+                if known.is_none_or(|member| member.current.epoch != *epoch) {
+                    return;
                 }
+                (member, RemovalReason::DidNotRevoke)
             }
-            Timer::Resolution { patterns, .. } => turn.resolve_patterns(group, image, patterns),
-            Timer::InitialJoin { .. } | Timer::Join { .. } | Timer::Sync { .. } => {}
+            Timer::Resolution { patterns, .. } => {
+                return turn.resolve_patterns(group, image, patterns);
+            }
+            Timer::InitialJoin { .. }
+            | Timer::Join { .. }
+            | Timer::Sync { .. }
+            | Timer::Session { .. } => unreachable!("{timer:?} is of a classic group"),
+        };
+        if group.members.contains_key(member) {
+            let (name, gone) = (Arc::clone(&group.name), [Arc::clone(member)]);
+            self.fence(now, &name, &gone, reason, out);
         }
-        true
     }
 
-    fn consumer_turn<'a>(
+    pub(in super::super) fn consumer_turn<'a>(
         &'a mut self,
         now: Instant,
         group: &str,
@@ -158,7 +200,8 @@ impl GroupCoordinator {
 impl Turn<'_> {
     fn load_consumer_group(&mut self, group: &ConsumerGroup) {
         for (id, member) in &group.members {
-            self.set_session_timer(&group.name, id, self.config.consumer_session_timeout);
+            let session = self.config.consumer_session_timeout;
+            self.set_consumer_session_timer(&group.name, id, session);
             if member.current.state == ReconcileState::UnrevokedPartitions {
                 let timer = Timer::Rebalance {
                     group: Arc::clone(&group.name),
@@ -177,12 +220,19 @@ impl Turn<'_> {
         group: &Arc<str>,
         records: Vec<ConsumerGroupRecord>,
     ) {
-        let records = records.into_iter().map(|record| {
-            let group = Arc::clone(group);
-            CoordinatorRecord::ConsumerGroup { group, record }
-        });
-        self.write(records.collect());
+        self.write(consumer_group_records(group, records).collect());
     }
+}
+
+/// Parts of a group as records of the log.
+pub(super) fn consumer_group_records(
+    group: &Arc<str>,
+    records: Vec<ConsumerGroupRecord>,
+) -> impl Iterator<Item = CoordinatorRecord> + '_ {
+    records.into_iter().map(|record| {
+        let group = Arc::clone(group);
+        CoordinatorRecord::ConsumerGroup { group, record }
+    })
 }
 
 /// `GroupCoordinatorService.throwIfConsumerGroupHeartbeatRequestIsInvalid`.

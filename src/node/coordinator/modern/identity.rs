@@ -8,7 +8,7 @@
 //! | known, with any other epoch | `FENCED_MEMBER_EPOCH` |
 //! | unknown, with an epoch | `UNKNOWN_MEMBER_ID` |
 //! | epoch 0 with the instance of somebody who is there | `UNRELEASED_INSTANCE_ID` |
-//! | epoch 0 with the instance of somebody who left for now | takes its place |
+//! | epoch 0 with the instance of somebody who left for now, or of a member of the classic protocol | takes its place |
 //! | an epoch with the instance of somebody else | `FENCED_INSTANCE_ID` |
 
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use crate::kafka::consumer_protocol::{
     ConsumerGroupRecord, ConsumerHeartbeatRequest, CurrentAssignment, EPOCH_JOIN,
     EPOCH_LEAVE_STATIC,
 };
+use crate::kafka::group::{JoinGroupRequest, MemberId};
 
 /// The member behind a heartbeat.
 #[derive(Clone, Debug)]
@@ -65,8 +66,9 @@ pub(super) fn identify(
         }
         None => Err(ErrorCode::UnknownMemberId),
         Some(before) if joins => {
-            if before.current.epoch == EPOCH_LEAVE_STATIC {
-                Ok(replace(group, before, request))
+            let is_released = before.current.epoch == EPOCH_LEAVE_STATIC;
+            if is_released || before.classic().is_some() {
+                Ok(replace(group, before, &request.member))
             } else {
                 Err(ErrorCode::UnreleasedInstanceId)
             }
@@ -76,6 +78,29 @@ pub(super) fn identify(
             check_epoch(&member.current, request)?;
             Ok(Identified::known(member.clone()))
         }
+    }
+}
+
+/// Finds or makes a member that joins by the classic protocol under this id. Nothing tells whether
+/// an id was ever given out.
+pub(super) fn identify_classic(
+    group: &ConsumerGroup,
+    request: &JoinGroupRequest,
+    id: &MemberId,
+) -> Result<Identified, ErrorCode> {
+    let known = || {
+        let known = group.members.get(id).cloned();
+        Identified::known(known.unwrap_or_else(|| ConsumerMember::new(Arc::clone(id))))
+    };
+    let Some(instance) = &request.instance else {
+        return Ok(known());
+    };
+    match group.static_member(instance) {
+        None if request.member.is_empty() => Ok(known()),
+        None => Err(ErrorCode::UnknownMemberId),
+        Some(before) if request.member.is_empty() => Ok(replace(group, before, id)),
+        Some(member) if member.id != *id => Err(ErrorCode::FencedInstanceId),
+        Some(member) => Ok(Identified::known(member.clone())),
     }
 }
 
@@ -95,14 +120,11 @@ fn check_epoch(
     }
 }
 
-/// A static member that left for now is back under another id (`replaceMember`).
-fn replace(
-    group: &ConsumerGroup,
-    before: &ConsumerMember,
-    request: &ConsumerHeartbeatRequest,
-) -> Identified {
+/// A static member is back under another id (`replaceMember`). The timers of the old one run out
+/// without effect.
+fn replace(group: &ConsumerGroup, before: &ConsumerMember, id: &MemberId) -> Identified {
     let mut member = before.clone();
-    member.id = Arc::clone(&request.member);
+    member.id = Arc::clone(id);
     let current = CurrentAssignment {
         epoch: EPOCH_JOIN,
         previous_epoch: EPOCH_JOIN,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::base::TopicId;
+use crate::base::{TopicId, TopicPartition};
 use crate::kafka::assignor::server::TopicUuid;
 
 /// A topic as a coordinator knows it.
@@ -37,6 +37,11 @@ impl Image {
             self.with_new_topics = self.version;
         }
         self.topics = topics;
+    }
+
+    /// Whether the topic of a partition exists.
+    pub(super) fn knows(&self, partition: TopicPartition) -> bool {
+        self.topics.contains_key(&partition.topic)
     }
 
     /// These topics with their partition counts, as far as they exist.

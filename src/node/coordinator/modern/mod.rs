@@ -13,15 +13,16 @@
 //! A group is Empty, Assigning (its target is behind the group epoch), Reconciling or Stable.
 //!
 //! Sources: `GroupMetadataManager`, `ConsumerGroup`, `CurrentAssignmentBuilder`,
-//! `TargetAssignmentBuilder` of Kafka 4.1.0. Left out: racks, members of the classic protocol in
-//! such a group (online migration), settings of single groups.
+//! `TargetAssignmentBuilder` of Kafka 4.1.0. Left out: racks, settings of single groups.
 
+pub(super) mod classic;
 pub(super) mod fence;
 pub(super) mod group;
 pub(super) mod heartbeat;
 pub(super) mod hosting;
 pub(super) mod identity;
 pub(super) mod image;
+pub(super) mod migration;
 pub(super) mod patterns;
 pub(super) mod reconcile;
 pub(super) mod target;

@@ -96,7 +96,7 @@ pub(super) fn records(
             assignment: Some(Arc::clone(target)),
         })
         .collect();
-    records.push(ConsumerGroupRecord::TargetEpoch(epoch));
+    records.push(ConsumerGroupRecord::TargetEpoch(Some(epoch)));
     records
 }
 
