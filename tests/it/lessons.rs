@@ -113,6 +113,7 @@ const LESSONS: &[(&str, &[&str])] = &[
         "groups/rolling-restart",
         &["--actor", "workers-2", "--from", "19800ms", "--to", "31s"],
     ),
+    ("groups/to-the-new-protocol", &["--variant", "and-back"]),
     (
         "groups/two-groups-one-topic",
         &["--actor", "pricing-workers-1", "--from", "14500ms"],

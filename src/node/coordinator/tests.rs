@@ -5,7 +5,7 @@
 use super::*;
 use crate::base::{Offset, TopicId};
 use crate::kafka::group::{
-    HeartbeatRequest, JoinGroupRequest, JoinProtocol, MemberId, OffsetAndEpoch,
+    HeartbeatRequest, JoinGroupRequest, JoinProtocol, LeaveGroupRequest, MemberId, OffsetAndEpoch,
     OffsetCommitRequest, OffsetFetchRequest, OffsetFetchResponse, Subscription, SyncGroupRequest,
 };
 
