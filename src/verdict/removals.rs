@@ -82,7 +82,7 @@ impl Ledger {
             ..
         } = fact
         {
-            self.compacted_by(who, *partition, (superseded, tombstones));
+            self.compacted_by(who, *partition, [superseded, tombstones]);
         }
         let Some((_, to)) = fact.start_moved() else {
             return;
@@ -100,7 +100,7 @@ impl Ledger {
         &mut self,
         who: NodeId,
         partition: TopicPartition,
-        (superseded, tombstones): (&[(Offset, Offset)], &[(Offset, Offset)]),
+        [superseded, tombstones]: [&[(Offset, Offset)]; 2],
     ) {
         let known = self.partition_mut(partition);
         if known.leader.is_some_and(|leader| leader != who) {
@@ -197,7 +197,7 @@ impl Ledger {
     /// The offsets at which a partition's log gives out a record, in order.
     pub fn offsets_left(&self, partition: TopicPartition) -> Vec<Offset> {
         let log = self.log_of(partition).into_iter();
-        let runs = log.flat_map(|log| log.readable());
+        let runs = log.flat_map(PartitionLedger::readable);
         let offsets = runs.flat_map(|(base, _, count)| base..base + Offset::from(count));
         offsets.collect()
     }
@@ -205,7 +205,7 @@ impl Ledger {
     /// The records that a partition's log gives out, in order.
     pub(super) fn readable(&self, partition: TopicPartition) -> Vec<RecordId> {
         let log = self.log_of(partition).into_iter();
-        let runs = log.flat_map(|log| log.readable());
+        let runs = log.flat_map(super::ledger::PartitionLedger::readable);
         let ids = runs.flat_map(|(_, first, count)| (first.0..first.0 + count).map(RecordId));
         ids.collect()
     }
@@ -222,7 +222,7 @@ impl GroupLedger {
     ) {
         let reading = self.reading(partition);
         let open = reading.committed.unwrap_or(0);
-        let knows_older = reading.delivered.len() != 0;
+        let knows_older = !reading.delivered.is_empty();
         let gone = |ranges: &[(Offset, Offset)], into: &mut Spans| {
             for (from, to) in ranges.iter().filter(|(_, to)| open < *to) {
                 into.insert_without(open.max(*from), *to, &reading.reset_over);

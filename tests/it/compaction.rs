@@ -1,5 +1,7 @@
 //! Compacted logs in whole runs: what the cleaner leaves, when, and who misses what.
 
+use std::fmt::Write as _;
+
 use kafkasim::lab::Outcome;
 use kafkasim::node::Fact;
 use kafkasim::node::fact::{LogFact, StorageFact};
@@ -150,7 +152,7 @@ fn who_misses_a_tombstone_and_knew_the_key_has_lost_something_and_a_newcomer_has
         .map(|r| outcome.ledger.name_of(r))
         .collect();
     assert_eq!(lost, ["t-0@6"]);
-    assert!(0 < knew.compacted.len());
+    assert!(!knew.compacted.is_empty());
     let new = group(&outcome, "new");
     assert_eq!(new.lost_count(), 0);
     assert_eq!(new.once.len() + new.compacted.len(), 47);
@@ -239,7 +241,11 @@ limits: { at-least: 210s }
 fn what_is_left_is_what_apache_kafka_left() {
     let mut records = String::new();
     let mut send = |key: &str, stamp: u64, at: u64| {
-        records += &format!("{{ key: {key}, timestamp: {stamp}s, at: {at}ms }}, ");
+        write!(
+            records,
+            "{{ key: {key}, timestamp: {stamp}s, at: {at}ms }}, "
+        )
+        .expect("a string takes it");
     };
     for n in 0..30 {
         send(["a", "b", "c"][n as usize % 3], n, 1_000);

@@ -49,15 +49,16 @@ impl Files {
         let young = closed.iter().find(is_young).map(|segment| segment.base);
         let bound = high_watermark.min(active).min(young.unwrap_or(active));
         let bound = bound.max(from);
-        let to = match active <= bound {
-            true => active,
-            false => self.segments[self.floor(bound)].base,
+        let to = if active <= bound {
+            active
+        } else {
+            self.segments[self.floor(bound)].base
         };
-        let dirty: u64 = match from < to {
-            true => self.bytes_of(|segment| {
-                self.segments[self.floor(from)].base <= segment.base && segment.base < to
-            }),
-            false => 0,
+        let dirty: u64 = if from < to {
+            let first = self.segments[self.floor(from)].base;
+            self.bytes_of(|segment| first <= segment.base && segment.base < to)
+        } else {
+            0
         };
         let clean = self.bytes_of(|segment| segment.base < from);
         let waited = closed.iter().filter_map(|segment| segment.first).min();

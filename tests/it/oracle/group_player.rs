@@ -206,13 +206,12 @@ impl Player {
             self.ask(event, &mut out);
         } else {
             let name = text(event, "topic").expect("a change names its topic");
-            match text(event, "do").expect("an input says what it does") {
-                "delete" => self.topics.remove(name),
-                _ => {
-                    let count = number(event, "count") as u32;
-                    self.topics.insert(name.to_owned(), count)
-                }
-            };
+            if text(event, "do") == Some("delete") {
+                self.topics.remove(name);
+            } else {
+                let count = number(event, "count") as u32;
+                self.topics.insert(name.to_owned(), count);
+            }
             self.learn_topics();
         }
         self.carry_out(out);
@@ -483,7 +482,7 @@ impl Player {
         if let Some(group) = group {
             head.insert("g".to_owned(), json!(format!("classic {:?}", group.state)));
             head.retain(|key, _| key == "g" || self.is_mixed && key != "pend");
-            for (_, names) in head.iter_mut() {
+            for (_, names) in &mut head {
                 if let Value::Array(names) = names {
                     names.sort_by_key(|name| {
                         name.as_str().map(|name| (name.len(), name.to_owned()))

@@ -147,15 +147,14 @@ impl Turn<'_> {
         });
         self.write_consumer_group(&group.name, records);
         for id in gone {
-            let key = || (Arc::clone(&group.name), Arc::clone(id));
-            let keys: [fn((Arc<str>, MemberId)) -> TimerKey; 4] = [
-                |(group, member)| TimerKey::ConsumerSession(group, member),
-                |(group, member)| TimerKey::Rebalance(group, member),
-                |(group, member)| TimerKey::MemberJoin(group, member),
-                |(group, member)| TimerKey::MemberSync(group, member),
-            ];
-            for timer in keys {
-                self.timers.cancel(&timer(key()));
+            for of in [
+                TimerKey::ConsumerSession,
+                TimerKey::Rebalance,
+                TimerKey::MemberJoin,
+                TimerKey::MemberSync,
+            ] {
+                let (group, member) = (Arc::clone(&group.name), Arc::clone(id));
+                self.timers.cancel(&of(group, member));
             }
         }
     }
